@@ -1,0 +1,119 @@
+/**
+ * Fields of a CPU's state, as byte offsets from the CPU's base address (`memory/layout.ts`).
+ * Translated code addresses them as constants, TypeScript through `CpuState`.
+ */
+
+/** RAX RCX RDX RBX RSP RBP RSI RDI R8..R15, 8 bytes each, in the order of the encoding. */
+export const GPR = 0x000;
+export const RIP = 0x080;
+/** Operands of the last flag-setting instruction (see `translate/flags.ts`). */
+export const CC_DST = 0x088;
+export const CC_SRC = 0x090;
+export const CC_OP = 0x098;
+/** RFLAGS without CF PF AF ZF SF OF, which live in CC_*. i32. */
+export const FLAGS = 0x09c;
+/** Steps that may still complete in this turn. i32. */
+export const BUDGET = 0x0a0;
+/** What instruction decoding and translation depend on: see `CodeMode`. i32. */
+export const MODE = 0x0a4;
+/** Address of the fast table for the current privilege. i32. */
+export const FAST_TABLE = 0x0a8;
+/** Mixed into the index of the fast table, derived from the context id; already shifted to a byte offset. i32. */
+export const FAST_INDEX = 0x0ac;
+/** The 12-bit context id that tags fast entries: one for each live (PCID, flush generation). i64. */
+export const FAST_CONTEXT = 0x0b0;
+/** The CPU's number. i32. */
+export const CPU_INDEX = 0x0b8;
+/** Constantly zero, as the base of operands that have none. i64. */
+export const ZERO = 0x0c0;
+
+/** Segment registers: ES CS SS DS FS GS LDTR TR, SEG_SIZE bytes each. */
+export const SEG = 0x100;
+export const SEG_SIZE = 0x20;
+/** In a segment: selector u16 (as i32), access rights i32 (descriptor bits 40-55 shifted down: type 0-3, S 4, DPL 5-6, P 7, AVL 12, L 13, D/B 14, G 15), limit u32 in bytes (scaled), base i64. */
+export const SEG_SELECTOR = 0x00;
+export const SEG_RIGHTS = 0x04;
+export const SEG_LIMIT = 0x08;
+export const SEG_BASE = 0x10;
+export const enum Seg { ES = 0, CS = 1, SS = 2, DS = 3, FS = 4, GS = 5, LDTR = 6, TR = 7 }
+
+export const CR0 = 0x200;
+export const CR2 = 0x208;
+export const CR3 = 0x210;
+export const CR4 = 0x218;
+/** TPR bits 7:4. */
+export const CR8 = 0x220;
+export const EFER = 0x228;
+/** DR0-DR7, 8 bytes each (4 and 5 unused). */
+export const DR = 0x230;
+export const STAR = 0x270;
+export const LSTAR = 0x278;
+export const CSTAR = 0x280;
+export const SFMASK = 0x288;
+export const KERNEL_GS_BASE = 0x290;
+export const TSC_AUX = 0x298;
+export const SYSENTER_CS = 0x2a0;
+export const SYSENTER_ESP = 0x2a8;
+export const SYSENTER_EIP = 0x2b0;
+export const APIC_BASE = 0x2b8;
+export const PAT = 0x2c0;
+/** Added to the machine's clock to give the TSC. */
+export const TSC_OFFSET = 0x2c8;
+export const MISC_ENABLE = 0x2d0;
+export const GDTR_BASE = 0x2d8;
+export const GDTR_LIMIT = 0x2e0;
+export const IDTR_BASE = 0x2e8;
+export const IDTR_LIMIT = 0x2f0;
+
+/** What the CPU does: see `RunState`. i32. */
+export const RUN_STATE = 0x300;
+/** Non-zero while NMIs are blocked (from delivery of an NMI to the next IRET). i32. */
+export const NMI_BLOCKED = 0x304;
+/** Non-zero if an NMI is pending. i32. */
+export const NMI_PENDING = 0x308;
+/** Non-zero for the one instruction after STI, MOV SS or POP SS: no interrupts are taken. i32. */
+export const SHADOW = 0x30c;
+/** Set by a memory access that failed; the run loop delivers it. FAULT_VECTOR is -1 if there is none. i32 each. */
+export const FAULT_VECTOR = 0x310;
+export const FAULT_ERROR = 0x314;
+/** 1 if FAULT_ERROR is to be pushed. i32. */
+export const FAULT_HAS_ERROR = 0x318;
+/** Linear address of a page fault; goes to CR2 upon delivery. i64. */
+export const FAULT_ADDRESS = 0x320;
+/** Startup vector received by SIPI. i32. */
+export const SIPI_VECTOR = 0x328;
+/** Instructions completed plus events delivered by this CPU, as a float64. */
+export const STEPS = 0x330;
+
+/** XMM0-15, 16 bytes each; MXCSR. */
+export const XMM = 0x400;
+export const MXCSR = 0x500;
+
+/** All architectural state lies below this offset; the state hash covers it (fields that are caches excepted). */
+export const STATE_END = 0x600;
+
+export const enum RunState { Running = 0, Halted = 1, WaitForSipi = 2, Shutdown = 3 }
+
+/** RFLAGS bits (SDM Vol. 1, 3.4.3). */
+export const enum Flag {
+  CF = 1 << 0, PF = 1 << 2, AF = 1 << 4, ZF = 1 << 6, SF = 1 << 7, TF = 1 << 8, IF = 1 << 9, DF = 1 << 10, OF = 1 << 11,
+  IOPL = 3 << 12, NT = 1 << 14, RF = 1 << 16, VM = 1 << 17, AC = 1 << 18, VIF = 1 << 19, VIP = 1 << 20, ID = 1 << 21,
+}
+export const ARITHMETIC_FLAGS = Flag.CF | Flag.PF | Flag.AF | Flag.ZF | Flag.SF | Flag.OF;
+
+/**
+ * Bits of MODE. Blocks are keyed by them, so everything that changes the meaning of the same bytes must be here:
+ * code size, stack size, CPL (privileged instructions), whether segment bases and limits count, paging.
+ */
+export const enum CodeMode {
+  /** 64-bit code (EFER.LMA and CS.L). */
+  Long = 1,
+  /** 32-bit code; neither Long nor Code32 is 16-bit code. */
+  Code32 = 2,
+  /** SS.B: the stack pointer is ESP. Long mode uses RSP and ignores this. */
+  Stack32 = 4,
+  /** CPL 3. */
+  User = 8,
+  /** Real mode (CR0.PE clear). */
+  Real = 16,
+}

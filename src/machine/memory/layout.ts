@@ -1,0 +1,63 @@
+/**
+ * Where everything lives in the machine's one WebAssembly memory.
+ *
+ * Translated code, the interpreter and the TypeScript parts all share this memory, so these offsets are the contract
+ * between them. All sizes and offsets are in bytes.
+ */
+
+/** The most CPUs one machine has. */
+export const MAX_CPUS = 8;
+
+/** Scratch for accesses that do not fit one page of RAM (page crossing, device registers); see memory/access.ts. */
+export const SCRATCH = 0x100;
+export const SCRATCH_SIZE = 0x80;
+
+/** First CPU state; CPU n is at CPU_BASE + n * CPU_SIZE. Its fields are in `cpu/layout.ts`. */
+export const CPU_BASE = 0x1000;
+export const CPU_SIZE = 0x1000;
+
+/**
+ * The lookup tables that translated code consults inline: for each CPU three tables (see `TlbTable`), each of
+ * FAST_ENTRIES entries of FAST_ENTRY_SIZE bytes. They only cache what the architectural TLB holds.
+ */
+export const FAST_BASE = 0x10000;
+export const FAST_ENTRIES = 512;
+export const FAST_ENTRY_SIZE = 32;
+export const FAST_TABLE_SIZE = FAST_ENTRIES * FAST_ENTRY_SIZE;
+export const FAST_CPU_SIZE = 3 * FAST_TABLE_SIZE;
+/** Fields of a fast entry: three i64 tags and the i32 that is added to the low half of the linear address. */
+export const FAST_TAG_READ = 0;
+export const FAST_TAG_WRITE = 8;
+export const FAST_TAG_EXEC = 16;
+export const FAST_ADDEND = 24;
+
+/** Which privilege a fast table speaks for. SUPERVISOR_AC is supervisor with RFLAGS.AC set (SMAP off for the moment). */
+export const enum TlbTable { Supervisor = 0, User = 1, SupervisorAc = 2 }
+
+/** The code map: hash table from the linear address of a block to its decoded records and its translation. */
+export const CODE_MAP_BASE = 0x100000;
+export const CODE_MAP_ENTRIES = 1 << 15;
+export const CODE_MAP_ENTRY_SIZE = 32;
+
+/** One byte for each physical page of RAM; see the PAGE_* bits. */
+export const PAGE_FLAGS_BASE = 0x200000;
+export const PAGE_FLAGS_SIZE = 0x100000;
+/** The page holds instructions that have been decoded: writes must invalidate them. */
+export const PAGE_HAS_CODE = 1;
+/** The page has been written since the flag was last cleared (snapshots). */
+export const PAGE_DIRTY = 2;
+
+/** The architectural TLB of each CPU, TLB_CPU_SIZE bytes each; its format is in `memory/tlb.ts`. */
+export const TLB_BASE = 0x400000;
+export const TLB_CPU_SIZE = 0x80000;
+
+/** Decoded instructions, RECORD_SIZE bytes each; see `translate/record.ts`. */
+export const RECORD_BASE = 0x800000;
+export const RECORD_END = 0x1800000;
+
+/** Guest physical address 0. RAM is one contiguous range from there. */
+export const RAM_BASE = 0x2000000;
+
+export const PAGE_SIZE = 0x1000;
+/** Largest RAM in bytes: the WebAssembly memory ends at 4 GiB, the device hole starts at 0xfec00000 anyway. */
+export const MAX_RAM = 2048 * 1024 * 1024;

@@ -1,0 +1,119 @@
+/**
+ * Target: the one interface through which a debugger sees a machine. The emulated machine stands behind it
+ * (`machineTarget.ts`); a gdb stub could. Addresses and 64-bit registers are bigints; positions are numbers
+ * (steps completed machine-wide, exact up to 2^53).
+ */
+
+export type AccessKind = 'read' | 'write' | 'execute';
+
+/** Everything a debugger shows of one CPU while the machine is stopped. */
+export interface CpuInfo {
+  index: number;
+  /** What the CPU does; a shut-down CPU died of a triple fault. */
+  state: 'running' | 'halted' | 'waiting-for-sipi' | 'shutdown';
+  mode: 'real' | 'protected' | 'compatibility' | 'long';
+  cpl: 0 | 1 | 2 | 3;
+  rip: bigint;
+  rsp: bigint;
+  rbp: bigint;
+  cr3: bigint;
+  pagingOn: boolean;
+  pcidEnabled: boolean;
+}
+
+export interface RegisterValue { name: string; value: bigint; bits: number; }
+
+/** A group of registers, in the order of display. */
+export interface RegisterGroup { id: 'general' | 'segments' | 'control' | 'msr' | 'debug'; name: string; registers: RegisterValue[]; }
+
+/** Why the machine stopped. */
+export type Stop =
+  | { kind: 'breakpoint'; cpu: number; address: bigint }
+  | { kind: 'step'; cpu: number }
+  | { kind: 'pause'; cpu: number }
+  | { kind: 'entry'; cpu: number }
+  /** An exception is about to be delivered (state is that of before delivery), of a vector the debugger asked for. */
+  | { kind: 'exception'; cpu: number; exception: ExceptionInfo }
+  /** The CPU went into shutdown: delivery of the double fault failed (SDM Vol. 3A, 6.15 interrupt 8). */
+  | { kind: 'shutdown'; cpu: number; exceptions: ExceptionInfo[] }
+  /** The guest wrote the debug-exit port. */
+  | { kind: 'exit'; cpu: number; code: number }
+  /** Every CPU is halted with interrupts off or waits for SIPI and nothing can wake one. */
+  | { kind: 'dead'; cpu: number; reason: string }
+  /** An instruction or device access that the machine does not implement. */
+  | { kind: 'unimplemented'; cpu: number; reason: string }
+  /** The position given to `run` as a limit was reached. */
+  | { kind: 'limit'; cpu: number };
+
+export interface ExceptionInfo {
+  cpu: number;
+  vector: number;
+  errorCode?: number;
+  /** Linear address of a page fault. */
+  address?: bigint;
+  rip: bigint;
+  cpl: number;
+  cr3: bigint;
+  /** The machine's position when it was raised. */
+  position: number;
+}
+
+export interface RunOptions {
+  /** Run only until this position (a Stop of kind `limit`). */
+  until?: number;
+}
+
+/** A breakpoint on the execution of the instruction at a linear address, in any address space. */
+export interface TargetBreakpoint {
+  address: bigint;
+  /** Asked each time the breakpoint is reached, before the instruction runs; false goes on at once. Must not change the machine. */
+  condition?: (cpu: number) => boolean;
+}
+
+export interface DisassembledInstruction { address: bigint; bytes: Uint8Array; text: string; }
+
+export interface Target {
+  readonly cpuCount: number;
+  /** RAM size in bytes. */
+  readonly ramSize: number;
+  readonly position: number;
+  /** True between `run` and its stop. */
+  readonly running: boolean;
+  cpu(index: number): CpuInfo;
+  registers(cpu: number): RegisterGroup[];
+  /** Any register by its lower-case name (rax, eax, al, rip, rflags, cr3, fs_base, efer, lstar, ...); undefined if there is none. */
+  readRegister(cpu: number, name: string): bigint | undefined;
+  /** Throws an Error with a message for the user if the register does not exist or refuses the value. */
+  writeRegister(cpu: number, name: string, value: bigint): void;
+  /** Reads through the CPU's current page tables without setting A/D or filling the TLB; undefined where a byte does not translate. `root` walks another CR3. */
+  readMemory(cpu: number, address: bigint, size: number, root?: bigint): Uint8Array | undefined;
+  /** Writes as the debugger: ignores page permissions, invalidates translated code. False if nothing was written since a byte does not translate. */
+  writeMemory(cpu: number, address: bigint, data: Uint8Array, root?: bigint): boolean;
+  /** Physical memory; undefined outside RAM. */
+  readPhysical(address: number, size: number): Uint8Array | undefined;
+  /** Unsigned 64-bit little-endian word of physical memory as [low, high] halves would cost; for page walks. Undefined outside RAM. */
+  physicalView(): DataView;
+  /** The instruction at an address as it is in memory; undefined where it does not translate or decode. */
+  disassemble(cpu: number, address: bigint, count: number, root?: bigint): DisassembledInstruction[];
+
+  setBreakpoints(breakpoints: readonly TargetBreakpoint[]): void;
+  /** Vectors (0-31) at which to stop before delivery. */
+  setExceptionStops(filter: (exception: ExceptionInfo) => boolean): void;
+  /** Runs until something stops it; resolves with the reason. Yields to the host's event loop every few milliseconds, so `pause` works. */
+  run(options?: RunOptions): Promise<Stop>;
+  /** Makes a running machine stop soon with kind `pause`. */
+  pause(): void;
+  /** One instruction (or the delivery of one event) on that CPU; other CPUs stand still. */
+  step(cpu: number): Stop;
+  injectNmi(cpu: number): void;
+
+  /** Console: text for the guest's UART, and the guest's output. */
+  consoleInput(text: string): void;
+  onConsole(listener: (text: string) => void): void;
+  /** The last exceptions delivered on that CPU, oldest first (a few dozen are kept). */
+  recentExceptions(cpu: number): readonly ExceptionInfo[];
+  /** Calls `listener` when execution passes the address, before the instruction; the machine does not stop. For histories and counts. */
+  addProbe(address: bigint, listener: (cpu: number) => void): { dispose(): void };
+  /** 64-bit hash of everything that decides the machine's future, as 16 hex digits. */
+  stateHash(): string;
+}
