@@ -1,0 +1,110 @@
+/**
+ * The launch attributes, once. From this table scripts/generate-manifest.mjs writes the manifest's
+ * configurationAttributes, their texts in package.nls.json and docs/launch.md; the adapter checks a launch request
+ * against it.
+ */
+
+/** What a launch configuration holds, beside VS Code's own attributes (type, request, name). */
+export interface LaunchConfiguration {
+  program?: string;
+  sourceRoot?: string;
+  cpus?: number;
+  memory?: number;
+  append?: string;
+  script?: string | string[];
+  stopOnEntry?: boolean;
+  stopAt?: string;
+  quantum?: number;
+  schedule?: ScheduleConfiguration;
+  cpuFeatures?: Partial<Record<CpuFeature, boolean>>;
+}
+
+export type CpuFeature = 'pcid' | 'invpcid' | 'smep' | 'smap' | 'fsgsbase' | 'pge';
+
+export interface ScheduleConfiguration {
+  kind: 'round-robin' | 'random';
+  seed?: number;
+}
+
+/** The part of JSON Schema that an attribute uses. */
+export interface AttributeSchema {
+  type: 'string' | 'integer' | 'boolean' | 'object' | 'array' | readonly ('string' | 'array')[];
+  /** English text for the editor and docs/launch.md; the manifest holds a key in its place. */
+  description: string;
+  default?: unknown;
+  minimum?: number;
+  maximum?: number;
+  enum?: readonly string[];
+  enumDescriptions?: readonly string[];
+  items?: { type: 'string' };
+  properties?: Readonly<Record<string, AttributeSchema>>;
+  required?: readonly string[];
+  additionalProperties?: false;
+}
+
+const feature = (description: string): AttributeSchema => ({ type: 'boolean', default: true, description });
+
+export const launchAttributes: Readonly<Record<keyof LaunchConfiguration, AttributeSchema>> = {
+  program: {
+    type: 'string',
+    description: 'The kernel to boot: an x86-64 ELF file with a PVH entry. Left out: the kernel that comes with Kaiserscope.',
+  },
+  sourceRoot: {
+    type: 'string',
+    description: 'The folder that relative source names in the debug information start from. Left out: the workspace folder; for the built-in kernel, its own sources.',
+  },
+  cpus: { type: 'integer', minimum: 1, maximum: 8, default: 2, description: 'The number of CPUs.' },
+  memory: { type: 'integer', minimum: 32, maximum: 1024, default: 64, description: 'The size of memory in MiB.' },
+  append: {
+    type: 'string',
+    default: '',
+    description: 'The kernel command line. The built-in kernel knows `kaiser=on|off` and `kaiser_design=stop_machine|naive`.',
+  },
+  script: {
+    type: ['string', 'array'],
+    items: { type: 'string' },
+    default: [],
+    description: 'Lines to type at the guest\'s console, as one text or as a list of lines. The guest receives them as soon as it reads its console.',
+  },
+  stopOnEntry: { type: 'boolean', default: false, description: 'Stop at the first instruction of the kernel.' },
+  stopAt: {
+    type: 'string',
+    description: 'A symbol or an address (0x…) to stop at once, the first time that a CPU reaches it.',
+  },
+  quantum: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 1_000_000,
+    default: 1000,
+    description: 'The number of instructions that a CPU runs before the next one has its turn.',
+  },
+  schedule: {
+    type: 'object',
+    description: 'How the CPUs take turns. The same schedule gives the same run.',
+    required: ['kind'],
+    additionalProperties: false,
+    properties: {
+      kind: {
+        type: 'string',
+        enum: ['round-robin', 'random'],
+        enumDescriptions: ['In the order of their numbers, a quantum each.', 'In a random order with random quanta up to `quantum`, decided by `seed`.'],
+        default: 'round-robin',
+        description: 'The rule that chooses the next CPU.',
+      },
+      seed: { type: 'integer', minimum: 0, maximum: 4_294_967_295, default: 1, description: 'The seed of a random schedule.' },
+    },
+  },
+  cpuFeatures: {
+    type: 'object',
+    description: 'Features to take away from the CPUs, as the guest sees them through CPUID.',
+    additionalProperties: false,
+    properties: {
+      pcid: feature('Process-context identifiers (PCID).'),
+      invpcid: feature('The INVPCID instruction.'),
+      smep: feature('Supervisor-mode execution prevention (SMEP).'),
+      smap: feature('Supervisor-mode access prevention (SMAP).'),
+      fsgsbase: feature('The RDFSBASE, RDGSBASE, WRFSBASE and WRGSBASE instructions.'),
+      pge: feature('Global pages (PGE).'),
+    },
+  },
+};
