@@ -1,0 +1,129 @@
+import * as vscode from 'vscode';
+import type { SessionModel } from '../sessionModel.js';
+import { rowsToText, type Row } from './row.js';
+
+/** Scheme of the resources that carry a row's badge to the decoration provider; nothing is ever opened under it. */
+const badgeScheme = 'kaiserscope-row';
+
+/** A running machine is said so only when it runs longer than this, or every step would make the view jump. */
+const runningMessageDelay = 400;
+
+/** A tree view of rows, with marks on what changed since the stop before. */
+export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable {
+  readonly view: vscode.TreeView<Row>;
+  readonly #changed = new vscode.EventEmitter<Row | undefined>();
+  readonly onDidChangeTreeData = this.#changed.event;
+  readonly #disposables: vscode.Disposable[];
+  readonly #model: SessionModel;
+  readonly #rows: () => Promise<Row[]>;
+  readonly #live: boolean;
+  /** Values by row id: at the stop before, and now. */
+  #before = new Map<string, string>();
+  #now = new Map<string, string>();
+  #sessionId: string | undefined;
+  #lastState: string | undefined;
+  #messageTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * @param id the view's id in the manifest
+   * @param rows asks the session for what to show
+   * @param options `live`: the view is renewed while the machine runs too, which must then be cheap
+   */
+  constructor(id: string, model: SessionModel, rows: () => Promise<Row[]>, options: { live?: boolean } = {}) {
+    this.#live = options.live ?? false;
+    this.#model = model;
+    this.#rows = rows;
+    this.view = vscode.window.createTreeView(id, { treeDataProvider: this, showCollapseAll: true, manageCheckboxStateManually: true });
+    this.#disposables = [
+      this.view,
+      this.#changed,
+      model.onDidChange(() => this.#onChange()),
+      this.view.onDidChangeVisibility(() => this.refresh()),
+    ];
+  }
+
+  /** Asks for the rows again. */
+  refresh(): void {
+    this.#changed.fire(undefined);
+  }
+
+  /** The view as text. */
+  async text(): Promise<string> {
+    return rowsToText(await this.#rows());
+  }
+
+  async getChildren(row?: Row): Promise<Row[]> {
+    if (row) return (await row.children?.()) ?? [];
+    if (!this.#model.session) return [];
+    return this.#rows();
+  }
+
+  getTreeItem(row: Row): vscode.TreeItem {
+    const old = row.value === undefined ? undefined : this.#before.get(row.id);
+    if (row.value !== undefined) this.#now.set(row.id, row.value);
+    const changed = old !== undefined && old !== row.value;
+    const item = new vscode.TreeItem(
+      changed ? { label: row.label, highlights: [[0, row.label.length]] } : row.label,
+      row.children ? (row.expanded ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed)
+        : vscode.TreeItemCollapsibleState.None,
+    );
+    const was = changed ? vscode.l10n.t('was {0}', old) : '';
+    item.id = row.id;
+    item.description = [row.description, was].filter(Boolean).join(' · ');
+    item.tooltip = new vscode.MarkdownString([row.tooltip ?? [row.label, item.description].filter(Boolean).join(': '), was].filter(Boolean).join('\n\n'));
+    item.iconPath = new vscode.ThemeIcon(row.icon, row.iconColor ? new vscode.ThemeColor(row.iconColor) : undefined);
+    item.contextValue = row.context;
+    item.accessibilityInformation = {
+      label: [row.spoken ?? [row.label, row.description].filter(Boolean).join(', '), row.badge?.meaning, changed ? vscode.l10n.t('changed, {0}', was) : '']
+        .filter(Boolean).join(', '),
+    };
+    if (row.checked !== undefined) {
+      item.checkboxState = {
+        state: row.checked ? vscode.TreeItemCheckboxState.Checked : vscode.TreeItemCheckboxState.Unchecked,
+        tooltip: row.checked ? vscode.l10n.t('Clear the breakpoint') : vscode.l10n.t('Set a breakpoint'),
+        accessibilityInformation: { label: row.spoken ?? row.label, role: 'checkbox' },
+      };
+    }
+    if (row.badge) {
+      item.resourceUri = vscode.Uri.from({ scheme: badgeScheme, path: `/${row.id}`, query: row.badge.letter, fragment: row.badge.meaning });
+    }
+    return item;
+  }
+
+  dispose(): void {
+    clearTimeout(this.#messageTimer);
+    for (const disposable of this.#disposables) disposable.dispose();
+  }
+
+  #onChange(): void {
+    const { session, state } = this.#model;
+    if (session?.id !== this.#sessionId) {
+      this.#sessionId = session?.id;
+      this.#before = new Map();
+      this.#now = new Map();
+    }
+    // What stood here when the machine was set running is what the next stop is compared with.
+    if (state === 'running' && this.#lastState === 'stopped') this.#before = new Map([...this.#before, ...this.#now]);
+    if (state !== this.#lastState) this.#announce(state);
+    this.#lastState = state;
+    if (this.view.visible && (this.#live || state !== 'running' || !session)) this.refresh();
+  }
+
+  #announce(state: string | undefined): void {
+    clearTimeout(this.#messageTimer);
+    if (state === 'running') {
+      this.#messageTimer = setTimeout(() => {
+        if (this.#model.state === 'running') this.view.message = this.#live ? vscode.l10n.t('Running: renewed every second.') : vscode.l10n.t('Running: as of the last stop.');
+      }, runningMessageDelay);
+    } else if (this.view.message) {
+      this.view.message = undefined;
+    }
+  }
+}
+
+/** Draws the letters of `Row.badge`. */
+export function registerBadges(): vscode.Disposable {
+  return vscode.window.registerFileDecorationProvider({
+    provideFileDecoration: uri => (uri.scheme === badgeScheme ? { badge: uri.query, tooltip: uri.fragment } : undefined),
+  });
+}
