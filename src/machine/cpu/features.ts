@@ -1,0 +1,39 @@
+/**
+ * Optional parts of the processor. CPUID tells exactly these, and what is off raises the exception that a processor
+ * without it raises: a guest can be tried with and without each.
+ */
+export interface CpuFeatures {
+  /** CR4.PCIDE, CR3 bit 63 (SDM Vol. 3A, 4.10.1). */
+  pcid: boolean;
+  /** The INVPCID instruction. */
+  invpcid: boolean;
+  /** CR4.PGE: global pages. */
+  pge: boolean;
+  /** EFER.NXE: execute-disable. */
+  nx: boolean;
+  /** CR4.SMEP. */
+  smep: boolean;
+  /** CR4.SMAP, STAC, CLAC. */
+  smap: boolean;
+  /** CR4.UMIP. */
+  umip: boolean;
+  /** CR4.FSGSBASE and its four instructions. */
+  fsgsbase: boolean;
+  /** SYSCALL and SYSRET with EFER.SCE. */
+  syscall: boolean;
+  /** x2APIC mode of the local APIC. */
+  x2apic: boolean;
+  /** RDTSCP and IA32_TSC_AUX. */
+  rdtscp: boolean;
+  /** 1 GiB pages. */
+  pages1g: boolean;
+}
+
+/** Everything that the machine has. */
+export const allFeatures: Readonly<CpuFeatures> = {
+  pcid: true, invpcid: true, pge: true, nx: true, smep: true, smap: true, umip: true, fsgsbase: true, syscall: true, x2apic: true,
+  rdtscp: true, pages1g: true,
+};
+
+/** The features of a machine: everything it has, except where `changes` says otherwise. */
+export function cpuFeatures(changes: Partial<CpuFeatures> = {}): CpuFeatures { return { ...allFeatures, ...changes }; }

@@ -1,0 +1,241 @@
+import type { Core } from '../core.js';
+import * as L from '../cpu/layout.js';
+import type { CpuState } from '../cpu/state.js';
+import { ApicTimer } from './apicTimer.js';
+import { sendIpi } from './interprocessorInterrupt.js';
+
+/** Registers by number: offset in the xAPIC page >> 4 = x2APIC MSR - 0x800 (SDM Vol. 3A, tables 10-1 and 10-6). */
+export const enum ApicRegister {
+  Id = 0x02, Version = 0x03, Tpr = 0x08, Apr = 0x09, Ppr = 0x0a, Eoi = 0x0b, Rrd = 0x0c, Ldr = 0x0d, Dfr = 0x0e, Svr = 0x0f,
+  Isr = 0x10, Tmr = 0x18, Irr = 0x20, Esr = 0x28, Icr = 0x30, IcrHigh = 0x31, LvtTimer = 0x32, LvtThermal = 0x33, LvtPerformance = 0x34,
+  LvtLint0 = 0x35, LvtLint1 = 0x36, LvtError = 0x37, InitialCount = 0x38, CurrentCount = 0x39, Divide = 0x3e, SelfIpi = 0x3f,
+}
+
+/** Version 0x14 (integrated APIC), six LVT entries. */
+const VERSION = 0x0005_0014;
+const LVT_MASKED = 1 << 16;
+const LVT_PERIODIC = 1 << 17;
+const SVR_ENABLED = 1 << 8;
+/** Writable bits of each LVT entry. Bits 12 and 14 are status. Timer: vector, mask, periodic (no TSC deadline). */
+const LVT_WRITABLE: Record<number, number> = {
+  [ApicRegister.LvtTimer]: 0x300ff, [ApicRegister.LvtThermal]: 0x107ff, [ApicRegister.LvtPerformance]: 0x107ff,
+  [ApicRegister.LvtLint0]: 0x1a7ff, [ApicRegister.LvtLint1]: 0x1a7ff, [ApicRegister.LvtError]: 0x100ff,
+};
+/** Error status bits (SDM Vol. 3A, 10.5.3). */
+export const enum ApicError { SendIllegalVector = 1 << 5, ReceivedIllegalVector = 1 << 6, IllegalRegister = 1 << 7 }
+
+/** IA32_APIC_BASE (SDM Vol. 3A, 10.4.4). */
+export const APIC_BASE_BSP = 1n << 8n, APIC_BASE_EXTD = 1n << 10n, APIC_BASE_ENABLE = 1n << 11n;
+/** Where the xAPIC page lies; this machine does not move it. */
+export const APIC_PHYSICAL = 0xfee00000;
+
+/**
+ * The local APIC of one CPU (SDM Vol. 3A, chapter 10), in xAPIC and x2APIC mode. Its time is the machine's: one tick of
+ * `core.now()` is one clock of the timer at divide 1. There is no I/O APIC; LINT0 and LINT1 are connected to nothing.
+ */
+export class LocalApic {
+  readonly timer = new ApicTimer();
+  private readonly registers = new Uint32Array(0x40);
+  /** Errors seen since the last write to ESR, which makes them readable. */
+  private errors = 0;
+  /** Bit n is set if IRR (ISR) word n is not zero: most of the time both are. */
+  private irrWords = 0;
+  private isrWords = 0;
+
+  constructor(private readonly core: Core, readonly cpu: CpuState) { this.reset(); }
+
+  /** The APIC ID: the CPU's number. */
+  get id(): number { return this.cpu.index; }
+  get enabled(): boolean { return (this.cpu.int(L.APIC_BASE) & 1 << 11) !== 0; }
+  get x2apic(): boolean { return (this.cpu.int(L.APIC_BASE) & 3 << 10) === 3 << 10; }
+  get softwareEnabled(): boolean { return (this.registers[ApicRegister.Svr]! & SVR_ENABLED) !== 0; }
+
+  /** State after power-up or INIT (SDM Vol. 3A, 10.4.7.1 and 10.4.7.3). */
+  reset(): void {
+    const r = this.registers;
+    r.fill(0);
+    r[ApicRegister.Id] = this.id << 24;
+    r[ApicRegister.Version] = VERSION;
+    r[ApicRegister.Dfr] = 0xffffffff;
+    r[ApicRegister.Svr] = 0xff;
+    for (let n = ApicRegister.LvtTimer; n <= ApicRegister.LvtError; n++) r[n] = LVT_MASKED;
+    this.errors = 0;
+    this.irrWords = this.isrWords = 0;
+    this.timer.restore(new Array<number>(ApicTimer.stateLength).fill(0));
+    this.cpu.set(L.CR8, 0n);
+  }
+
+  /** The register without effects, for views. */
+  peek(register: number): number {
+    switch (register) {
+      case ApicRegister.Ppr: return this.processorPriority();
+      case ApicRegister.Ldr: return this.x2apic ? logicalX2Id(this.id) : this.registers[register]!;
+      case ApicRegister.Id: return this.x2apic ? this.id : this.registers[register]!;
+      case ApicRegister.InitialCount: return this.timer.initialCount;
+      case ApicRegister.CurrentCount: return this.timer.current(this.core.now());
+      case ApicRegister.Divide: return this.timer.divideConfiguration;
+      default: return this.registers[register] ?? 0;
+    }
+  }
+
+  /** Reads a register; one that does not exist is an error in ESR (xAPIC). */
+  read(register: number): number {
+    if (!isReadable(register)) { this.raiseError(ApicError.IllegalRegister); return 0; }
+    if (register === ApicRegister.CurrentCount) this.advance(this.core.now());
+    return this.peek(register);
+  }
+
+  /** Writes a register; one that does not exist is an error in ESR (xAPIC). In xAPIC mode a write to ICR takes its destination from IcrHigh. */
+  write(register: number, value: number): void {
+    const r = this.registers;
+    switch (register) {
+      case ApicRegister.Tpr: this.setTaskPriority(value); break;
+      case ApicRegister.Eoi: this.endOfInterrupt(); break;
+      case ApicRegister.Ldr: r[register] = value & 0xff000000; break;
+      case ApicRegister.Dfr: r[register] = value | 0x0fffffff; break;
+      case ApicRegister.Svr:
+        r[register] = value & 0x3ff;
+        // Disabled by software: all LVT entries are masked (SDM Vol. 3A, 10.4.7.2).
+        if (!this.softwareEnabled) for (let n = ApicRegister.LvtTimer; n <= ApicRegister.LvtError; n++) r[n]! |= LVT_MASKED;
+        break;
+      case ApicRegister.Esr: r[register] = this.errors; this.errors = 0; break;
+      case ApicRegister.Icr:
+        r[register] = value & 0x000ccfff;
+        sendIpi(this.core, this, value, this.x2apic ? r[ApicRegister.IcrHigh]! : r[ApicRegister.IcrHigh]! >>> 24);
+        break;
+      case ApicRegister.IcrHigh: r[register] = this.x2apic ? value : value & 0xff000000; break;
+      case ApicRegister.LvtTimer: case ApicRegister.LvtThermal: case ApicRegister.LvtPerformance:
+      case ApicRegister.LvtLint0: case ApicRegister.LvtLint1: case ApicRegister.LvtError:
+        // What expired under the old setting has expired.
+        this.advance(this.core.now());
+        r[register] = value & LVT_WRITABLE[register]! | (this.softwareEnabled ? 0 : LVT_MASKED);
+        if (register === ApicRegister.LvtTimer) this.timer.periodic = (value & LVT_PERIODIC) !== 0;
+        break;
+      case ApicRegister.InitialCount: this.advance(this.core.now()); this.timer.load(value >>> 0, this.core.now()); break;
+      case ApicRegister.Divide: this.advance(this.core.now()); this.timer.setDivide(value, this.core.now()); break;
+      case ApicRegister.Id: r[register] = this.id << 24; break; // fixed by this machine, as on newer processors
+      default: this.raiseError(ApicError.IllegalRegister);
+    }
+  }
+
+  setTaskPriority(value: number): void {
+    this.registers[ApicRegister.Tpr] = value & 0xff;
+    this.cpu.set(L.CR8, BigInt(value >>> 4 & 15));
+  }
+  get taskPriority(): number { return this.registers[ApicRegister.Tpr]!; }
+
+  /** PPR: the higher class of TPR and the interrupt in service (SDM Vol. 3A, 10.8.3.1). */
+  processorPriority(): number {
+    const tpr = this.registers[ApicRegister.Tpr]!, inService = this.isrWords === 0 ? 0 : highest(this.registers, ApicRegister.Isr);
+    return tpr >> 4 >= inService >> 4 ? tpr : inService & 0xf0;
+  }
+
+  /** A fixed interrupt arrives. Vectors below 16 are errors; with the APIC disabled it is lost. */
+  accept(vector: number): void {
+    if (!this.enabled || !this.softwareEnabled) return;
+    if (vector < 16) { this.raiseError(ApicError.ReceivedIllegalVector); return; }
+    this.registers[ApicRegister.Irr + (vector >> 5)]! |= 1 << (vector & 31);
+    this.irrWords |= 1 << (vector >> 5);
+  }
+
+  /** Lets time pass: timer expiries up to `now` become requests. */
+  advance(now: number): void {
+    if (!this.timer.advance(now)) return;
+    const lvt = this.registers[ApicRegister.LvtTimer]!;
+    if (!(lvt & LVT_MASKED)) this.accept(lvt & 0xff);
+  }
+
+  /** Machine time at which the timer will next request an interrupt; Infinity if it will not. */
+  nextDeadline(): number { return this.registers[ApicRegister.LvtTimer]! & LVT_MASKED ? Infinity : this.timer.deadline; }
+
+  /** The vector that the CPU would be given now, or -1. Whether the CPU takes it (RFLAGS.IF) is not the APIC's business. */
+  pendingVector(): number {
+    if (this.irrWords === 0 || !this.enabled) return -1;
+    const vector = highest(this.registers, ApicRegister.Irr);
+    return vector >> 4 > this.processorPriority() >> 4 ? vector : -1;
+  }
+
+  /** The CPU takes the interrupt: moves it from IRR to ISR. Gives the spurious vector if none can be taken any more. */
+  acknowledge(): number {
+    const vector = this.pendingVector();
+    if (vector < 0) return this.registers[ApicRegister.Svr]! & 0xff;
+    const word = vector >> 5, bit = 1 << (vector & 31), r = this.registers;
+    r[ApicRegister.Irr + word]! &= ~bit;
+    if (r[ApicRegister.Irr + word] === 0) this.irrWords &= ~(1 << word);
+    r[ApicRegister.Isr + word]! |= bit;
+    this.isrWords |= 1 << word;
+    return vector;
+  }
+
+  private endOfInterrupt(): void {
+    if (this.isrWords === 0) return;
+    const vector = highest(this.registers, ApicRegister.Isr), at = ApicRegister.Isr + (vector >> 5);
+    this.registers[at]! &= ~(1 << (vector & 31));
+    if (this.registers[at] === 0) this.isrWords &= ~(1 << (vector >> 5));
+  }
+
+  raiseError(error: ApicError): void {
+    if (this.errors & error) return;
+    this.errors |= error;
+    const lvt = this.registers[ApicRegister.LvtError]!;
+    // An illegal vector in LVT Error itself must not raise the same error for ever.
+    if (!(lvt & LVT_MASKED) && (lvt & 0xff) >= 16) this.accept(lvt & 0xff);
+  }
+
+  /** Does this APIC answer to the destination? (SDM Vol. 3A, 10.6.2 and 10.12.9) */
+  matches(destination: number, logical: boolean, broadcast: number): boolean {
+    if (destination === broadcast) return true;
+    if (!logical) return destination === this.id;
+    if (this.x2apic) {
+      const own = logicalX2Id(this.id);
+      return own >>> 16 === destination >>> 16 && (own & destination & 0xffff) !== 0;
+    }
+    const own = this.registers[ApicRegister.Ldr]! >>> 24;
+    if (this.registers[ApicRegister.Dfr]! >>> 28 === 0xf) return (own & destination) !== 0;
+    return own >> 4 === destination >> 4 && (own & destination & 15) !== 0;
+  }
+
+  /** x2APIC self IPI, and ICR writes as one 64-bit MSR. */
+  writeIcr64(low: number, destination: number): void {
+    this.registers[ApicRegister.IcrHigh] = destination;
+    this.write(ApicRegister.Icr, low);
+  }
+
+  /** Everything that decides the APIC's future, as plain numbers. */
+  save(): Float64Array { return Float64Array.from([...this.registers, this.errors, ...this.timer.save()]); }
+  restore(state: ArrayLike<number>): void {
+    for (let n = 0; n < 0x40; n++) this.registers[n] = state[n]!;
+    this.errors = state[0x40]!;
+    this.timer.restore(Array.from({ length: ApicTimer.stateLength }, (_, n) => state[0x41 + n]!));
+    this.irrWords = words(this.registers, ApicRegister.Irr);
+    this.isrWords = words(this.registers, ApicRegister.Isr);
+  }
+}
+
+/** Registers that can be read; in x2APIC mode DFR and ICR's upper half do not exist, which the MSR side knows. */
+export function isReadable(register: number): boolean {
+  switch (register) {
+    case ApicRegister.Id: case ApicRegister.Version: case ApicRegister.Tpr: case ApicRegister.Apr: case ApicRegister.Ppr: case ApicRegister.Ldr: case ApicRegister.Dfr:
+    case ApicRegister.Svr: case ApicRegister.Esr: case ApicRegister.Icr: case ApicRegister.IcrHigh: case ApicRegister.InitialCount: case ApicRegister.CurrentCount:
+    case ApicRegister.Divide: return true;
+    default: return register >= ApicRegister.Isr && register < ApicRegister.Esr || register >= ApicRegister.LvtTimer && register <= ApicRegister.LvtError;
+  }
+}
+
+/** Logical x2APIC ID: cluster in the upper half, one bit in the lower (SDM Vol. 3A, 10.12.10.2). */
+function logicalX2Id(id: number): number { return (id >> 4 << 16 | 1 << (id & 15)) >>> 0; }
+
+/** Highest vector set in the 256-bit register that starts at `first`; 0 if there is none. */
+function highest(registers: Uint32Array, first: number): number {
+  for (let word = 7; word >= 0; word--) {
+    const bits = registers[first + word]!;
+    if (bits !== 0) return word * 32 + 31 - Math.clz32(bits);
+  }
+  return 0;
+}
+
+function words(registers: Uint32Array, first: number): number {
+  let set = 0;
+  for (let word = 0; word < 8; word++) if (registers[first + word] !== 0) set |= 1 << word;
+  return set;
+}
