@@ -1,3 +1,4 @@
+import type { FrameRules } from './callFrames.js';
 import { SHF_ALLOC, SHF_EXECINSTR, type Section } from './elf.js';
 import type { Symbols } from './index.js';
 
@@ -22,7 +23,7 @@ export interface Frame {
   /** RBP of the frame. */
   fp: bigint;
   /** How the frame was found. */
-  how: 'registers' | 'frame pointer' | 'return address' | 'interrupt frame';
+  how: 'registers' | 'call frame information' | 'frame pointer' | 'return address' | 'interrupt frame';
   /** For an interrupt frame: the privilege level of the code that was interrupted, from its CS. */
   cpl?: number;
 }
@@ -38,8 +39,9 @@ const STACK_REACH = 0x8000n;
 const SCAN_WORDS = 40;
 
 /**
- * Unwinds by frame pointers, the way the System V x86-64 psABI lays them out: [RBP] is the caller's RBP, [RBP+8] the
- * return address. Where the innermost function has not built its frame yet, or has taken it down again, the return
+ * Unwinds by the compiler's call frame information where the image has it, which is exact at every instruction; else
+ * by frame pointers, the way the System V x86-64 psABI lays them out: [RBP] is the caller's RBP, [RBP+8] the return
+ * address. There, where the innermost function has not built its frame yet, or has taken it down again, the return
  * address is taken from the stack pointer. Through assembly that keeps no frame, the hardware's interrupt frame
  * (SDM Vol. 3A, 6.14.2) or the next return address on the stack leads on. Garbage ends the walk; it never throws.
  */
@@ -73,6 +75,11 @@ class Unwinder {
   }
 
   private callerOf(frame: Frame): Caller | undefined {
+    const rules = this.symbols?.callFrames.rulesAt(frame.lookup);
+    if (rules) {
+      const caller = this.byRules(frame, rules);
+      if (caller !== 'unknown') return caller;
+    }
     const exact = frame.how === 'registers' || frame.how === 'interrupt frame';
     const hit = this.symbols?.table.functionAt(frame.lookup);
     if (!hit) return this.byFramePointer(frame);
@@ -85,6 +92,19 @@ class Unwinder {
     }
     if (state === 'built') return this.byFramePointer(frame);
     return this.throughAssembly(frame);
+  }
+
+  private byRules(frame: Frame, rules: FrameRules): Caller | undefined | 'unknown' {
+    if (rules.returnAddress.kind === 'undefined') return undefined; // the outermost frame says so itself
+    if (rules.returnAddress.kind !== 'at' || rules.rbp.kind === 'unknown') return 'unknown';
+    const cfa = BigInt.asUintN(64, (rules.base === 'rsp' ? frame.sp : frame.fp) + BigInt(rules.offset));
+    const pc = this.word(cfa + BigInt(rules.returnAddress.offset));
+    // Without -fasynchronous-unwind-tables gcc does not say that an epilogue has restored RBP; that its place lies below
+    // the stack pointer does.
+    const saved = rules.rbp.kind === 'at' ? cfa + BigInt(rules.rbp.offset) : undefined;
+    const fp = rules.rbp.kind === 'undefined' ? 0n : saved === undefined || saved < frame.sp ? frame.fp : this.word(saved);
+    if (pc === undefined || fp === undefined || !this.isReturnAddress(pc)) return undefined;
+    return { pc, sp: cfa, fp, how: 'call frame information' };
   }
 
   /**

@@ -1,5 +1,6 @@
 import { type ElfImage, imageBytesAt, SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, virtualAddressOf } from './elf.js';
 import { toKey } from './address.js';
+import { CallFrames } from './callFrames.js';
 import { readLinePrograms } from './dwarfLine.js';
 import { DebugInfo, FunctionTable } from './functions.js';
 import { LineTable } from './lineTable.js';
@@ -18,6 +19,8 @@ export interface Symbols {
   lines: LineTable;
   /** Functions and inlined calls of .debug_info; read on first use. */
   readonly functions: FunctionTable;
+  /** Call frame information of .debug_frame and .eh_frame; read on first use. */
+  readonly callFrames: CallFrames;
   /** What could not be read of the debug information, in words; empty when all is well. */
   problems: string[];
   /** The bytes of the image itself at a linked address, for when memory is not loaded or not mapped. */
@@ -65,6 +68,7 @@ export function loadSymbols(image: ElfImage): Symbols {
     return hit ? key - hit.offset : NaN;
   };
   let functions: FunctionTable | undefined;
+  let callFrames: CallFrames | undefined;
   return {
     image, table, problems,
     lines: new LineTable(rows, keep, functionStart),
@@ -75,6 +79,11 @@ export function loadSymbols(image: ElfImage): Symbols {
         problems.push(...info.problems);
       }
       return functions;
+    },
+    get callFrames() {
+      const ehFrame = image.sections.find((section) => section.name === '.eh_frame');
+      callFrames ??= new CallFrames(image.sectionData('.debug_frame'), ehFrame && image.sectionData('.eh_frame'), ehFrame?.address ?? 0n);
+      return callFrames;
     },
     bytesAt: (address, size) => imageBytesAt(image, address, size),
     linkedAddress: (physical) => virtualAddressOf(image, physical),
