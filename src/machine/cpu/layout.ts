@@ -84,6 +84,12 @@ export const FAULT_ADDRESS = 0x320;
 export const SIPI_VECTOR = 0x328;
 /** Instructions completed plus events delivered by this CPU, as a float64. */
 export const STEPS = 0x330;
+/** Non-zero while the interpreter executes a single instruction: `Mmu.resolve` then serves accesses that are not plain RAM. i32. */
+export const STEPPING = 0x340;
+/** Stores that wait in SCRATCH for `Mmu.flushPending` after the instruction. i32. */
+export const PENDING = 0x344;
+/** Linear address whose breakpoint is passed over once, -1 for none: that of the last breakpoint stop. i64. */
+export const RESUME = 0x348;
 
 /** XMM0-15, 16 bytes each; MXCSR. */
 export const XMM = 0x400;

@@ -1,0 +1,59 @@
+import {
+  FAST_ADDEND, FAST_BASE, FAST_CPU_SIZE, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, MAX_CPUS,
+} from './layout.js';
+
+/**
+ * The lookup tables that translated code consults inline. They hold a subset of what the architectural TLB holds, so
+ * dropping any of it at any time changes nothing but speed. A tag whose low half is 0 matches nothing, because context
+ * ids start at 1. All functions here work on the i32 view of the machine's memory.
+ */
+
+const WORDS = FAST_ENTRY_SIZE >> 2;
+const READ = FAST_TAG_READ >> 2;
+const WRITE = FAST_TAG_WRITE >> 2;
+const EXEC = FAST_TAG_EXEC >> 2;
+const ADDEND = FAST_ADDEND >> 2;
+const START = FAST_BASE >> 2;
+const TABLE_WORDS = FAST_TABLE_SIZE >> 2;
+const CPU_WORDS = FAST_CPU_SIZE >> 2;
+const INDEX_MASK = FAST_TABLE_SIZE - FAST_ENTRY_SIZE;
+
+/** FAST_INDEX for a context id: spreads neighbouring ids, so that twin address spaces do not meet in one slot. */
+export function fastIndex(context: number): number { return (Math.imul(context, 0x145) << 5) & INDEX_MASK; }
+
+/** Byte offset in a fast table of the entry for a linear address, given FAST_INDEX. */
+export function fastOffset(lo: number, index: number): number { return ((lo >>> 7) ^ index) & INDEX_MASK; }
+
+/** Host address of fast table `table` (`TlbTable`) of a CPU. */
+export function fastTable(cpu: number, table: number): number { return FAST_BASE + cpu * FAST_CPU_SIZE + table * FAST_TABLE_SIZE; }
+
+/** Empties all three tables of a CPU. */
+export function clearFast(i32: Int32Array, cpu: number): void {
+  const start = START + cpu * CPU_WORDS;
+  i32.fill(0, start, start + CPU_WORDS);
+}
+
+/** Drops whatever the slot of a linear address holds, in all three tables of a CPU. */
+export function dropFastSlot(i32: Int32Array, cpu: number, lo: number, index: number): void {
+  let entry = START + cpu * CPU_WORDS + (fastOffset(lo, index) >> 2);
+  for (let table = 0; table < 3; table++, entry += TABLE_WORDS) {
+    i32[entry + READ] = 0;
+    i32[entry + WRITE] = 0;
+    i32[entry + EXEC] = 0;
+  }
+}
+
+/** Drops the write tags of all CPUs that lead to the page at host address `host`. */
+export function dropWriteTags(i32: Int32Array, host: number): void {
+  const end = START + MAX_CPUS * CPU_WORDS;
+  for (let entry = START; entry < end; entry += WORDS) {
+    const tag = i32[entry + WRITE]!;
+    if (tag !== 0 && ((tag & ~0xfff) + i32[entry + ADDEND]! | 0) === (host | 0)) i32[entry + WRITE] = 0;
+  }
+}
+
+/** Drops every write tag of every CPU. */
+export function dropAllWriteTags(i32: Int32Array): void {
+  const end = START + MAX_CPUS * CPU_WORDS;
+  for (let entry = START; entry < end; entry += WORDS) i32[entry + WRITE] = 0;
+}

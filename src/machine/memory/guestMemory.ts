@@ -1,0 +1,119 @@
+import { dropWriteTags, dropAllWriteTags } from './fastTable.js';
+import { MAX_RAM, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, PAGE_SIZE, RAM_BASE } from './layout.js';
+
+/** Smallest RAM that a machine can be given, in bytes: what start-up in real mode needs. */
+export const MIN_RAM_SIZE = 0x100000;
+/** Largest RAM in bytes: host addresses must stay positive as 32-bit integers, and RAM_BASE bytes come before RAM. */
+export const MAX_RAM_SIZE = Math.min(MAX_RAM, 0x80000000 - RAM_BASE);
+
+const WASM_PAGE = 0x10000;
+
+/**
+ * The machine's one WebAssembly memory: guest RAM and, below RAM_BASE, everything that translated code shares with
+ * TypeScript (`layout.ts`). Physical addresses are JS numbers; the views are indexed by host address, which is
+ * RAM_BASE + physical address for RAM.
+ */
+export class GuestMemory {
+  readonly wasm: WebAssembly.Memory;
+  readonly u8: Uint8Array;
+  readonly i32: Int32Array;
+  readonly f64: Float64Array;
+  readonly view: DataView;
+  /** RAM in bytes, and in pages of 4 KiB. */
+  readonly ramSize: number;
+  readonly ramPages: number;
+
+  /**
+   * Told that bytes of physical page number `page`, which has PAGE_HAS_CODE, have changed (after the change). The owner
+   * of the translations drops those of the page and may then call `clearCode`.
+   */
+  onCodeWrite: (page: number) => void = () => {};
+
+  /** @param ramSize guest RAM in bytes, a multiple of 4 KiB. @throws RangeError naming the bounds if it is none */
+  constructor(ramSize: number) {
+    if (!Number.isInteger(ramSize) || ramSize < MIN_RAM_SIZE || ramSize > MAX_RAM_SIZE || ramSize % PAGE_SIZE !== 0) {
+      throw new RangeError(`RAM of ${ramSize} bytes is not possible: give a multiple of 4096 from ${MIN_RAM_SIZE} (1 MiB) to `
+        + `${MAX_RAM_SIZE} (${MAX_RAM_SIZE / 0x100000} MiB).`);
+    }
+    const pages = Math.ceil((RAM_BASE + ramSize) / WASM_PAGE);
+    try {
+      this.wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    } catch (error) {
+      throw new RangeError(`The host has no ${ramSize / 0x100000} MiB for the machine's RAM (${(error as Error).message}): choose a smaller size.`);
+    }
+    const buffer = this.wasm.buffer;
+    this.u8 = new Uint8Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    this.view = new DataView(buffer);
+    this.ramSize = ramSize;
+    this.ramPages = ramSize / PAGE_SIZE;
+  }
+
+  /** True if all of the range is RAM. */
+  isRam(physical: number, length: number): boolean { return physical >= 0 && length >= 0 && physical + length <= this.ramSize; }
+
+  /** A copy of `length` bytes of RAM. @throws RangeError if the range is not all RAM */
+  read(physical: number, length: number): Uint8Array {
+    this.check(physical, length);
+    return this.u8.slice(RAM_BASE + physical, RAM_BASE + physical + length);
+  }
+  readU8(physical: number): number { this.check(physical, 1); return this.u8[RAM_BASE + physical]!; }
+  readU16(physical: number): number { this.check(physical, 2); return this.view.getUint16(RAM_BASE + physical, true); }
+  readU32(physical: number): number { this.check(physical, 4); return this.view.getUint32(RAM_BASE + physical, true); }
+  readU64(physical: number): bigint { this.check(physical, 8); return this.view.getBigUint64(RAM_BASE + physical, true); }
+
+  /** Writes bytes to RAM and invalidates code there; for loaders and the debugger. @throws RangeError if the range is not all RAM */
+  write(physical: number, bytes: Uint8Array): void {
+    this.check(physical, bytes.length);
+    this.u8.set(bytes, RAM_BASE + physical);
+    this.changed(physical, bytes.length);
+  }
+  writeU8(physical: number, value: number): void { this.check(physical, 1); this.u8[RAM_BASE + physical] = value; this.changed(physical, 1); }
+  writeU16(physical: number, value: number): void { this.check(physical, 2); this.view.setUint16(RAM_BASE + physical, value, true); this.changed(physical, 2); }
+  writeU32(physical: number, value: number): void { this.check(physical, 4); this.view.setUint32(RAM_BASE + physical, value, true); this.changed(physical, 4); }
+  writeU64(physical: number, value: bigint): void { this.check(physical, 8); this.view.setBigUint64(RAM_BASE + physical, value, true); this.changed(physical, 8); }
+
+  /** Zeroes a range of RAM. @throws RangeError if the range is not all RAM */
+  fill(physical: number, length: number, value = 0): void {
+    this.check(physical, length);
+    this.u8.fill(value, RAM_BASE + physical, RAM_BASE + physical + length);
+    this.changed(physical, length);
+  }
+
+  /** Bookkeeping after bytes of RAM have been changed behind the fast tables' back: PAGE_DIRTY, and code invalidation. */
+  changed(physical: number, length: number): void {
+    const last = Math.floor((physical + length - 1) / PAGE_SIZE);
+    for (let page = Math.floor(physical / PAGE_SIZE); page <= last; page++) this.pageChanged(page);
+  }
+  /** `changed` for one page number. */
+  pageChanged(page: number): void {
+    const flags = this.u8[PAGE_FLAGS_BASE + page]!;
+    if (!(flags & PAGE_DIRTY)) this.u8[PAGE_FLAGS_BASE + page] = flags | PAGE_DIRTY;
+    if (flags & PAGE_HAS_CODE) this.onCodeWrite(page);
+  }
+
+  /** PAGE_* bits of a page of RAM. */
+  pageFlags(page: number): number { return this.u8[PAGE_FLAGS_BASE + page]!; }
+
+  /** Says that instructions of the page have been decoded: from now on writes to it are seen, on every CPU. */
+  markCode(page: number): void {
+    const flags = this.u8[PAGE_FLAGS_BASE + page]!;
+    if (flags & PAGE_HAS_CODE) return;
+    this.u8[PAGE_FLAGS_BASE + page] = flags | PAGE_HAS_CODE;
+    dropWriteTags(this.i32, RAM_BASE + page * PAGE_SIZE);
+  }
+  /** Says that nothing decoded from the page is kept any more. */
+  clearCode(page: number): void { this.u8[PAGE_FLAGS_BASE + page]! &= ~PAGE_HAS_CODE; }
+
+  /** Forgets which pages have been written, so that the next snapshot finds those written from now on. */
+  clearDirty(): void {
+    for (let page = 0; page < this.ramPages; page++) this.u8[PAGE_FLAGS_BASE + page]! &= ~PAGE_DIRTY;
+    dropAllWriteTags(this.i32);
+  }
+
+  private check(physical: number, length: number): void {
+    if (this.isRam(physical, length)) return;
+    throw new RangeError(`Physical range 0x${physical.toString(16)} + ${length} bytes is not all RAM, which ends at 0x${this.ramSize.toString(16)}.`);
+  }
+}

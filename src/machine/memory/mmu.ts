@@ -1,0 +1,454 @@
+import { Unimplemented, Vector } from '../core.js';
+import * as L from '../cpu/layout.js';
+import type { CpuState } from '../cpu/state.js';
+import { Bus } from './bus.js';
+import { contextOf, invalidateContext, invalidateContexts, liveContext, UNPAGED_CONTEXT } from './contexts.js';
+import { clearFast, dropFastSlot, fastIndex, fastTable } from './fastTable.js';
+import type { GuestMemory } from './guestMemory.js';
+import { MemoryKind } from './kind.js';
+import {
+  CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY,
+  PAGE_FLAGS_BASE, PAGE_HAS_CODE, RAM_BASE, TlbTable,
+} from './layout.js';
+import { Pending } from './pending.js';
+import { allowedRights } from './rights.js';
+import { Tlb, type TlbEntry } from './tlb.js';
+import {
+  CONFIG_NXE, CONFIG_PAGING, CONFIG_PCIDE, CONFIG_PGE, CONFIG_SMAP, CONFIG_SMEP, CONFIG_WP, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED,
+  H_CONFIG, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY, INFO_GLOBAL, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE,
+  tlbWord, TLB_CPU_WORDS, TLB_WORD,
+} from './tlbLayout.js';
+import { PF_I, PF_P, PF_U, PF_W, Walker, WALK_OK } from './walk.js';
+
+/** `resolve` found a fault; FAULT_* say which. */
+export const RESOLVE_FAULT = -1;
+/** `resolve` found something that is not plain RAM: the instruction must be executed by the interpreter. */
+export const RESOLVE_STEP = -2;
+
+// Plain constants for the hot path: word offsets in the CPU state and the numbers that the enumerations stand for.
+const EXECUTE = 2, WRITE = 1;
+const SIZE_MASK = 0xff;
+const ACCESS_SHIFT = 8;
+const SUPERVISOR = 0x1000;
+const FAST_TABLE_W = L.FAST_TABLE >> 2, FAST_INDEX_W = L.FAST_INDEX >> 2, FAST_CONTEXT_W = L.FAST_CONTEXT >> 2;
+const CR3_W = L.CR3 >> 2, STEPPING_W = L.STEPPING >> 2, PENDING_W = L.PENDING >> 2;
+const FAST_MASK = FAST_TABLE_SIZE - FAST_ENTRY_SIZE;
+const READ_W = FAST_TAG_READ >> 2, WRITE_W = FAST_TAG_WRITE >> 2, EXEC_W = FAST_TAG_EXEC >> 2, ADDEND_W = FAST_ADDEND >> 2;
+/** CPU_SIZE is a power of 2. */
+const CPU_SHIFT = 31 - Math.clz32(CPU_SIZE);
+/** INFO of an address with paging off: everything is allowed, and there is no dirty bit to set. */
+const UNPAGED_INFO = INFO_WRITE | INFO_USER | INFO_DIRTY;
+
+/**
+ * The memory management units of all CPUs: linear to physical addresses through the architectural TLBs and the page
+ * tables, the fast tables of translated code, and flushing. Linear addresses are passed as halves (two's complement i32).
+ *
+ * After a change of CPL, RFLAGS.AC, CR0, CR4, EFER or CR3 of a CPU, `setContext` must be called (`loadCr3` does it).
+ */
+export class Mmu {
+  readonly tlb: Tlb;
+  readonly walker: Walker;
+  private readonly pending: Pending;
+  private readonly i32: Int32Array;
+  private readonly u8: Uint8Array;
+  private readonly ramPages: number;
+  /** INFO_* bits of the page that `frameOf` has found last. */
+  private info = 0;
+
+  constructor(readonly memory: GuestMemory, readonly bus: Bus, private readonly cpus: readonly CpuState[]) {
+    this.i32 = memory.i32;
+    this.u8 = memory.u8;
+    this.ramPages = memory.ramPages;
+    this.tlb = new Tlb(memory.i32);
+    this.walker = new Walker(memory);
+    this.pending = new Pending(memory, bus);
+    for (const cpu of cpus) this.reset(cpu);
+  }
+
+  /** Empties the CPU's TLB, as RESET and INIT do, and takes its control registers as they are. */
+  reset(cpu: CpuState): void {
+    const t = tlbWord(cpu.index);
+    this.tlb.reset(t);
+    clearFast(this.i32, cpu.index);
+    this.i32[t + H_NEXT_CONTEXT] = 0;
+    this.i32[t + H_CONFIG] = -1;
+    this.setContext(cpu);
+  }
+
+  /** Call after the machine's memory has been replaced by a snapshot: what is only there for speed is rebuilt. */
+  restored(): void {
+    for (const cpu of this.cpus) {
+      clearFast(this.i32, cpu.index);
+      this.setContext(cpu);
+    }
+  }
+
+  // ---- the path of translated code and the interpreter -------------------------------------------------------------
+
+  /**
+   * Translates one access of an instruction; called when the inline lookup in the fast table misses.
+   * @param cpuBase address of the CPU's state
+   * @param kind size and access, see `MemoryKind`
+   * @returns the host address of the bytes in the machine's memory (positive), RESOLVE_FAULT with FAULT_* set, or
+   *   RESOLVE_STEP if the access is not to one page of plain RAM (or writes code) and STEPPING is 0. When STEPPING is set
+   *   such accesses get an address in SCRATCH; for a write PENDING becomes non-zero and `flushPending` is to be called
+   *   after the instruction.
+   */
+  resolve(cpuBase: number, lo: number, hi: number, kind: number): number {
+    if ((lo & 0xfff) + (kind & SIZE_MASK) > 0x1000) return this.resolveCrossing(cpuBase, lo, hi, kind);
+    const frame = this.frameOf(cpuBase, lo, hi, kind);
+    if (frame < 0) return RESOLVE_FAULT;
+    if (frame >= this.ramPages) return this.resolveDevice(cpuBase, frame, lo, hi, kind);
+    let flags = this.u8[PAGE_FLAGS_BASE + frame]!;
+    if ((kind & MemoryKind.Write) !== 0) {
+      if (flags & PAGE_HAS_CODE) return this.resolveScratch(cpuBase, kind, frame * 0x1000 + (lo & 0xfff), kind & SIZE_MASK, 0, 0);
+      if (!(flags & PAGE_DIRTY)) this.u8[PAGE_FLAGS_BASE + frame] = flags |= PAGE_DIRTY;
+    }
+    const page = RAM_BASE + (frame << 12);
+    this.fill(cpuBase, lo, hi, page, flags);
+    return page + (lo & 0xfff);
+  }
+
+  /** Carries out the stores that the instruction has left in SCRATCH. */
+  flushPending(cpuBase: number): void {
+    this.i32[(cpuBase >> 2) + PENDING_W] = 0;
+    this.pending.flush(cpuIndex(cpuBase));
+  }
+
+  /** Forgets them: the instruction has raised an exception. */
+  dropPending(cpuBase: number): void {
+    this.i32[(cpuBase >> 2) + PENDING_W] = 0;
+    this.pending.drop();
+  }
+
+  /** Enters the page that `frameOf` has just found into the fast table, with all that its rights allow there. */
+  private fill(cpuBase: number, lo: number, hi: number, page: number, flags: number): void {
+    const i32 = this.i32;
+    const b = cpuBase >> 2;
+    const t = TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS;
+    const entry = i32[b + FAST_TABLE_W]! + ((lo >>> 7 ^ i32[b + FAST_INDEX_W]!) & FAST_MASK) >> 2;
+    const tag = lo & ~0xfff | i32[b + FAST_CONTEXT_W]!;
+    const rights = this.info >> INFO_RIGHTS_SHIFT & 7;
+    const allowed = t + H_ALLOWED + i32[t + H_MODE]! * 3;
+    i32[entry + READ_W] = i32[allowed]! >> rights & 1 ? tag : 0;
+    i32[entry + READ_W + 1] = hi;
+    i32[entry + WRITE_W] = i32[allowed + 1]! >> rights & 1 && this.info & INFO_DIRTY && (flags & (PAGE_DIRTY | PAGE_HAS_CODE)) === PAGE_DIRTY ? tag : 0;
+    i32[entry + WRITE_W + 1] = hi;
+    i32[entry + EXEC_W] = i32[allowed + 2]! >> rights & 1 ? tag : 0;
+    i32[entry + EXEC_W + 1] = hi;
+    i32[entry + ADDEND_W] = page - (lo & ~0xfff);
+  }
+
+  /** The physical page number for an access within one page, or -1 with FAULT_* set; sets `info`. */
+  private frameOf(cpuBase: number, lo: number, hi: number, kind: number): number {
+    const i32 = this.i32;
+    const t = TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS;
+    if (!(i32[t + H_CONFIG]! & CONFIG_PAGING)) {
+      this.info = UNPAGED_INFO;
+      return lo >>> 12;
+    }
+    if (hi + 0x8000 >>> 16 !== 0) return this.notCanonical(cpuBase, kind);
+    const access = kind >> ACCESS_SHIFT & 3;
+    const allowed = i32[t + H_ALLOWED + (kind & SUPERVISOR ? 0 : i32[t + H_MODE]! * 3) + access]!;
+    const entry = this.tlb.lookup(t, lo, hi);
+    if (entry !== 0) {
+      const info = i32[entry + E_INFO]!;
+      // The cached rights decide, even if the tables have more to offer by now (SDM Vol. 3A, 4.10.2.3).
+      if (!(allowed >> (info >> INFO_RIGHTS_SHIFT & 7) & 1)) return this.pageFault(cpuBase, t, lo, hi, kind, PF_P);
+      if (access !== WRITE || info & INFO_DIRTY) {
+        this.info = info;
+        const size = info >> INFO_SIZE_SHIFT & 3;
+        const frame = i32[entry + E_FRAME]! & FRAME_MASK;
+        if (size === 0) return frame;
+        return frame | lo >>> 12 & (size === 1 ? 0x1ff : 0x3ffff);
+      }
+    }
+    return this.walk(cpuBase, t, lo, hi, kind, allowed, entry);
+  }
+
+  /** `frameOf` when the TLB has no entry, or one whose cached dirty bit is clear while the access is a write. */
+  private walk(cpuBase: number, t: number, lo: number, hi: number, kind: number, allowed: number, stale: number): number {
+    const i32 = this.i32;
+    const walker = this.walker;
+    const cr3 = (cpuBase >> 2) + CR3_W;
+    const config = i32[t + H_CONFIG]!;
+    const result = walker.walk(i32[cr3]! >>> 12 | (i32[cr3 + 1]! & 0xff) << 20, lo, hi, allowed, kind >> ACCESS_SHIFT & WRITE,
+      (config & CONFIG_NXE) !== 0, (config & CONFIG_PGE) !== 0);
+    if (result !== WALK_OK) return this.pageFault(cpuBase, t, lo, hi, kind, result);
+    this.info = walker.info;
+    if (stale !== 0) this.replace(cpuBase, t, lo, hi, stale);
+    else if (this.tlb.insert(t, lo, hi, walker.size, walker.frame, walker.info)) this.selectFast(cpuBase, t);
+    return walker.size === 0 ? walker.frame : walker.frame | lo >>> 12 & (walker.size === 1 ? 0x1ff : 0x3ffff);
+  }
+
+  /** Puts the result of a walk in the place of an entry that did not have the dirty bit. */
+  private replace(cpuBase: number, t: number, lo: number, hi: number, stale: number): void {
+    const i32 = this.i32;
+    const { tlb, walker } = this;
+    const old = i32[stale + E_INFO]!;
+    const kept = 7 << INFO_RIGHTS_SHIFT | INFO_GLOBAL;
+    if ((old & kept) === (walker.info & kept) && (old >> INFO_SIZE_SHIFT & 3) === walker.size && (i32[stale + E_FRAME]! & FRAME_MASK) === walker.frame) {
+      tlb.setDirty(stale);
+      return;
+    }
+    this.dropPage(cpuBase, t, lo, hi, i32[t + H_PCID]!, true);
+    // A global entry is seen by the other PCIDs too, whose fast entries must not hide it.
+    if (walker.info & INFO_GLOBAL) invalidateContexts(i32, t);
+    tlb.insert(t, lo, hi, walker.size, walker.frame, walker.info);
+    this.selectFast(cpuBase, t);
+  }
+
+  private resolveCrossing(cpuBase: number, lo: number, hi: number, kind: number): number {
+    if (this.i32[(cpuBase >> 2) + STEPPING_W] === 0) return RESOLVE_STEP;
+    const first = this.physical(cpuBase, lo, hi, kind);
+    if (first < 0) return RESOLVE_FAULT;
+    const next = (lo & ~0xfff) + 0x1000 | 0;
+    const second = this.physical(cpuBase, next, this.nextHigh(cpuBase, next, hi, kind), kind);
+    if (second < 0) return RESOLVE_FAULT;
+    const length = 0x1000 - (lo & 0xfff);
+    return this.resolveScratch(cpuBase, kind, first, length, second, (kind & SIZE_MASK) - length);
+  }
+
+  /** High half of the address of the next page: a carry in 64-bit code, and 32-bit wrap elsewhere. */
+  nextHigh(cpuBase: number, nextLo: number, hi: number, kind: number): number {
+    if (nextLo !== 0) return hi;
+    return kind & SUPERVISOR || this.i32[(cpuBase + L.MODE) >> 2]! & L.CodeMode.Long ? hi + 1 | 0 : hi;
+  }
+
+  private resolveDevice(cpuBase: number, frame: number, lo: number, hi: number, kind: number): number {
+    const physical = frame * 0x1000 + (lo & 0xfff);
+    if (kind >> ACCESS_SHIFT & EXECUTE) {
+      const device = this.bus.find(physical);
+      throw new Unimplemented(`Instruction fetch from linear address ${hex(lo, hi)}: physical 0x${physical.toString(16)} is `
+        + (device ? `a register of ${device.name}` : `outside the ${this.memory.ramSize / 0x100000} MiB of RAM`) + '; the machine executes from RAM only.');
+    }
+    return this.resolveScratch(cpuBase, kind, physical, kind & SIZE_MASK, 0, 0);
+  }
+
+  /** Gives the instruction a place in SCRATCH instead of one or two pieces of the physical address space. */
+  private resolveScratch(cpuBase: number, kind: number, first: number, firstLength: number, second: number, secondLength: number): number {
+    const b = cpuBase >> 2;
+    if (this.i32[b + STEPPING_W] === 0) return RESOLVE_STEP;
+    const cpu = cpuIndex(cpuBase);
+    if (!(kind & MemoryKind.Write)) return this.pending.load(cpu, first, firstLength, second, secondLength);
+    const host = this.pending.store(cpu, first, firstLength, second, secondLength, (kind & MemoryKind.Modify) !== 0);
+    this.i32[b + PENDING_W] = this.pending.count;
+    return host;
+  }
+
+  // ---- accesses of TypeScript parts --------------------------------------------------------------------------------
+
+  /**
+   * Physical address for an access that does not cross a page, with all effects that the access has (TLB, A and D bits).
+   * @returns the physical address, or -1 with FAULT_* set
+   */
+  physical(cpuBase: number, lo: number, hi: number, kind: number): number {
+    const frame = this.frameOf(cpuBase, lo, hi, kind);
+    return frame < 0 ? -1 : frame * 0x1000 + (lo & 0xfff);
+  }
+
+  // ---- faults ------------------------------------------------------------------------------------------------------
+
+  private pageFault(cpuBase: number, t: number, lo: number, hi: number, kind: number, bits: number): number {
+    const i32 = this.i32;
+    const config = i32[t + H_CONFIG]!;
+    let error = bits;
+    if (kind & MemoryKind.Write) error |= PF_W;
+    if (!(kind & SUPERVISOR) && i32[t + H_MODE] === TlbTable.User) error |= PF_U;
+    if (kind & MemoryKind.Execute && config & (CONFIG_NXE | CONFIG_SMEP)) error |= PF_I;
+    // A page fault drops what the TLB holds for the address (SDM Vol. 3A, 4.10.4.1). Processors drop a global entry too:
+    // kernels count on a spurious fault on a global page not to repeat itself.
+    this.dropPage(cpuBase, t, lo, hi, i32[t + H_PCID]!, true);
+    this.fault(cpuBase, Vector.PF, error);
+    i32[(cpuBase + L.FAULT_ADDRESS) >> 2] = lo;
+    i32[(cpuBase + L.FAULT_ADDRESS + 4) >> 2] = hi;
+    return -1;
+  }
+
+  private notCanonical(cpuBase: number, kind: number): number {
+    this.fault(cpuBase, kind & MemoryKind.Stack ? Vector.SS : Vector.GP, 0);
+    return -1;
+  }
+
+  private fault(cpuBase: number, vector: number, error: number): void {
+    const i32 = this.i32;
+    i32[(cpuBase + L.FAULT_VECTOR) >> 2] = vector;
+    i32[(cpuBase + L.FAULT_ERROR) >> 2] = error;
+    i32[(cpuBase + L.FAULT_HAS_ERROR) >> 2] = 1;
+    if (i32[(cpuBase + L.PENDING) >> 2] !== 0) this.dropPending(cpuBase);
+  }
+
+  // ---- context and flushing ----------------------------------------------------------------------------------------
+
+  /**
+   * Makes the CPU's registers (CPL, RFLAGS.AC, CR0, CR3, CR4, EFER) take effect on its accesses. Flushes nothing: what a
+   * change of these registers must drop is the caller's to ask for.
+   * @throws Unimplemented for paging outside long mode
+   */
+  setContext(cpu: CpuState): void {
+    const i32 = this.i32;
+    const b = cpu.base >> 2;
+    const t = tlbWord(cpu.index);
+    const cr0 = i32[b + (L.CR0 >> 2)]!, cr4 = i32[b + (L.CR4 >> 2)]!, efer = i32[b + (L.EFER >> 2)]!;
+    let config = 0;
+    if (cr0 < 0) config |= CONFIG_PAGING;
+    if (cr0 & 1 << 16) config |= CONFIG_WP;
+    if (cr4 & 1 << 20) config |= CONFIG_SMEP;
+    if (cr4 & 1 << 21) config |= CONFIG_SMAP;
+    if (efer & 1 << 11) config |= CONFIG_NXE;
+    if (cr4 & 1 << 7) config |= CONFIG_PGE;
+    if (cr4 & 1 << 17) config |= CONFIG_PCIDE;
+    if (config !== i32[t + H_CONFIG]) {
+      if (config & CONFIG_PAGING && !(efer & 1 << 10)) {
+        throw new Unimplemented(`CPU ${cpu.index} turns paging on outside long mode (CR0.PG = 1, EFER.LMA = 0): the machine has 4-level paging `
+          + 'only; set CR4.PAE and EFER.LME before CR0.PG.');
+      }
+      i32[t + H_CONFIG] = config;
+      for (let mode = 0; mode < 3; mode++) {
+        for (let access = 0; access < 3; access++) i32[t + H_ALLOWED + mode * 3 + access] = allowedRights(config, mode, access);
+      }
+      invalidateContexts(i32, t);
+    }
+    const pcid = config & CONFIG_PCIDE && config & CONFIG_PAGING ? i32[b + CR3_W]! & 0xfff : 0;
+    if (pcid !== i32[t + H_PCID]) this.tlb.selectPcid(t, pcid);
+    i32[t + H_MODE] = cpu.cpl === 3 ? TlbTable.User
+      : config & CONFIG_SMAP && i32[b + (L.FLAGS >> 2)]! & L.Flag.AC ? TlbTable.SupervisorAc : TlbTable.Supervisor;
+    this.selectFast(cpu.base, t);
+  }
+
+  /** Points translated code to the fast table and the context that count now. */
+  private selectFast(cpuBase: number, t: number): void {
+    const i32 = this.i32;
+    const b = cpuBase >> 2;
+    const cpu = cpuIndex(cpuBase);
+    const context = i32[t + H_CONFIG]! & CONFIG_PAGING ? contextOf(i32, t, cpu, i32[t + H_PCID]!) : UNPAGED_CONTEXT;
+    i32[b + FAST_CONTEXT_W] = context;
+    i32[b + FAST_CONTEXT_W + 1] = 0;
+    i32[b + FAST_INDEX_W] = fastIndex(context);
+    i32[b + FAST_TABLE_W] = fastTable(cpu, i32[t + H_MODE]!);
+  }
+
+  /**
+   * MOV to CR3 (SDM Vol. 3A, 4.10.4.1): with CR4.PCIDE = 0 drops what is not global of PCID 0, with PCIDE = 1 that of the
+   * new PCID unless bit 63 is set. Reserved bits are the caller's to check; bit 63 is not stored.
+   */
+  loadCr3(cpu: CpuState, value: bigint): void { this.loadCr3Halves(cpu, Number(value & 0xffffffffn) | 0, Number(value >> 32n & 0xffffffffn) | 0); }
+  /** `loadCr3` without bigints. */
+  loadCr3Halves(cpu: CpuState, lo: number, hi: number): void {
+    const i32 = this.i32;
+    const b = cpu.base >> 2;
+    const t = tlbWord(cpu.index);
+    i32[b + CR3_W] = lo;
+    i32[b + CR3_W + 1] = hi & 0x7fffffff;
+    const pcide = i32[b + (L.CR4 >> 2)]! & 1 << 17;
+    if (!pcide) this.flushPcid(t, 0);
+    else if (hi >= 0) this.flushPcid(t, lo & 0xfff);
+    this.setContext(cpu);
+  }
+
+  /** INVLPG: drops the entries of every size for the address, those of the current PCID and the global ones. */
+  invlpg(cpu: CpuState, lo: number, hi: number): void {
+    const t = tlbWord(cpu.index);
+    if (hi + 0x8000 >>> 16 !== 0) return;
+    this.dropPage(cpu.base, t, lo, hi, this.i32[t + H_PCID]!, true);
+  }
+
+  /**
+   * INVPCID (SDM Vol. 2, INVPCID): type 0 drops one address of `pcid` (not global), 1 all of `pcid` that is not global,
+   * 2 everything, 3 all that is not global. Checks of operands are the caller's.
+   */
+  invpcid(cpu: CpuState, type: number, pcid: number, lo: number, hi: number): void {
+    const t = tlbWord(cpu.index);
+    switch (type) {
+      case 0: this.dropPage(cpu.base, t, lo, hi, pcid, false); break;
+      case 1:
+        this.flushPcid(t, pcid);
+        this.selectFast(cpu.base, t);
+        break;
+      case 2: this.flushAll(cpu, { globals: true }); break;
+      case 3: this.flushAll(cpu, { globals: false }); break;
+      default: throw new RangeError(`INVPCID type ${type} does not exist: types are 0 to 3.`);
+    }
+  }
+
+  /** Drops all entries of the CPU in all PCIDs, global ones if asked to. */
+  flushAll(cpu: CpuState, what: { globals: boolean }): void {
+    const t = tlbWord(cpu.index);
+    if (what.globals) this.tlb.flushAll(t);
+    else this.tlb.flushNonGlobal(t);
+    invalidateContexts(this.i32, t);
+    this.selectFast(cpu.base, t);
+  }
+
+  /** Drops the entries of a PCID that are not global; the caller selects the fast context anew. */
+  private flushPcid(t: number, pcid: number): void {
+    this.tlb.flushPcid(t, pcid);
+    invalidateContext(this.i32, t, pcid);
+  }
+
+  private dropPage(cpuBase: number, t: number, lo: number, hi: number, pcid: number, globals: boolean): void {
+    const i32 = this.i32;
+    const dropped = this.tlb.dropAddress(t, lo, hi, pcid, globals);
+    if (dropped === 0) return;
+    if (dropped & 4) invalidateContexts(i32, t);
+    else if (dropped & 2) invalidateContext(i32, t, pcid);
+    else {
+      const context = liveContext(i32, t, pcid);
+      if (context !== 0) dropFastSlot(i32, cpuIndex(cpuBase), lo, fastIndex(context));
+      return;
+    }
+    this.selectFast(cpuBase, t);
+  }
+
+  // ---- views and the debugger --------------------------------------------------------------------------------------
+
+  /** The valid entries of the CPU's TLB. */
+  entries(cpu: CpuState): TlbEntry[] { return this.tlb.entries(cpu.index); }
+
+  /**
+   * Where the page tables lead, without any effect and whatever the access rights: what memory says, not what the TLB holds.
+   * @param root physical address of the PML4 table; that of CR3 if it is not given
+   * @returns physical address, or -1 if the address does not translate
+   */
+  probe(cpu: CpuState, lo: number, hi: number, root?: number): number {
+    const i32 = this.i32;
+    const b = cpu.base >> 2;
+    const paging = i32[b + (L.CR0 >> 2)]! < 0;
+    if (!paging && root === undefined) return lo >>> 0;
+    if (hi + 0x8000 >>> 16 !== 0) return -1;
+    const page = root === undefined ? i32[b + CR3_W]! >>> 12 | (i32[b + CR3_W + 1]! & 0xff) << 20 : Math.floor(root / 0x1000);
+    return this.walker.probe(page, lo, hi, (i32[b + (L.EFER >> 2)]! & 1 << 11) !== 0 || !paging);
+  }
+
+  /** Reads memory as the debugger does: by `probe`, RAM only. The result ends before the first byte that cannot be read. */
+  readLinear(cpu: CpuState, linear: bigint, length: number, root?: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    const done = this.eachPage(cpu, linear, length, root, (physical, at, size) =>
+      bytes.set(this.u8.subarray(RAM_BASE + physical, RAM_BASE + physical + size), at));
+    return done === length ? bytes : bytes.slice(0, done);
+  }
+
+  /** Writes memory as the debugger does, read-only pages included. @returns the number of bytes written before the first that does not translate to RAM */
+  writeLinear(cpu: CpuState, linear: bigint, bytes: Uint8Array, root?: number): number {
+    return this.eachPage(cpu, linear, bytes.length, root, (physical, at, size) => this.memory.write(physical, bytes.subarray(at, at + size)));
+  }
+
+  private eachPage(cpu: CpuState, linear: bigint, length: number, root: number | undefined, visit: (physical: number, at: number, size: number) => void): number {
+    let done = 0;
+    while (done < length) {
+      const address = BigInt.asUintN(64, linear + BigInt(done));
+      const lo = Number(address & 0xffffffffn) | 0;
+      const physical = this.probe(cpu, lo, Number(address >> 32n) | 0, root);
+      const size = Math.min(length - done, 0x1000 - (lo & 0xfff));
+      if (physical < 0 || !this.memory.isRam(physical, size)) break;
+      visit(physical, done, size);
+      done += size;
+    }
+    return done;
+  }
+}
+
+/** Index of the CPU whose state is at `cpuBase`. */
+function cpuIndex(cpuBase: number): number { return cpuBase - CPU_BASE >>> CPU_SHIFT; }
+
+function hex(lo: number, hi: number): string { return `0x${((BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)).toString(16)}`; }

@@ -1,0 +1,28 @@
+import { TlbTable } from './layout.js';
+import { CONFIG_NXE, CONFIG_PAGING, CONFIG_SMAP, CONFIG_SMEP, CONFIG_WP } from './tlbLayout.js';
+
+/**
+ * What page rights allow (SDM Vol. 3A, 4.6.1). Rights are numbered W | U << 1 | NX << 2, combined over the levels of the
+ * walk.
+ *
+ * @param config CONFIG_* bits
+ * @param mode Supervisor: supervisor-mode access with RFLAGS.AC clear, or implicit; SupervisorAc: explicit with AC set; User: CPL 3
+ * @param access 0 read, 1 write, 2 instruction fetch
+ * @returns bit n set if rights n allow the access
+ */
+export function allowedRights(config: number, mode: TlbTable, access: number): number {
+  let allowed = 0;
+  for (let rights = 0; rights < 8; rights++) {
+    const write = (rights & 1) !== 0, user = (rights & 2) !== 0, execute = !(rights & 4) || !(config & CONFIG_NXE);
+    let ok: boolean;
+    if (!(config & CONFIG_PAGING)) ok = true;
+    else if (mode === TlbTable.User) ok = user && (access === 0 || (access === 1 ? write : execute));
+    else if (access === 2) ok = execute && !(user && config & CONFIG_SMEP);
+    else {
+      ok = !(user && config & CONFIG_SMAP) || mode === TlbTable.SupervisorAc;
+      if (access === 1 && !write && config & CONFIG_WP) ok = false;
+    }
+    if (ok) allowed |= 1 << rights;
+  }
+  return allowed;
+}

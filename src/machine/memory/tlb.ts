@@ -1,0 +1,234 @@
+import { invalidateContexts } from './contexts.js';
+import {
+  E_FRAME, E_INFO, E_PAGE, E_STAMP, ENTRY_WORDS, FRAME_MASK, H_ENTRIES, H_EPOCH, H_GLOBAL_STAMP, H_IN_USE, H_NEXT_STAMP,
+  H_PCID, H_PCID_STAMPS, H_STAMP, INFO_DIRTY, INFO_GLOBAL, INFO_KEY, INFO_NX, INFO_PCID_SHIFT, INFO_SIZE_SHIFT, INFO_TYPE_SHIFT,
+  INFO_USER, INFO_WRITE, SET_WORDS, SETS, tlbWord,
+} from './tlbLayout.js';
+
+/** A TLB entry as views see it. */
+export interface TlbEntry {
+  /** First linear address of the page, canonical, as an unsigned 64-bit number. */
+  linear: bigint;
+  /** PCID that was current when the entry was made; a global entry serves every PCID. */
+  pcid: number;
+  global: boolean;
+  /** Bytes: 4 KiB, 2 MiB or 1 GiB. */
+  size: number;
+  /** Physical address of the page's first byte. */
+  frame: number;
+  /** Rights combined over all levels, as they were when the entry was made. */
+  rights: { user: boolean; write: boolean; execute: boolean };
+  /** The cached dirty bit: a write through an entry without it walks the tables again. */
+  dirty: boolean;
+  /** Index into the PAT (PWT, PCD, PAT of the leaf). */
+  memoryType: number;
+}
+
+/** Sets that an entry may lie behind its own. */
+const REACH = 8;
+const LAST_STAMP = 0x7ffffff0;
+const SIZE_BYTES = [0x1000, 0x200000, 0x40000000];
+/** E_PAGE bits that number the page, by size. */
+const PAGE_MASK = [-1, ~0x1ff, ~0x3ffff];
+
+/**
+ * The architectural TLBs (SDM Vol. 3A, 4.10): what a CPU remembers of its page tables until something must drop it.
+ * Entries are tagged with their PCID or are global, and are kept ("retain") until a flush kills them: there is room for
+ * 16384 of them, and if that should not do, the whole TLB of the CPU is flushed, which is deterministic and which the
+ * SDM allows at any time.
+ *
+ * `t` is the word index of a CPU's region (`tlbWord`), an entry is the word index of its first word; 0 is no entry.
+ * Who flushes must see to it that the fast tables follow: `Mmu` does.
+ */
+export class Tlb {
+  constructor(private readonly i32: Int32Array) {}
+
+  /** Empties the TLB of a CPU and forgets all stamps; all contexts of fast entries end. */
+  reset(t: number): void {
+    const i32 = this.i32;
+    invalidateContexts(i32, t);
+    i32.fill(0, t + H_PCID_STAMPS, t + H_PCID_STAMPS + 4096);
+    i32.fill(0, t + H_ENTRIES, t + H_ENTRIES + SETS * SET_WORDS);
+    i32[t + H_GLOBAL_STAMP] = 1;
+    i32[t + H_NEXT_STAMP] = 2;
+    i32[t + H_EPOCH] = 1;
+    i32[t + H_IN_USE] = 0;
+    this.selectPcid(t, i32[t + H_PCID]!);
+  }
+
+  /** Makes `pcid` the current one. */
+  selectPcid(t: number, pcid: number): void {
+    const i32 = this.i32;
+    i32[t + H_PCID] = pcid;
+    let stamp = i32[t + H_PCID_STAMPS + pcid]!;
+    if (stamp <= i32[t + H_EPOCH]!) {
+      if (i32[t + H_NEXT_STAMP]! >= LAST_STAMP) { this.reset(t); return; }
+      stamp = i32[t + H_NEXT_STAMP]!++;
+      i32[t + H_PCID_STAMPS + pcid] = stamp;
+    }
+    i32[t + H_STAMP] = stamp;
+  }
+
+  /** The entry that the CPU would use for a canonical linear address in its current PCID. */
+  lookup(t: number, lo: number, hi: number): number {
+    const i32 = this.i32;
+    const use = i32[t + H_IN_USE]!;
+    const page = (lo >>> 12) | (hi << 20);
+    const top = (hi >>> 12) & 0xf;
+    if (use & 7) {
+      const entry = this.lookupStamp(t, use, page, top, i32[t + H_STAMP]!);
+      if (entry !== 0) return entry;
+    }
+    return use & 0x38 ? this.lookupStamp(t, use >> 3, page, top, i32[t + H_GLOBAL_STAMP]!) : 0;
+  }
+
+  private lookupStamp(t: number, use: number, page: number, top: number, stamp: number): number {
+    let entry = 0;
+    if (use & 1) entry = this.find(t, page, top, stamp);
+    if (entry === 0 && use & 2) entry = this.find(t, page & ~0x1ff, top | 1 << INFO_SIZE_SHIFT, stamp);
+    if (entry === 0 && use & 4) entry = this.find(t, page & ~0x3ffff, top | 2 << INFO_SIZE_SHIFT, stamp);
+    return entry;
+  }
+
+  private find(t: number, page: number, key: number, stamp: number): number {
+    const i32 = this.i32;
+    let set = setOf(page, stamp);
+    for (let reach = 0; reach < REACH; reach++) {
+      const first = t + H_ENTRIES + set * SET_WORDS;
+      for (let entry = first; entry < first + SET_WORDS; entry += ENTRY_WORDS) {
+        if (i32[entry]! === page && i32[entry + E_STAMP]! === stamp && (i32[entry + E_INFO]! & INFO_KEY) === key) return entry;
+      }
+      if (i32[first + E_FRAME]! >= 0) return 0;
+      set = (set + 1) & (SETS - 1);
+    }
+    return 0;
+  }
+
+  /**
+   * Makes an entry in the current PCID.
+   * @param size 0 = 4 KiB, 1 = 2 MiB, 2 = 1 GiB
+   * @param frame physical bits 39:12 of the page's first byte
+   * @param info INFO_* bits for rights, dirty, global and memory type
+   * @returns true if the TLB was full and has been flushed, globals and all, before the entry was made
+   */
+  insert(t: number, lo: number, hi: number, size: number, frame: number, info: number): boolean {
+    const i32 = this.i32;
+    const page = ((lo >>> 12) | (hi << 20)) & PAGE_MASK[size]!;
+    const global = info & INFO_GLOBAL;
+    let flushed = false;
+    let entry = this.freeEntry(t, setOf(page, i32[t + (global ? H_GLOBAL_STAMP : H_STAMP)]!));
+    if (entry === 0) {
+      this.reset(t);
+      flushed = true;
+      entry = this.freeEntry(t, setOf(page, i32[t + (global ? H_GLOBAL_STAMP : H_STAMP)]!));
+    }
+    i32[entry + E_PAGE] = page;
+    i32[entry + E_INFO] = info | (hi >>> 12) & 0xf | size << INFO_SIZE_SHIFT | i32[t + H_PCID]! << INFO_PCID_SHIFT;
+    i32[entry + E_STAMP] = i32[t + (global ? H_GLOBAL_STAMP : H_STAMP)]!;
+    i32[entry + E_FRAME] = i32[entry + E_FRAME]! & ~FRAME_MASK | frame;
+    i32[t + H_IN_USE]! |= 1 << size + (global ? 3 : 0);
+    return flushed;
+  }
+
+  /** The first dead entry from a set on, or 0 if there is none within reach. */
+  private freeEntry(t: number, start: number): number {
+    const i32 = this.i32;
+    let set = start;
+    for (let reach = 0; reach < REACH; reach++) {
+      const first = t + H_ENTRIES + set * SET_WORDS;
+      for (let entry = first; entry < first + SET_WORDS; entry += ENTRY_WORDS) if (!this.isLive(t, entry)) return entry;
+      i32[first + E_FRAME]! |= ~FRAME_MASK;
+      set = (set + 1) & (SETS - 1);
+    }
+    return 0;
+  }
+
+  private isLive(t: number, entry: number): boolean {
+    const i32 = this.i32;
+    const stamp = i32[entry + E_STAMP]!;
+    if (stamp === 0) return false;
+    const info = i32[entry + E_INFO]!;
+    if (info & INFO_GLOBAL) return stamp === i32[t + H_GLOBAL_STAMP]!;
+    return stamp === i32[t + H_PCID_STAMPS + (info >>> INFO_PCID_SHIFT & 0xfff)]! && stamp > i32[t + H_EPOCH]!;
+  }
+
+  /** Sets the cached dirty bit of an entry. */
+  setDirty(entry: number): void { this.i32[entry + E_INFO]! |= INFO_DIRTY; }
+
+  /**
+   * Drops the entries of every size for one address: those of `pcid` that are not global, and if `globals` is set the
+   * global ones. @returns bit 0: a non-global 4 KiB entry was dropped, bit 1: a larger one, bit 2: a global one
+   */
+  dropAddress(t: number, lo: number, hi: number, pcid: number, globals: boolean): number {
+    const i32 = this.i32;
+    const page = (lo >>> 12) | (hi << 20);
+    const top = (hi >>> 12) & 0xf;
+    const use = i32[t + H_IN_USE]!;
+    const stamp = i32[t + H_PCID_STAMPS + pcid]!;
+    let dropped = 0;
+    if (use & 7 && stamp > i32[t + H_EPOCH]!) {
+      for (let size = 0; size < 3; size++) {
+        const entry = use & 1 << size ? this.find(t, page & PAGE_MASK[size]!, top | size << INFO_SIZE_SHIFT, stamp) : 0;
+        if (entry !== 0) { i32[entry + E_STAMP] = 0; dropped |= size === 0 ? 1 : 2; }
+      }
+    }
+    if (globals && use & 0x38) {
+      for (let size = 0; size < 3; size++) {
+        const entry = use & 8 << size ? this.find(t, page & PAGE_MASK[size]!, top | size << INFO_SIZE_SHIFT, i32[t + H_GLOBAL_STAMP]!) : 0;
+        if (entry !== 0) { i32[entry + E_STAMP] = 0; dropped |= 4; }
+      }
+    }
+    return dropped;
+  }
+
+  /** Drops all entries of a PCID that are not global. */
+  flushPcid(t: number, pcid: number): void {
+    this.i32[t + H_PCID_STAMPS + pcid] = 0;
+    if (pcid === this.i32[t + H_PCID]!) this.selectPcid(t, pcid);
+  }
+
+  /** Drops the entries of all PCIDs that are not global. */
+  flushNonGlobal(t: number): void {
+    const i32 = this.i32;
+    i32[t + H_EPOCH] = i32[t + H_NEXT_STAMP]! - 1;
+    i32[t + H_IN_USE]! &= ~7;
+    this.selectPcid(t, i32[t + H_PCID]!);
+  }
+
+  /** Drops everything. */
+  flushAll(t: number): void {
+    const i32 = this.i32;
+    if (i32[t + H_NEXT_STAMP]! >= LAST_STAMP) { this.reset(t); return; }
+    i32[t + H_GLOBAL_STAMP] = i32[t + H_NEXT_STAMP]!++;
+    i32[t + H_IN_USE] = 0;
+    this.flushNonGlobal(t);
+  }
+
+  /** All valid entries of a CPU, in the order of their places. */
+  entries(cpu: number): TlbEntry[] {
+    const i32 = this.i32;
+    const t = tlbWord(cpu);
+    const found: TlbEntry[] = [];
+    const end = t + H_ENTRIES + SETS * SET_WORDS;
+    for (let entry = t + H_ENTRIES; entry < end; entry += ENTRY_WORDS) {
+      if (!this.isLive(t, entry)) continue;
+      const info = i32[entry + E_INFO]!;
+      found.push({
+        linear: BigInt.asUintN(64, BigInt.asIntN(48, BigInt(info & 0xf) << 44n | BigInt(i32[entry + E_PAGE]! >>> 0) << 12n)),
+        pcid: info >>> INFO_PCID_SHIFT & 0xfff,
+        global: (info & INFO_GLOBAL) !== 0,
+        size: SIZE_BYTES[info >> INFO_SIZE_SHIFT & 3]!,
+        frame: (i32[entry + E_FRAME]! & FRAME_MASK) * 0x1000,
+        rights: { user: (info & INFO_USER) !== 0, write: (info & INFO_WRITE) !== 0, execute: (info & INFO_NX) === 0 },
+        dirty: (info & INFO_DIRTY) !== 0,
+        memoryType: info >> INFO_TYPE_SHIFT & 7,
+      });
+    }
+    return found;
+  }
+}
+
+/** Home set of a page: neighbouring pages get neighbouring sets, different stamps are spread. */
+function setOf(page: number, stamp: number): number {
+  return (page ^ page >>> 9 ^ page >>> 18 ^ Math.imul(stamp, 0x9e3779b1) >>> 21) & (SETS - 1);
+}

@@ -1,0 +1,140 @@
+import type { GuestMemory } from './guestMemory.js';
+import { PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, RAM_BASE } from './layout.js';
+import { INFO_DIRTY, INFO_GLOBAL, INFO_RIGHTS_SHIFT, INFO_TYPE_SHIFT } from './tlbLayout.js';
+
+/** Bits of a paging-structure entry (SDM Vol. 3A, tables 4-15 to 4-20). */
+export const PTE_P = 1, PTE_RW = 2, PTE_US = 4, PTE_PWT = 8, PTE_PCD = 16, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100;
+/** Page-fault error code bits (SDM Vol. 3A, 4.7). */
+export const PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16;
+
+/** Physical address bits 51:40 as they stand in an entry's high half: reserved, since MAXPHYADDR is 40. */
+export const RESERVED_HIGH = 0x000fff00;
+const NX_HIGH = 0x80000000 | 0;
+
+const RAM_WORD = RAM_BASE >> 2;
+
+/** What `Walker.walk` returns when the access is allowed; other results are error code bits of the page fault. */
+export const WALK_OK = -1;
+
+/** The 4-level page walk (SDM Vol. 3A, 4.5) as the hardware does it, with its effects. */
+export class Walker {
+  /** Results of a walk that succeeded: physical bits 39:12 of the page's start, its size (0-2), INFO_* bits. */
+  frame = 0;
+  size = 0;
+  info = 0;
+
+  private readonly i32: Int32Array;
+  private readonly u8: Uint8Array;
+  private readonly ramPages: number;
+
+  constructor(private readonly memory: GuestMemory) {
+    this.i32 = memory.i32;
+    this.u8 = memory.u8;
+    this.ramPages = memory.ramPages;
+  }
+
+  /**
+   * Walks the tables at page `root` for a canonical linear address. Accessed bits of all levels, and for a write the
+   * dirty bit, are set once the access is known to be allowed. An entry that lies outside RAM reads as all ones.
+   * @param allowed bit n set if an access is allowed by rights n = W | U << 1 | NX << 2, combined over the levels
+   * @param write 1 for a write, else 0
+   * @param nxe IA32_EFER.NXE: if false, bit 63 of an entry is reserved
+   * @param pge CR4.PGE
+   * @returns WALK_OK, or the bits P and RSVD of the page fault's error code
+   */
+  walk(root: number, lo: number, hi: number, allowed: number, write: number, nxe: boolean, pge: boolean): number {
+    const i32 = this.i32;
+    const ramPages = this.ramPages;
+    const reserved = nxe ? RESERVED_HIGH : RESERVED_HIGH | NX_HIGH;
+
+    if (root >= ramPages) return PF_P | PF_RSVD;
+    const at4 = RAM_WORD + (root << 10) + (hi >>> 6 & 0x3fe);
+    const lo4 = i32[at4]!, hi4 = i32[at4 + 1]!;
+    if (!(lo4 & PTE_P)) return 0;
+    if (hi4 & reserved || lo4 & PTE_PS) return PF_P | PF_RSVD;
+
+    const table3 = lo4 >>> 12 | (hi4 & 0xff) << 20;
+    if (table3 >= ramPages) return PF_P | PF_RSVD;
+    const at3 = RAM_WORD + (table3 << 10) + ((hi & 0x7f) << 3 | lo >>> 29 & 6);
+    const lo3 = i32[at3]!, hi3 = i32[at3 + 1]!;
+    if (!(lo3 & PTE_P)) return 0;
+    if (hi3 & reserved) return PF_P | PF_RSVD;
+    if (lo3 & PTE_PS) {
+      if (lo3 & 0x3fffe000) return PF_P | PF_RSVD;
+      return this.finish(lo3, hi3, at3, 2, lo4 & lo3, hi4 | hi3, allowed, write, pge, at4, 0, 0);
+    }
+
+    const table2 = lo3 >>> 12 | (hi3 & 0xff) << 20;
+    if (table2 >= ramPages) return PF_P | PF_RSVD;
+    const at2 = RAM_WORD + (table2 << 10) + (lo >>> 20 & 0x3fe);
+    const lo2 = i32[at2]!, hi2 = i32[at2 + 1]!;
+    if (!(lo2 & PTE_P)) return 0;
+    if (hi2 & reserved) return PF_P | PF_RSVD;
+    if (lo2 & PTE_PS) {
+      if (lo2 & 0x1fe000) return PF_P | PF_RSVD;
+      return this.finish(lo2, hi2, at2, 1, lo4 & lo3 & lo2, hi4 | hi3 | hi2, allowed, write, pge, at4, at3, 0);
+    }
+
+    const table1 = lo2 >>> 12 | (hi2 & 0xff) << 20;
+    if (table1 >= ramPages) return PF_P | PF_RSVD;
+    const at1 = RAM_WORD + (table1 << 10) + (lo >>> 11 & 0x3fe);
+    const lo1 = i32[at1]!, hi1 = i32[at1 + 1]!;
+    if (!(lo1 & PTE_P)) return 0;
+    if (hi1 & reserved) return PF_P | PF_RSVD;
+    return this.finish(lo1, hi1, at1, 0, lo4 & lo3 & lo2 & lo1, hi4 | hi3 | hi2 | hi1, allowed, write, pge, at4, at3, at2);
+  }
+
+  /** The part after the leaf has been found at word index `at`: rights, accessed and dirty bits, results. `upper*` are the entries above it, or 0. */
+  private finish(lo: number, hi: number, at: number, size: number, all: number, any: number, allowed: number, write: number,
+    pge: boolean, upper4: number, upper3: number, upper2: number): number {
+    const rights = all >> 1 & 3 | any >>> 31 << 2;
+    if (!(allowed >> rights & 1)) return PF_P;
+    if (!(all & PTE_A)) {
+      this.accessed(upper4);
+      if (upper3 !== 0) this.accessed(upper3);
+      if (upper2 !== 0) this.accessed(upper2);
+      this.accessed(at);
+    }
+    let dirty = lo & PTE_D;
+    if (write && !dirty) { this.set(at, PTE_A | PTE_D); dirty = PTE_D; }
+
+    const pat = size === 0 ? lo >> 7 & 1 : lo >> 12 & 1;
+    this.size = size;
+    this.frame = (lo >>> 12 | (hi & 0xff) << 20) & (size === 0 ? -1 : size === 1 ? ~0x1ff : ~0x3ffff);
+    this.info = rights << INFO_RIGHTS_SHIFT | (dirty ? INFO_DIRTY : 0) | (pge && lo & PTE_G ? INFO_GLOBAL : 0)
+      | (lo >> 3 & 3 | pat << 2) << INFO_TYPE_SHIFT;
+    return WALK_OK;
+  }
+
+  private accessed(at: number): void { if (!(this.i32[at]! & PTE_A)) this.set(at, PTE_A); }
+
+  private set(at: number, bits: number): void {
+    this.i32[at]! |= bits;
+    const page = at - RAM_WORD >>> 10;
+    const flags = this.u8[PAGE_FLAGS_BASE + page]!;
+    if (flags & PAGE_HAS_CODE || !(flags & PAGE_DIRTY)) this.memory.pageChanged(page);
+  }
+
+  /**
+   * Where a canonical linear address leads in the tables at page `root`, without effects and whoever asks.
+   * @returns the physical address, or -1 if a present, well-formed chain of entries does not lead there
+   */
+  probe(root: number, lo: number, hi: number, nxe: boolean): number {
+    const i32 = this.i32;
+    const reserved = nxe ? RESERVED_HIGH : RESERVED_HIGH | NX_HIGH;
+    let table = root;
+    for (let level = 4; level >= 1; level--) {
+      if (table >= this.ramPages) return -1;
+      const index = level === 4 ? hi >>> 7 & 0x1ff : level === 3 ? (hi & 0x7f) << 2 | lo >>> 30 : level === 2 ? lo >>> 21 & 0x1ff : lo >>> 12 & 0x1ff;
+      const at = RAM_WORD + (table << 10) + index * 2;
+      const entry = i32[at]!, high = i32[at + 1]!;
+      if (!(entry & PTE_P) || high & reserved) return -1;
+      const frame = entry >>> 12 | (high & 0xff) << 20;
+      if (level === 1) return frame * 0x1000 + (lo & 0xfff);
+      if (!(entry & PTE_PS)) { table = frame; continue; }
+      if (level === 4 || entry & (level === 3 ? 0x3fffe000 : 0x1fe000)) return -1;
+      return level === 3 ? (frame & ~0x3ffff) * 0x1000 + (lo & 0x3fffffff) : (frame & ~0x1ff) * 0x1000 + (lo & 0x1fffff);
+    }
+    return -1;
+  }
+}
