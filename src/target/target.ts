@@ -61,6 +61,32 @@ export interface ExceptionInfo {
 export interface RunOptions {
   /** Run only until this position (a Stop of kind `limit`). */
   until?: number;
+  /**
+   * Follows one CPU: after each of its steps `stop` is asked, and true ends the run with a Stop of kind `step`. All CPUs
+   * run by the schedule as they would without it, so following changes nothing but the speed.
+   */
+  follow?: { cpu: number; stop: () => boolean };
+}
+
+/** How CPUs take turns: in order, or in an order and for lengths that come from the seed (0 to 2^32 - 1). */
+export interface Schedule { kind: 'round-robin' | 'random'; seed: number; }
+
+/** What a machine is made of. Everything in it decides the machine's run; nothing else does. */
+export interface TargetConfiguration {
+  /** The kernel, an ELF64 file with a PVH entry note, and its name for messages. */
+  image: Uint8Array;
+  imageName: string;
+  /** 1 to 8. */
+  cpus: number;
+  /** Bytes, a multiple of 4 KiB. */
+  ramSize: number;
+  commandLine: string;
+  /** The longest turn of a CPU, in instructions. */
+  quantum: number;
+  schedule: Schedule;
+  features: { pcid: boolean; invpcid: boolean; pge: boolean; smep: boolean; smap: boolean; fsgsbase: boolean };
+  /** Text that waits in the guest's console input from the start. */
+  consoleInput: string;
 }
 
 /** A breakpoint on the execution of the instruction at a linear address, in any address space. */
@@ -96,6 +122,10 @@ export interface Target {
   /** The instruction at an address as it is in memory; undefined where it does not translate or decode. */
   disassemble(cpu: number, address: bigint, count: number, root?: bigint): DisassembledInstruction[];
 
+  /**
+   * Replaces all breakpoints. A CPU that the last stop was about, and that stands at a breakpoint, passes it when the
+   * machine runs on; others stop at it.
+   */
   setBreakpoints(breakpoints: readonly TargetBreakpoint[]): void;
   /** Vectors (0-31) at which to stop before delivery. */
   setExceptionStops(filter: (exception: ExceptionInfo) => boolean): void;
