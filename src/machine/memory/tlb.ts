@@ -82,6 +82,17 @@ export class Tlb {
     return use & 0x38 ? this.lookupStamp(t, use >> 3, page, top, i32[t + H_GLOBAL_STAMP]!) : 0;
   }
 
+  /** The entry that the CPU would use if `pcid` were current. */
+  lookupIn(t: number, lo: number, hi: number, pcid: number): number {
+    const i32 = this.i32;
+    const use = i32[t + H_IN_USE]!;
+    const page = (lo >>> 12) | (hi << 20);
+    const top = (hi >>> 12) & 0xf;
+    const stamp = i32[t + H_PCID_STAMPS + pcid]!;
+    const entry = stamp > i32[t + H_EPOCH]! ? this.lookupStamp(t, use, page, top, stamp) : 0;
+    return entry !== 0 ? entry : this.lookupStamp(t, use >> 3, page, top, i32[t + H_GLOBAL_STAMP]!);
+  }
+
   private lookupStamp(t: number, use: number, page: number, top: number, stamp: number): number {
     let entry = 0;
     if (use & 1) entry = this.find(t, page, top, stamp);
