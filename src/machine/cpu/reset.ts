@@ -69,6 +69,6 @@ function resetRegisters(core: Core, cpu: CpuState): void {
   cpu.set(L.DR + 48, 0xffff0ff0n);
   cpu.set(L.DR + 56, 0x400n);
   cpu.setInt(L.FAULT_VECTOR, -1);
-  core.mmu.flushAll(cpu, { globals: true });
   updateMode(core, cpu);
+  core.mmu.reset(cpu);
 }

@@ -167,6 +167,16 @@ export class LocalApic {
     return vector;
   }
 
+  /** Takes back `acknowledge`: the CPU did not take the interrupt after all. */
+  retract(vector: number): void {
+    const word = vector >> 5, bit = 1 << (vector & 31), r = this.registers;
+    if (!(r[ApicRegister.Isr + word]! & bit)) return;
+    r[ApicRegister.Isr + word]! &= ~bit;
+    if (r[ApicRegister.Isr + word] === 0) this.isrWords &= ~(1 << word);
+    r[ApicRegister.Irr + word]! |= bit;
+    this.irrWords |= 1 << word;
+  }
+
   private endOfInterrupt(): void {
     if (this.isrWords === 0) return;
     const vector = highest(this.registers, ApicRegister.Isr), at = ApicRegister.Isr + (vector >> 5);

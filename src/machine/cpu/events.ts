@@ -1,0 +1,114 @@
+import { type Core, GuestFault, Vector } from '../core.js';
+import { enterHandler, type Event } from './delivery.js';
+import { combine, describeFault, exceptionLog, type ExceptionRecord, faultClass, pushesResumeFlag } from './exceptions.js';
+import * as L from './layout.js';
+import { Flag, RunState } from './layout.js';
+import { isProtected } from './modes.js';
+import type { CpuState } from './state.js';
+
+export { describeFault, exceptionLog, type ExceptionLog, type ExceptionRecord, takeFault } from './exceptions.js';
+
+/**
+ * How a delivery ended. `Delivered`: the CPU stands at the handler. `Stopped`: the hook asked to stop; nothing has
+ * changed, and the same event comes again when the CPU goes on. `Shutdown`: the CPU is dead (triple fault).
+ */
+export const enum Delivery { Delivered, Stopped, Shutdown }
+
+/** Delivers an exception of the instruction at RIP. Counts as one step, which the caller adds. */
+export function deliverFault(core: Core, cpu: CpuState, fault: GuestFault): Delivery {
+  return deliver(core, cpu, undefined, fault);
+}
+
+/** Delivers an external interrupt that the local APIC has acknowledged. Wakes a halted CPU. One step. */
+export function deliverInterrupt(core: Core, cpu: CpuState, vector: number): Delivery {
+  const before = cpu.runState;
+  cpu.runState = RunState.Running;
+  const result = deliver(core, cpu, externalEvent(cpu, vector));
+  if (result === Delivery.Stopped) {
+    cpu.runState = before;
+    core.apics[cpu.index]!.retract(vector);
+  }
+  return result;
+}
+
+/** Delivers a pending NMI; further ones are blocked until the next IRET. Wakes a halted CPU. One step. */
+export function deliverNmi(core: Core, cpu: CpuState): Delivery {
+  const before = cpu.runState;
+  cpu.runState = RunState.Running;
+  cpu.setInt(L.NMI_PENDING, 0);
+  cpu.setInt(L.NMI_BLOCKED, 1);
+  const result = deliver(core, cpu, externalEvent(cpu, Vector.NMI));
+  if (result === Delivery.Stopped) {
+    cpu.runState = before;
+    cpu.setInt(L.NMI_PENDING, 1);
+    cpu.setInt(L.NMI_BLOCKED, 0);
+  }
+  return result;
+}
+
+/** INT n, INT3, INTO and INT1: delivers from within the instruction. Its faults are the instruction's own. */
+export function enterSoftware(core: Core, cpu: CpuState, vector: number, returnIp: bigint, software = true): void {
+  enterHandler(core, cpu, { vector, software, returnIp, resumeFlag: false });
+}
+
+/** True if an NMI would be taken before the next instruction. */
+export function nmiReady(cpu: CpuState): boolean {
+  return cpu.int(L.NMI_PENDING) !== 0 && cpu.int(L.NMI_BLOCKED) === 0 && cpu.int(L.SHADOW) === 0;
+}
+
+/** True if the CPU takes external interrupts before the next instruction. */
+export function interruptsOpen(cpu: CpuState): boolean {
+  return (cpu.int(L.FLAGS) & Flag.IF) !== 0 && cpu.int(L.SHADOW) === 0;
+}
+
+function externalEvent(cpu: CpuState, vector: number): Event {
+  return { vector, software: false, returnIp: cpu.rip, resumeFlag: false };
+}
+
+/**
+ * Delivers an event or an exception, and whatever exceptions that raises in turn: serially, as a double fault, or to the
+ * end of the CPU (SDM Vol. 3A, 6.15, interrupt 8).
+ */
+function deliver(core: Core, cpu: CpuState, event: Event | undefined, fault?: GuestFault): Delivery {
+  const log = exceptionLog(core), records: ExceptionRecord[] = [];
+  const cr2 = cpu.get(L.CR2);
+  let current = event;
+  for (;;) {
+    if (fault) {
+      const record = describeFault(core, cpu, fault);
+      if (log.onException(record)) {
+        cpu.set(L.CR2, cr2);
+        return Delivery.Stopped;
+      }
+      records.push(record);
+      if (fault.vector === Vector.PF) cpu.set(L.CR2, fault.address ?? 0n);
+      // Real mode has no error codes on its stack.
+      current = {
+        vector: fault.vector, errorCode: isProtected(cpu) ? fault.errorCode : undefined, software: false, returnIp: cpu.rip,
+        resumeFlag: pushesResumeFlag(fault.vector),
+      };
+    }
+    try {
+      enterHandler(core, cpu, current!);
+      log.add(records);
+      return Delivery.Delivered;
+    } catch (error) {
+      if (!(error instanceof GuestFault)) throw error;
+      // An interrupt that was being delivered counts as benign: the exception follows it.
+      const outcome = fault ? combine(faultClass(fault.vector), faultClass(error.vector)) : 'serial';
+      if (outcome === 'shutdown') {
+        log.add([...records, describeFault(core, cpu, error)]);
+        cpu.runState = RunState.Shutdown;
+        return Delivery.Shutdown;
+      }
+      if (outcome === 'double') {
+        const second = describeFault(core, cpu, error);
+        records.push(second);
+        if (error.vector === Vector.PF) cpu.set(L.CR2, error.address ?? 0n);
+        fault = new GuestFault(Vector.DF, 0);
+      } else {
+        fault = error;
+      }
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import type { Core } from '../core.js';
+import { GuestFault, Vector } from '../core.js';
+import * as L from './layout.js';
+import type { CpuState } from './state.js';
+
+/** An exception as it was raised, with the state of that moment. */
+export interface ExceptionRecord {
+  cpu: number;
+  vector: number;
+  errorCode?: number;
+  /** Linear address of a page fault. */
+  address?: bigint;
+  /** Address of the instruction that raised it. */
+  rip: bigint;
+  cpl: number;
+  cr3: bigint;
+  /** The machine's position when it was raised. */
+  position: number;
+}
+
+const KEPT = 32;
+
+/** What a machine remembers of exceptions, for who watches it. It does not influence the machine. */
+export class ExceptionLog {
+  private readonly records: ExceptionRecord[][] = [];
+  /** Asked before each delivery; true leaves the machine as it is, for a debugger to look at. */
+  onException: (record: ExceptionRecord) => boolean = () => false;
+  /** The machine's position; by default the steps of all CPUs. */
+  position: () => number;
+
+  constructor(core: Core) { this.position = () => core.cpus.reduce((sum, cpu) => sum + cpu.steps, 0); }
+
+  /** The last 32 exceptions of a CPU, oldest first. */
+  recent(cpu: number): readonly ExceptionRecord[] { return this.records[cpu] ?? []; }
+
+  add(records: readonly ExceptionRecord[]): void {
+    for (const record of records) {
+      const list = this.records[record.cpu] ??= [];
+      list.push(record);
+      if (list.length > KEPT) list.shift();
+    }
+  }
+  clear(): void { this.records.length = 0; }
+}
+
+const logs = new WeakMap<Core, ExceptionLog>();
+
+/** The exception log of a machine. */
+export function exceptionLog(core: Core): ExceptionLog {
+  let log = logs.get(core);
+  if (!log) logs.set(core, log = new ExceptionLog(core));
+  return log;
+}
+
+export function describeFault(core: Core, cpu: CpuState, fault: GuestFault): ExceptionRecord {
+  return {
+    cpu: cpu.index, vector: fault.vector, errorCode: fault.errorCode, address: fault.vector === Vector.PF ? fault.address : undefined,
+    rip: cpu.rip, cpl: cpu.cpl, cr3: cpu.get(L.CR3), position: exceptionLog(core).position(),
+  };
+}
+
+/** The fault that a memory access left in the CPU's FAULT_* fields, which are cleared by it. */
+export function takeFault(cpu: CpuState): GuestFault {
+  const vector = cpu.int(L.FAULT_VECTOR);
+  if (vector < 0) throw new Error('no fault is pending');
+  const fault = new GuestFault(vector, cpu.int(L.FAULT_HAS_ERROR) ? cpu.int(L.FAULT_ERROR) : undefined,
+    vector === Vector.PF ? cpu.get(L.FAULT_ADDRESS) : undefined);
+  cpu.setInt(L.FAULT_VECTOR, -1);
+  return fault;
+}
+
+/** Classes by which a second exception during delivery is judged (SDM Vol. 3A, table 6-4). */
+export const enum FaultClass { Benign, Contributory, PageFault, DoubleFault }
+
+export function faultClass(vector: number): FaultClass {
+  switch (vector) {
+    case Vector.DE: case Vector.TS: case Vector.NP: case Vector.SS: case Vector.GP: return FaultClass.Contributory;
+    case Vector.PF: return FaultClass.PageFault;
+    case Vector.DF: return FaultClass.DoubleFault;
+    default: return FaultClass.Benign;
+  }
+}
+
+/** What happens if `second` is raised while `first` is being delivered (SDM Vol. 3A, table 6-5). */
+export function combine(first: FaultClass, second: FaultClass): 'serial' | 'double' | 'shutdown' {
+  if (first === FaultClass.DoubleFault) return 'shutdown';
+  if (first === FaultClass.Contributory && second === FaultClass.Contributory) return 'double';
+  if (first === FaultClass.PageFault && (second === FaultClass.Contributory || second === FaultClass.PageFault)) return 'double';
+  return 'serial';
+}
+
+/** Faults push RFLAGS with RF set, so that a restarted instruction does not hit its breakpoint again; traps and interrupts do not (SDM Vol. 3B, 17.3.1.1). */
+export function pushesResumeFlag(vector: number): boolean {
+  switch (vector) {
+    case Vector.DB: case Vector.NMI: case Vector.BP: case Vector.OF: case Vector.MC: return false;
+    default: return vector < 32;
+  }
+}
