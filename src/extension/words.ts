@@ -23,13 +23,13 @@ export function halfWords(half: Half, l10n: L10n): string {
   }
 }
 
-/** A word for what the CPU does: user or kernel code by its privilege level, or why it does not run. */
+/** What the CPU does: its mode by the privilege level, or why it does not run. */
 export function activityWords(cpu: CpuState, l10n: L10n): string {
   switch (cpu.state) {
     case 'halted': return l10n.t('halted');
     case 'waiting-for-sipi': return l10n.t('waits for SIPI');
     case 'shutdown': return l10n.t('shut down by a triple fault');
-    case 'running': return cpu.cpl === 3 ? l10n.t('user') : l10n.t('kernel');
+    case 'running': return cpu.cpl === 3 ? l10n.t('user mode') : l10n.t('kernel mode');
   }
 }
 

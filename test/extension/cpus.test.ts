@@ -13,7 +13,7 @@ const text = (...cpus: CpuState[]) => rowsToText(cpuRows({ cpus, position: '1' }
 describe('the CPUs view', () => {
   it('decodes CR3 and names privilege, half and task', async () => {
     expect(await text(inTrampoline)).toBe([
-      'CPU 1  kernel · shadow CR3 · PCID 0x801 · storm (pid 3)',
+      'CPU 1  shadow CR3 · kernel mode · PCID 0x801 · storm (pid 3)',
       '  RIP  entry_syscall64+0x4 · 0xffffffff81000040',
       '  Mode  long · CPL 0',
       '  CR3  0x80000000012b1801 · shadow CR3',
@@ -26,7 +26,7 @@ describe('the CPUs view', () => {
   });
 
   it('says user for code at CPL 3 and leaves PCID 0 out', async () => {
-    expect(await text({ ...inTrampoline, cpl: 3, pcid: 0, task: undefined })).toMatch(/^CPU 1 {2}user · shadow CR3\n/);
+    expect(await text({ ...inTrampoline, cpl: 3, pcid: 0, task: undefined })).toMatch(/^CPU 1 {2}shadow CR3 · user mode\n/);
   });
 
   it('shows a CPU that was not started without registers', async () => {

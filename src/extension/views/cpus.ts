@@ -4,10 +4,10 @@ import type { Row } from './row.js';
 
 /** The CPUs view: one row a CPU, with where it is, its mode, CR3 decoded, and its task below. */
 export function cpuRows({ cpus }: CpusReply, l10n: L10n): Row[] {
-  return cpus.map(cpu => cpuRow(cpu, l10n));
+  return cpus.map(cpu => cpuRow(cpu, cpus.length <= 2, l10n));
 }
 
-function cpuRow(cpu: CpuState, l10n: L10n): Row {
+function cpuRow(cpu: CpuState, few: boolean, l10n: L10n): Row {
   const id = `cpu/${cpu.index}`;
   const label = l10n.t('CPU {0}', cpu.index);
   if (cpu.state === 'waiting-for-sipi') {
@@ -15,7 +15,8 @@ function cpuRow(cpu: CpuState, l10n: L10n): Row {
   }
   const pcid = cpu.pcid ? l10n.t('PCID {0}', hex(cpu.pcid)) : '';
   const task = cpu.task ? l10n.t('{0} (pid {1})', cpu.task.name, cpu.task.pid) : '';
-  const summary = [activityWords(cpu, l10n), halfWords(cpu.half, l10n), pcid, task].filter(Boolean);
+  // The half comes first: a narrow side bar cuts the end off.
+  const summary = [halfWords(cpu.half, l10n), activityWords(cpu, l10n), pcid, task].filter(Boolean);
   const rip: Row = {
     id: `${id}/rip`, label: 'RIP', description: cpu.symbol ? `${cpu.symbol} · ${cpu.rip}` : cpu.rip, icon: 'debug-stackframe',
     context: 'address', address: cpu.rip,
@@ -41,8 +42,8 @@ function cpuRow(cpu: CpuState, l10n: L10n): Row {
     id, label, description: summary.join(' · '), spoken: [label, ...summary, cpu.symbol].filter(Boolean).join(', '),
     icon: cpu.state === 'shutdown' ? 'error' : cpu.state === 'halted' ? 'debug-pause' : 'chip',
     iconColor: cpu.state === 'shutdown' ? 'errorForeground' : undefined,
-    value: `${activityWords(cpu, l10n)}, ${halfWords(cpu.half, l10n)}`,
-    expanded: true,
+    value: `${halfWords(cpu.half, l10n)}, ${activityWords(cpu, l10n)}`,
+    expanded: few,
     children: () => [rip, mode, cr3, taskRow],
   };
 }
