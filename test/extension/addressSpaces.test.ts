@@ -39,9 +39,9 @@ describe('the Address spaces view as ranges', () => {
     const rows = await addressSpaceRows(from, 'ranges', english);
     expect(await rowsToText(rows)).toBe([
       'sh, storm  CPU 0 in shadow · kernel 0x12b0000, shadow 0x12b1000',
-      '  0x400000  4 KiB · r-x user · differs · poison PGD 0 · user text',
-      '  0xffffffff81000000  2 MiB · r-x supervisor · kernel only · kernel text',
-      '  0xfffffe0000000000  4 KiB · r-- supervisor · in both · cpu_entry_area', '',
+      '  0x400000  user text · r-x user · poison PGD 0 · 4 KiB · differs',
+      '  0xffffffff81000000  kernel text · r-x supervisor · 2 MiB · kernel only',
+      '  0xfffffe0000000000  cpu_entry_area · r-- supervisor · 4 KiB · in both', '',
     ].join('\n'));
     expect(from.asked.at(-1)).toEqual(['kaiserscope/ranges', { root: '0x12b0000', other: '0x12b1000' }]);
     const badges = (await rows[0]!.children!()).map(row => row.badge?.letter);

@@ -38,7 +38,8 @@ function rangeRow(range: AddressRange, space: AddressSpace, id: string, l10n: L1
   const pair = space.shadowRoot !== null;
   return {
     id: `${id}/${range.start}`, label: shortAddress(range.start),
-    description: [range.size, `${range.rights} ${user}`, pair ? where.text : '', poison, range.description].filter(Boolean).join(' · '),
+    // What a narrow side bar cuts off first stands last; where the range is has its badge.
+    description: [range.description, `${range.rights} ${user}`, poison, range.size, pair ? where.text : ''].filter(Boolean).join(' · '),
     tooltip: [`\`${range.start}\` – \`${range.end}\``, `${range.size}, ${range.rights}, ${user}`, pair ? where.text : '', poison, range.description]
       .filter(Boolean).join('\n\n'),
     spoken: [range.start, range.size, rightsWords(range.rights, l10n), user, pair ? where.text : '', poison, range.description].filter(Boolean).join(', '),
