@@ -1,0 +1,9 @@
+/** Importing this file gives every instruction with a WebAssembly definition its meaning. */
+import './arithmetic.js';
+import './bits.js';
+import './control.js';
+import './data.js';
+import './logic.js';
+import './multiply.js';
+import './shift.js';
+import './stack.js';

@@ -1,0 +1,48 @@
+import { Mnemonic } from 'iced-x86';
+import type { Core, Handler } from '../core.js';
+import { GuestFault, Vector } from '../core.js';
+import { writeFlags, readFlags } from '../cpu/flags.js';
+import { Flag } from '../cpu/layout.js';
+import type { CpuState } from '../cpu/state.js';
+import type { Insn } from '../translate/insn.js';
+import { readOperand, writeOperand } from './operands.js';
+
+/** Rare forms of instructions whose usual forms are WebAssembly: these hand over to TypeScript. */
+export const rareHandlers = new Map<Mnemonic, Handler>();
+
+const RAX = 0, RDX = 2, RSP = 4;
+
+/** DIV and IDIV of 128-bit dividends (SDM Vol. 2A). A zero divisor has been dealt with. */
+function divide(signed: boolean): Handler {
+  return (core: Core, cpu: CpuState, insn: Insn) => {
+    const cast = (value: bigint, bits: number) => signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
+    const dividend = cast(cpu.gpr(RDX) << 64n | cpu.gpr(RAX), 128);
+    const divisor = cast(readOperand(core, cpu, insn, 0), 64);
+    const quotient = dividend / divisor;
+    if (cast(quotient, 64) !== quotient) throw new GuestFault(Vector.DE);
+    cpu.setGpr(RAX, BigInt.asUintN(64, quotient));
+    cpu.setGpr(RDX, BigInt.asUintN(64, dividend % divisor));
+  };
+}
+rareHandlers.set(Mnemonic.Div, divide(false));
+rareHandlers.set(Mnemonic.Idiv, divide(true));
+
+/** POP to memory: the address sees RSP after the increment, a fault leaves it as it was (SDM Vol. 2B, "POP"). */
+rareHandlers.set(Mnemonic.Pop, (core, cpu, insn) => {
+  const old = cpu.gpr(RSP), size = insn.operandSize;
+  const value = size === 8 ? core.access.read64(cpu, old) : size === 2 ? BigInt(core.access.read16(cpu, old)) : BigInt(core.access.read32(cpu, old));
+  cpu.setGpr(RSP, BigInt.asUintN(64, old + BigInt(size)));
+  try {
+    writeOperand(core, cpu, insn, 0, value);
+  } catch (error) {
+    cpu.setGpr(RSP, old);
+    throw error;
+  }
+});
+
+/** CMPXCHG16B hands over only where its operand is not aligned to 16 bytes. */
+rareHandlers.set(Mnemonic.Cmpxchg16b, () => { throw new GuestFault(Vector.GP, 0); });
+
+for (const [mnemonic, set] of [[Mnemonic.Cld, false], [Mnemonic.Std, true]] as const) {
+  rareHandlers.set(mnemonic, (_core, cpu) => writeFlags(cpu, set ? readFlags(cpu) | Flag.DF : readFlags(cpu) & ~Flag.DF));
+}

@@ -1,0 +1,166 @@
+import { Mnemonic } from 'iced-x86';
+import type { Core, Handler } from '../core.js';
+import { GuestFault } from '../core.js';
+import { readFlags, writeFlags } from '../cpu/flags.js';
+import * as L from '../cpu/layout.js';
+import { CodeMode, Flag, Seg } from '../cpu/layout.js';
+import { segmentToLinear } from '../cpu/segmentLimit.js';
+import type { CpuState } from '../cpu/state.js';
+import { MemoryKind, memoryKind } from '../memory/kind.js';
+import { RAM_BASE } from '../memory/layout.js';
+import type { Insn } from '../translate/insn.js';
+import { addressMask } from '../translate/record.js';
+
+/**
+ * String instructions (SDM Vol. 1, 7.3.9). With REP each iteration counts as one step of the machine and can be
+ * interrupted after it; forward copies and fills go a page at a time, with the same result.
+ */
+
+const RAX = 0, RCX = 1, RSI = 6, RDI = 7;
+
+type Operation = 'movs' | 'stos' | 'lods' | 'scas' | 'cmps';
+
+const families: [Operation, Mnemonic[]][] = [
+  ['movs', [Mnemonic.Movsb, Mnemonic.Movsw, Mnemonic.Movsd, Mnemonic.Movsq]],
+  ['stos', [Mnemonic.Stosb, Mnemonic.Stosw, Mnemonic.Stosd, Mnemonic.Stosq]],
+  ['lods', [Mnemonic.Lodsb, Mnemonic.Lodsw, Mnemonic.Lodsd, Mnemonic.Lodsq]],
+  ['scas', [Mnemonic.Scasb, Mnemonic.Scasw, Mnemonic.Scasd, Mnemonic.Scasq]],
+  ['cmps', [Mnemonic.Cmpsb, Mnemonic.Cmpsw, Mnemonic.Cmpsd, Mnemonic.Cmpsq]],
+];
+
+export const stringHandlers = new Map<Mnemonic, Handler>();
+for (const [operation, mnemonics] of families) {
+  mnemonics.forEach((mnemonic, log) => stringHandlers.set(mnemonic, (core, cpu, insn) => execute(core, cpu, insn, operation, 1 << log)));
+}
+
+function execute(core: Core, cpu: CpuState, insn: Insn, operation: Operation, size: number): 'jumped' | void {
+  const mask = addressMask(insn.memory!.addressSize);
+  if (insn.rep === 'none') { iterate(core, cpu, insn, operation, size, mask); return; }
+  let left = cpu.gpr(RCX) & mask;
+  if (left === 0n) return;
+  const compares = operation === 'scas' || operation === 'cmps';
+  for (;;) {
+    // The step that completes last is taken from the budget by the caller.
+    const budget = cpu.int(L.BUDGET);
+    const bulk = copyPage(core, cpu, insn, operation, size, left, budget);
+    if (bulk === 0) iterate(core, cpu, insn, operation, size, mask);
+    const done = BigInt(bulk || 1);
+    left -= done;
+    setCounter(cpu, RCX, left, mask);
+    cpu.setInt(L.BUDGET, budget - (bulk || 1) + 1);
+    if (left === 0n) return;
+    if (compares && ((readFlags(cpu) & Flag.ZF) !== 0) !== (insn.rep === 'rep')) return;
+    if (budget - (bulk || 1) <= 0) return 'jumped';
+    cpu.setInt(L.BUDGET, budget - (bulk || 1));
+  }
+}
+
+/** One iteration; throws before it changes anything. */
+function iterate(core: Core, cpu: CpuState, insn: Insn, operation: Operation, size: number, mask: bigint): void {
+  const step = readFlags(cpu) & Flag.DF ? -BigInt(size) : BigInt(size);
+  const source = () => address(cpu, insn.memory!.segment, cpu.gpr(RSI) & mask, size, false, insn);
+  const destination = (write: boolean) => address(cpu, Seg.ES, cpu.gpr(RDI) & mask, size, write, insn);
+  const advanceSource = () => setCounter(cpu, RSI, cpu.gpr(RSI) + step, mask);
+  const advanceDestination = () => setCounter(cpu, RDI, cpu.gpr(RDI) + step, mask);
+  switch (operation) {
+    case 'movs': write(core, cpu, destination(true), size, read(core, cpu, source(), size)); advanceSource(); advanceDestination(); break;
+    case 'stos': write(core, cpu, destination(true), size, BigInt.asUintN(size * 8, cpu.gpr(RAX))); advanceDestination(); break;
+    case 'lods': {
+      const value = read(core, cpu, source(), size);
+      cpu.setGpr(RAX, size >= 4 ? value : cpu.gpr(RAX) & ~((1n << BigInt(size * 8)) - 1n) | value);
+      advanceSource();
+      break;
+    }
+    case 'scas': compare(cpu, BigInt.asUintN(size * 8, cpu.gpr(RAX)), read(core, cpu, destination(false), size), size); advanceDestination(); break;
+    case 'cmps': {
+      const first = read(core, cpu, source(), size);
+      compare(cpu, first, read(core, cpu, destination(false), size), size);
+      advanceSource();
+      advanceDestination();
+    }
+  }
+}
+
+/** Moves a register of the address size; a 32-bit one clears the upper half. */
+function setCounter(cpu: CpuState, register: number, value: bigint, mask: bigint): void {
+  const cut = value & mask;
+  cpu.setGpr(register, mask === 0xffffn ? cpu.gpr(register) & ~mask | cut : cut);
+}
+
+function address(cpu: CpuState, segment: number, offset: bigint, size: number, writes: boolean, insn: Insn): bigint {
+  if (insn.mode & CodeMode.Long) return BigInt.asUintN(64, segment >= Seg.FS ? cpu.segBase(segment) + offset : offset);
+  return BigInt(segmentToLinear(cpu, segment, Number(offset), size, writes));
+}
+
+function read(core: Core, cpu: CpuState, linear: bigint, size: number): bigint {
+  return size === 8 ? core.access.read64(cpu, linear) : BigInt(size === 4 ? core.access.read32(cpu, linear) : size === 2 ? core.access.read16(cpu, linear) : core.access.read8(cpu, linear));
+}
+
+function write(core: Core, cpu: CpuState, linear: bigint, size: number, value: bigint): void {
+  if (size === 8) core.access.write64(cpu, linear, value);
+  else if (size === 4) core.access.write32(cpu, linear, Number(value));
+  else if (size === 2) core.access.write16(cpu, linear, Number(value));
+  else core.access.write8(cpu, linear, Number(value));
+}
+
+/** The flags of a - b, as CMP sets them. */
+function compare(cpu: CpuState, a: bigint, b: bigint, size: number): void {
+  const bits = size * 8, result = BigInt.asUintN(bits, a - b), sign = 1n << BigInt(bits - 1);
+  let low = Number(result & 0xffn);
+  low ^= low >> 4;
+  low ^= low >> 2;
+  low ^= low >> 1;
+  const flags = (a < b ? Flag.CF : 0) | (low & 1 ? 0 : Flag.PF) | ((a ^ b ^ result) & 0x10n ? Flag.AF : 0) | (result === 0n ? Flag.ZF : 0)
+    | (result & sign ? Flag.SF : 0) | ((a ^ b) & (a ^ result) & sign ? Flag.OF : 0);
+  writeFlags(cpu, readFlags(cpu) & ~L.ARITHMETIC_FLAGS | flags);
+}
+
+/**
+ * Does as many iterations of MOVS or STOS at once as stay in one page of source and destination, forward, in RAM and
+ * without the overlap that makes a copy repeat itself. Gives their number, 0 if an iteration must go by itself.
+ */
+function copyPage(core: Core, cpu: CpuState, insn: Insn, operation: Operation, size: number, left: bigint, budget: number): number {
+  if (operation !== 'movs' && operation !== 'stos' || !(insn.mode & CodeMode.Long) || insn.memory!.addressSize !== 8 || left < 4n) return 0;
+  if (readFlags(cpu) & Flag.DF || operation === 'movs' && insn.memory!.segment >= Seg.FS) return 0;
+  const to = cpu.gpr(RDI), toOffset = Number(to & 0xfffn);
+  let count = Math.min(Number(left < 4096n ? left : 4096n), budget, Math.floor((0x1000 - toOffset) / size));
+  if (count < 2) return 0;
+  const memory = core.memory;
+  let from = -1;
+  if (operation === 'movs') {
+    const start = cpu.gpr(RSI);
+    count = Math.min(count, Math.floor((0x1000 - Number(start & 0xfffn)) / size));
+    if (count < 2) return 0;
+    from = physical(core, cpu, start, size, MemoryKind.Read);
+    if (!memory.isRam(from, count * size)) return 0;
+  }
+  const target = physical(core, cpu, to, size, MemoryKind.Write);
+  if (!memory.isRam(target, count * size)) return 0;
+  const bytes = count * size;
+  if (operation === 'movs') {
+    if (target > from && target < from + bytes) return 0;
+    memory.u8.copyWithin(RAM_BASE + target, RAM_BASE + from, RAM_BASE + from + bytes);
+    cpu.setGpr(RSI, BigInt.asUintN(64, cpu.gpr(RSI) + BigInt(bytes)));
+  } else fill(memory.u8, memory.view, RAM_BASE + target, count, size, cpu.gpr(RAX));
+  memory.changed(target, bytes);
+  cpu.setGpr(RDI, BigInt.asUintN(64, to + BigInt(bytes)));
+  return count;
+}
+
+function fill(u8: Uint8Array, view: DataView, at: number, count: number, size: number, value: bigint): void {
+  const byte = Number(value & 0xffn);
+  if (BigInt.asUintN(size * 8, value) === BigInt.asUintN(size * 8, BigInt(byte) * 0x0101010101010101n)) { u8.fill(byte, at, at + count * size); return; }
+  for (let n = 0; n < count; n++, at += size) {
+    if (size === 8) view.setBigUint64(at, value, true);
+    else if (size === 4) view.setUint32(at, Number(value & 0xffffffffn), true);
+    else view.setUint16(at, Number(value & 0xffffn), true);
+  }
+}
+
+function physical(core: Core, cpu: CpuState, linear: bigint, size: number, access: number): number {
+  const at = core.mmu.physical(cpu.base, Number(linear & 0xffffffffn) | 0, Number(linear >> 32n) | 0, memoryKind(size, access));
+  if (at >= 0) return at;
+  const vector = cpu.int(L.FAULT_VECTOR);
+  cpu.setInt(L.FAULT_VECTOR, -1);
+  throw new GuestFault(vector, cpu.int(L.FAULT_ERROR), cpu.get(L.FAULT_ADDRESS));
+}

@@ -1,0 +1,131 @@
+import { Decoder, DecoderError, DecoderOptions, Instruction, MemorySizeExt, OpKind, Register as Iced } from 'iced-x86';
+import { CodeMode, Seg } from '../cpu/layout.js';
+import type { Insn, MemoryOperand, Operand, Register } from './insn.js';
+
+/** Longest instruction in bytes (SDM Vol. 2A, 2.3.11). */
+export const MAX_INSTRUCTION = 15;
+
+export type Decoded = Insn | 'invalid' | 'truncated';
+
+/**
+ * Decodes the instruction at the start of `bytes`.
+ * `ip` is the instruction pointer, `linear` its linear address; `mode` a set of `CodeMode` bits.
+ * Gives 'truncated' if more bytes are needed than there are, 'invalid' if no instruction has these bytes.
+ */
+export function decode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number): Decoded {
+  const bitness = mode & CodeMode.Long ? 64 : mode & CodeMode.Code32 ? 32 : 16;
+  const decoder = new Decoder(bitness, bytes.length > MAX_INSTRUCTION ? bytes.subarray(0, MAX_INSTRUCTION) : bytes, DecoderOptions.None);
+  decoder.ip = ip;
+  instruction ??= new Instruction();
+  decoder.decodeOut(instruction);
+  const error = decoder.lastError;
+  decoder.free();
+  if (error === DecoderError.NoMoreBytes) return bytes.length >= MAX_INSTRUCTION ? 'invalid' : 'truncated';
+  if (error !== DecoderError.None || instruction.isInvalid) return 'invalid';
+  return read(instruction, bytes, ip, linear, mode, bitness);
+}
+
+/** One iced instruction is reused: creating one crosses into its WebAssembly and must be freed by hand. */
+let instruction: Instruction | undefined;
+
+function read(i: Instruction, bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, bitness: number): Insn {
+  const length = i.length;
+  const insn: Insn = {
+    linear, ip, next: wrap(ip + BigInt(length), bitness), length, bytes: bytes.slice(0, length), code: i.code, mnemonic: i.mnemonic,
+    operands: [], immediate: 0n, immediate2: 0, target: 0n, farSelector: 0, lock: i.hasLockPrefix,
+    rep: i.hasRepnePrefix ? 'repne' : i.hasRepPrefix ? 'rep' : 'none', operandSize: 0, mode,
+  };
+  const count = i.opCount;
+  for (let n = 0; n < count; n++) insn.operands.push(readOperand(i, n, insn));
+  const stack = Math.abs(i.stackPointerIncrement);
+  insn.operandSize = stack === 2 || stack === 4 || stack === 8 ? stack : 0;
+  return insn;
+}
+
+function readOperand(i: Instruction, n: number, insn: Insn): Operand {
+  const kind = i.opKind(n);
+  switch (kind) {
+    case OpKind.Register: return { kind: 'register', register: register(i.opRegister(n)) };
+    case OpKind.NearBranch16: insn.target = BigInt(i.nearBranch16); return { kind: 'branch' };
+    case OpKind.NearBranch32: insn.target = BigInt(i.nearBranch32 >>> 0); return { kind: 'branch' };
+    case OpKind.NearBranch64: insn.target = i.nearBranch64; return { kind: 'branch' };
+    case OpKind.FarBranch16: insn.target = BigInt(i.farBranch16); insn.farSelector = i.farBranchSelector; return { kind: 'far' };
+    case OpKind.FarBranch32: insn.target = BigInt(i.farBranch32 >>> 0); insn.farSelector = i.farBranchSelector; return { kind: 'far' };
+    case OpKind.Immediate8_2nd: insn.immediate2 = i.immediate8_2nd; return { kind: 'immediate' };
+    case OpKind.Immediate8: case OpKind.Immediate16: case OpKind.Immediate32: case OpKind.Immediate64:
+    case OpKind.Immediate8to16: case OpKind.Immediate8to32: case OpKind.Immediate8to64: case OpKind.Immediate32to64:
+      insn.immediate = BigInt.asUintN(64, i.immediate(n));
+      return { kind: 'immediate' };
+    case OpKind.Memory:
+      insn.memory = memoryOperand(i);
+      return { kind: 'memory', size: insn.memory.size };
+    default: {
+      // Implicit string operands; the string handlers know their registers, only segment and address size vary.
+      const size = MemorySizeExt.size(i.memorySize);
+      insn.memory = {
+        base: -1, index: -1, scale: 1, displacement: 0n, segment: segmentNumber(i.memorySegment), size,
+        addressSize: stringAddressSize(kind),
+      };
+      return { kind: 'memory', size };
+    }
+  }
+}
+
+function stringAddressSize(kind: OpKind): number {
+  switch (kind) {
+    case OpKind.MemorySegSI: case OpKind.MemorySegDI: case OpKind.MemoryESDI: return 2;
+    case OpKind.MemorySegESI: case OpKind.MemorySegEDI: case OpKind.MemoryESEDI: return 4;
+    default: return 8;
+  }
+}
+
+function memoryOperand(i: Instruction): MemoryOperand {
+  const base = i.memoryBase, index = i.memoryIndex;
+  const relative = base === Iced.RIP || base === Iced.EIP;
+  const baseRegister = base === Iced.None || relative ? undefined : register(base);
+  const indexRegister = index === Iced.None ? undefined : register(index);
+  const addressSize = baseRegister?.size ?? indexRegister?.size
+    ?? (base === Iced.RIP ? 8 : base === Iced.EIP ? 4 : i.memoryDisplSize);
+  return {
+    base: baseRegister?.number ?? -1,
+    index: indexRegister?.number ?? -1,
+    scale: i.memoryIndexScale as 1 | 2 | 4 | 8,
+    // For RIP-relative operands iced gives the absolute address.
+    displacement: BigInt.asUintN(64, i.memoryDisplacement),
+    segment: segmentNumber(i.memorySegment),
+    addressSize,
+    size: MemorySizeExt.size(i.memorySize),
+  };
+}
+
+function segmentNumber(register: number): number {
+  switch (register) {
+    case Iced.ES: return Seg.ES;
+    case Iced.CS: return Seg.CS;
+    case Iced.SS: return Seg.SS;
+    case Iced.FS: return Seg.FS;
+    case Iced.GS: return Seg.GS;
+    default: return Seg.DS;
+  }
+}
+
+function wrap(ip: bigint, bitness: number): bigint { return BigInt.asUintN(bitness, ip); }
+
+function register(iced: number): Register { return registers[iced] ?? { class: 'other', number: 0, size: 0 }; }
+
+/** Registers by iced's numbering. */
+const registers: Register[] = [];
+function range(first: number, count: number, from: number, kind: Register['class'], size: number): void {
+  for (let n = 0; n < count; n++) registers[first + n] = { class: kind, number: from + n, size };
+}
+range(Iced.AL, 4, 0, 'general', 1);
+range(Iced.AH, 4, 0, 'high8', 1);
+range(Iced.SPL, 4, 4, 'general', 1);
+range(Iced.R8L, 8, 8, 'general', 1);
+range(Iced.AX, 16, 0, 'general', 2);
+range(Iced.EAX, 16, 0, 'general', 4);
+range(Iced.RAX, 16, 0, 'general', 8);
+range(Iced.ES, 6, 0, 'segment', 2);
+range(Iced.CR0, 16, 0, 'control', 8);
+range(Iced.DR0, 16, 0, 'debug', 8);
+range(Iced.XMM0, 16, 0, 'xmm', 16);

@@ -1,0 +1,304 @@
+import { CodeMode, FAULT_HAS_ERROR, FAULT_VECTOR, Seg } from '../cpu/layout.js';
+import { FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_READ, FAST_TAG_WRITE } from '../memory/layout.js';
+import { MemoryKind, memoryKind } from '../memory/kind.js';
+import type { Insn } from './insn.js';
+import { FunctionBody, Op, Type } from './wasm.js';
+
+/** What a template or a translated region returns to the run loop; 0 goes on with the next instruction or block. */
+export const enum Exit {
+  Next = 0,
+  /** The instruction at RIP raised the exception in FAULT_*; nothing of it has been done. */
+  Fault = 1,
+  /** Translated code asks the interpreter to go on at RIP: the budget is short, or the instruction needs TypeScript. */
+  Interpret = 2,
+  /** Completed, RIP is set: a branch was taken or control was transferred. */
+  Jumped = 3,
+  /** Completed, RIP is set; the run loop must look at interrupts, the run state or the mode. */
+  Event = 4,
+  /** Completed and something that was written may be code: fetch again. */
+  Refetch = 5,
+  /** Not completed: a breakpoint is set on the instruction at RIP. */
+  Breakpoint = 6,
+  /** No decoded block at RIP. */
+  Miss = 7,
+  /** The block at RIP has run often; it may be translated. */
+  Hot = 8,
+  /** The turn's budget is used up. */
+  Budget = 9,
+  /** The block at RIP is one instruction that crosses a page: TypeScript checks its second page. */
+  Crossing = 10,
+  /** The machine cannot go on: an `Unimplemented` was thrown and is kept by the machine. */
+  Stop = 11,
+}
+
+/** Kinds of the lazily evaluated arithmetic flags; CC_OP is kind * 4 + log2(operand size in bytes). */
+export const enum Cc { Flags = 0, Add = 1, Sub = 2, Logic = 3, Inc = 4, Dec = 5, Shl = 6, Shr = 7, Sar = 8 }
+
+/** Indices of the functions a module imports. */
+export interface Imports {
+  /** (cpu, low, high, kind) -> host address, -1 fault, -2 leave the block. See `Mmu.resolve`. */
+  resolve: number;
+  /** (cpu, segment, offset, kind) -> linear address as f64, negative for a fault. Outside 64-bit code. */
+  segment: number;
+  /** (ccOp, ccDst, ccSrc) -> arithmetic flags as bits of RFLAGS. */
+  flags: number;
+  /** (cpu, handler number) -> Exit. Only templates call it. */
+  handler: number;
+}
+export const RESOLVE_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.I32] };
+export const SEGMENT_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.F64] };
+export const FLAGS_SIGNATURE = { params: [Type.I32, Type.I64, Type.I64], results: [Type.I32] };
+export const HANDLER_SIGNATURE = { params: [Type.I32, Type.I32], results: [Type.I32] };
+
+/** A place an instruction reads and writes: a register operand by its index, or resolved memory by its host address. */
+export type Place = { register: number; size: number } | { host: number; size: number };
+
+/**
+ * Emits the meaning of instructions as WebAssembly. The meaning is written once, against this class
+ * (`instructions/*.ts`); `TemplateEmitter` makes of it a function that reads its operands from a record,
+ * for single steps and cold code, and `RegionEmitter` code with everything known inlined, for hot code.
+ *
+ * Values on the WebAssembly stack are i64, zero-extended from the operand size, unless a name says otherwise.
+ * Everything that may fault must come before the first change of state.
+ */
+export abstract class Emitter {
+  insn!: Insn;
+
+  constructor(readonly f: FunctionBody, readonly imports: Imports) {}
+
+  /** The CPU's base address is the first parameter of every function. */
+  readonly cpu = 0;
+
+  /** Pushes all 64 bits of general register n. */
+  abstract pushRegister(n: number): void;
+  /** Pops 64 bits into general register n. */
+  abstract popRegister(n: number): void;
+  protected abstract pushRegisterOperand(i: number, size: number): void;
+  protected abstract popRegisterOperand(i: number, size: number): void;
+  abstract pushImmediate(): void;
+  abstract pushNext(): void;
+  abstract pushTarget(): void;
+  /** Pushes the i32 second immediate. */
+  abstract pushImmediate2(): void;
+  /** Pushes the effective address (offset in the segment), already masked to the address size. */
+  abstract pushOffset(): void;
+  /** Adds the base of FS or GS to the address on the stack, if the operand has that segment (64-bit code). */
+  protected abstract addSegmentBase(): void;
+  /** Pushes the i32 number of the memory operand's segment register. */
+  protected abstract pushSegmentNumber(): void;
+  protected abstract pushFastTable(): void;
+  protected abstract pushFastIndex(): void;
+  protected abstract pushFastContext(): void;
+  /** Leaves after a failed memory access: the i32 on the stack is the negative result of `resolve`. */
+  protected abstract exitFailed(): void;
+  /** Leaves with the exception that stands in FAULT_*. */
+  abstract exitFault(): void;
+  /** Ends the instruction with RIP = the i64 on the stack. */
+  abstract jump(): void;
+  /** Ends a direct jump or call. */
+  abstract jumpDirect(): void;
+  /** Ends a conditional branch: the i32 on the stack decides between target and next instruction. */
+  abstract branch(): void;
+  /** Gives the instruction to its TypeScript handler: templates call it, regions leave to the interpreter. */
+  abstract handOver(): void;
+  abstract setFlagsKind(kind: Cc, size: number): void;
+  abstract popFlagsResult(): void;
+  abstract popFlagsSource(): void;
+  abstract pushFlagsResult(): void;
+  abstract pushFlagsSource(): void;
+  abstract pushFlagsKind(): void;
+  /** The kind and size that the flags are known to have here, if they are. */
+  abstract knownFlags: { kind: Cc; size: number } | undefined;
+
+  get long(): boolean { return (this.insn.mode & CodeMode.Long) !== 0; }
+
+  /** Size of operand i in bytes. */
+  size(i: number): number {
+    const operand = this.insn.operands[i]!;
+    return operand.kind === 'register' ? operand.register.size : operand.kind === 'memory' ? operand.size : 0;
+  }
+
+  /** Pushes operand i, zero-extended. May fault. */
+  push(i: number): void {
+    const operand = this.insn.operands[i]!;
+    if (operand.kind === 'register') this.pushRegisterOperand(i, operand.register.size);
+    else if (operand.kind === 'memory') this.load(this.place(i, MemoryKind.Read));
+    else this.pushImmediate();
+  }
+
+  /** Pushes an immediate operand cut to `size` bytes, other operands as they are. */
+  pushSized(i: number, size: number): void {
+    this.push(i);
+    if (this.insn.operands[i]!.kind === 'immediate') this.truncate(size);
+  }
+
+  /** The place of operand i; memory is resolved now, and faults now. Release with `done`. */
+  place(i: number, access: MemoryKind): Place {
+    const operand = this.insn.operands[i]!;
+    if (operand.kind !== 'memory') return { register: i, size: this.size(i) };
+    this.pushLinear(operand.size, access);
+    return { host: this.resolve(operand.size, access | this.stackKind), size: operand.size };
+  }
+  private get stackKind(): number { return this.insn.memory!.segment === Seg.SS ? MemoryKind.Stack : 0; }
+
+  load(place: Place): void {
+    if ('register' in place) this.pushRegisterOperand(place.register, place.size);
+    else this.f.get(place.host).memory(loadOp(place.size));
+  }
+
+  /** Pops a value (zero-extended to the place's size) into the place. */
+  store(place: Place): void {
+    if ('register' in place) { this.popRegisterOperand(place.register, place.size); return; }
+    const value = this.f.local(Type.I64);
+    this.f.set(value).get(place.host).get(value).memory(storeOp(place.size));
+    this.f.release(value);
+  }
+
+  done(place: Place): void { if ('host' in place) this.f.release(place.host); }
+
+  /** Pushes the linear address of the memory operand; outside 64-bit code the segment is checked and may fault. */
+  pushLinear(size: number, access: MemoryKind): void {
+    this.pushOffset();
+    if (this.long) this.addSegmentBase();
+    else {
+      const offset = this.f.local(Type.I64);
+      this.f.set(offset).get(this.cpu);
+      this.pushSegmentNumber();
+      this.f.get(offset);
+      this.f.release(offset);
+      this.segmentToLinear(size, access);
+    }
+  }
+
+  /** Pops offset (i64) and, below it, segment number and cpu (i32); pushes the linear address. */
+  private segmentToLinear(size: number, access: MemoryKind): void {
+    const f = this.f, linear = f.local(Type.I64);
+    f.op(Op.i32_wrap_i64).i32(memoryKind(size, access)).call(this.imports.segment);
+    // A fault gives -1; as f64 the linear address is exact.
+    f.op(Op.i64_trunc_f64_s).tee(linear).i64(0n).op(Op.i64_lt_s).if();
+    this.exitFault();
+    f.end().get(linear);
+    f.release(linear);
+  }
+
+  /** Pops a linear address and gives the local with the host address; takes the fast table's word or calls `resolve`. */
+  resolve(size: number, access: number): number {
+    const f = this.f;
+    const linear = f.local(Type.I64), entry = f.local(Type.I32), host = f.local(Type.I32);
+    f.tee(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32(-FAST_ENTRY_SIZE).op(Op.i32_and);
+    this.pushFastIndex();
+    f.op(Op.i32_xor).i32(FAST_TABLE_SIZE - FAST_ENTRY_SIZE).op(Op.i32_and);
+    this.pushFastTable();
+    f.op(Op.i32_add).tee(entry).memory(Op.i64_load, access & (MemoryKind.Write | MemoryKind.Modify) ? FAST_TAG_WRITE : FAST_TAG_READ);
+    f.get(linear);
+    if (size > 1) f.i64(BigInt(size - 1)).op(Op.i64_add);
+    f.i64(-0x1000n).op(Op.i64_and);
+    this.pushFastContext();
+    f.op(Op.i64_or, Op.i64_eq).if(Type.I32);
+    f.get(linear).op(Op.i32_wrap_i64).get(entry).memory(Op.i32_load, FAST_ADDEND).op(Op.i32_add);
+    f.else();
+    f.get(this.cpu).get(linear).op(Op.i32_wrap_i64).get(linear).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(memoryKind(size, access)).call(this.imports.resolve);
+    f.tee(host).i32(0).op(Op.i32_lt_s).if();
+    f.get(host);
+    this.exitFailed();
+    f.end().get(host).end().set(host);
+    f.release(linear, entry);
+    return host;
+  }
+
+  /** Size in bytes of the stack pointer, by mode. */
+  get stackSize(): number { return this.long ? 8 : this.insn.mode & CodeMode.Stack32 ? 4 : 2; }
+
+  /** Pops the offset of a stack access; gives the local with its host address. */
+  resolveStack(size: number, access: MemoryKind): number {
+    if (!this.long) {
+      const offset = this.f.local(Type.I64);
+      this.f.set(offset).get(this.cpu).i32(Seg.SS).get(offset);
+      this.f.release(offset);
+      this.segmentToLinear(size, access | MemoryKind.Stack);
+    }
+    return this.resolve(size, access | MemoryKind.Stack);
+  }
+
+  /** Pushes the stack pointer plus `delta` bytes, wrapped to the stack's size. */
+  pushStackPointer(delta: number): void {
+    this.pushRegister(4);
+    if (delta) this.f.i64(BigInt(delta)).op(Op.i64_add);
+    this.truncate(this.stackSize);
+  }
+
+  /** Pops a new stack pointer; a 16-bit one leaves the upper bits alone. */
+  popStackPointer(): void {
+    if (this.stackSize === 2) {
+      const value = this.f.local(Type.I64);
+      this.f.set(value);
+      this.pushRegister(4);
+      this.f.i64(-0x10000n).op(Op.i64_and).get(value).op(Op.i64_or);
+      this.f.release(value);
+    }
+    this.popRegister(4);
+  }
+
+  /** Pushes the local `value` on the guest's stack. May fault, before RSP changes. */
+  guestPush(value: number, size: number): void {
+    this.pushStackPointer(-size);
+    const host = this.resolveStack(size, MemoryKind.Write);
+    this.f.get(host).get(value).memory(storeOp(size));
+    this.f.release(host);
+    this.pushStackPointer(-size);
+    this.popStackPointer();
+  }
+
+  /** Pushes register n cut to `size` bytes. */
+  pushPart(n: number, size: number): void { this.pushRegister(n); this.truncate(size); }
+
+  /** Pops a zero-extended value into the low `size` bytes of register n; 4 bytes clear the upper half. */
+  popPart(n: number, size: number): void {
+    if (size < 4) {
+      const value = this.f.local(Type.I64);
+      this.f.set(value);
+      this.pushRegister(n);
+      this.f.i64(-(1n << BigInt(size * 8))).op(Op.i64_and).get(value).op(Op.i64_or);
+      this.f.release(value);
+    }
+    this.popRegister(n);
+  }
+
+  /** Cuts the value on the stack to `size` bytes, zero-extended. */
+  truncate(size: number): void {
+    if (size === 4) this.f.op(Op.i32_wrap_i64, Op.i64_extend_i32_u);
+    else if (size < 4) this.f.i64((1n << BigInt(size * 8)) - 1n).op(Op.i64_and);
+  }
+
+  /** Sign-extends the value on the stack from `size` bytes to 64 bits. */
+  signExtend(size: number): void {
+    if (size === 4) this.f.op(Op.i64_extend32_s);
+    else if (size === 2) this.f.op(Op.i64_extend16_s);
+    else if (size === 1) this.f.op(Op.i64_extend8_s);
+  }
+
+  /** Pops a value into a new local. */
+  keep(): number {
+    const local = this.f.local(Type.I64);
+    this.f.set(local);
+    return local;
+  }
+
+  /** Raises an exception without error code at this instruction. */
+  raise(vector: number): void {
+    this.storeFault(vector);
+    this.exitFault();
+  }
+  private storeFault(vector: number): void {
+    const f = this.f;
+    f.get(this.cpu).i32(vector).memory(Op.i32_store, FAULT_VECTOR);
+    f.get(this.cpu).i32(0).memory(Op.i32_store, FAULT_HAS_ERROR);
+  }
+}
+
+export function loadOp(size: number): Op {
+  return size === 8 ? Op.i64_load : size === 4 ? Op.i64_load32_u : size === 2 ? Op.i64_load16_u : Op.i64_load8_u;
+}
+export function storeOp(size: number): Op {
+  return size === 8 ? Op.i64_store : size === 4 ? Op.i64_store32 : size === 2 ? Op.i64_store16 : Op.i64_store8;
+}

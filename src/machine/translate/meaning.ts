@@ -1,0 +1,37 @@
+import { Code, Mnemonic } from 'iced-x86';
+import { Handler, Unimplemented } from '../core.js';
+import { Definition, definitions } from '../instructions/define.js';
+import '../instructions/index.js';
+import { rareHandlers } from '../instructions/rare.js';
+import { stringHandlers } from '../instructions/strings.js';
+import { handlers as systemHandlers } from '../instructions/system/index.js';
+import type { Insn } from './insn.js';
+
+/** How an instruction is executed: by emitted WebAssembly (which may hand over to `handler`), or by TypeScript alone. */
+export interface Meaning {
+  definition?: Definition;
+  handler: Handler;
+}
+
+/** Far jumps and calls through memory share their mnemonics, not their meaning, with near ones. */
+const FAR = new Set<Code>([Code.Jmp_m1616, Code.Jmp_m1632, Code.Jmp_m1664, Code.Call_m1616, Code.Call_m1632, Code.Call_m1664]);
+
+/**
+ * Finds the meaning of an instruction. Operands that WebAssembly code does not know (segment, control and debug
+ * registers, far pointers) belong to the system instructions. What has no meaning yet stops the machine with its
+ * bytes and address.
+ */
+export function meaningOf(insn: Insn): Meaning {
+  const plain = !FAR.has(insn.code) && insn.operands.every(o =>
+    o.kind === 'register' ? o.register.class === 'general' || o.register.class === 'high8' : o.kind !== 'far');
+  const system = systemHandlers.get(insn.mnemonic);
+  return plain
+    ? { definition: definitions.get(insn.mnemonic), handler: stringHandlers.get(insn.mnemonic) ?? rareHandlers.get(insn.mnemonic) ?? system ?? unimplemented }
+    : { handler: system ?? unimplemented };
+}
+
+const unimplemented: Handler = (_core, cpu, insn) => {
+  const bytes = Array.from(insn.bytes, b => b.toString(16).padStart(2, '0')).join(' ');
+  throw new Unimplemented(`CPU ${cpu.index} reached an instruction that this machine does not implement: ${Mnemonic[insn.mnemonic]!.toLowerCase()} `
+    + `(bytes ${bytes}) at 0x${insn.ip.toString(16)}.`);
+};

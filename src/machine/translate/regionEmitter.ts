@@ -1,0 +1,246 @@
+import * as L from '../cpu/layout.js';
+import { Cc, Emitter, Exit, Imports } from './emitter.js';
+import type { Insn } from './insn.js';
+import { addressMask } from './record.js';
+import { FunctionBody, Label, Op, Type } from './wasm.js';
+
+/** A straight run of instructions: what the region is made of. */
+export interface RegionBlock {
+  /** Instruction pointer of the first instruction. */
+  start: bigint;
+  insns: readonly Insn[];
+  /** The block goes on at the end of `insns` with an instruction that only the interpreter does. */
+  interpretNext: boolean;
+}
+
+/**
+ * Makes one WebAssembly function (cpu) -> Exit of several blocks that branch to each other. Registers that the region
+ * uses are held in locals; on every way out those it writes are stored back. Each block first takes its instructions
+ * from the budget, so the machine's position is exact at every exit.
+ */
+export class RegionEmitter extends Emitter {
+  knownFlags: { kind: Cc; size: number } | undefined;
+  private readonly registers: (number | undefined)[] = [];
+  private readonly written = new Set<number>();
+  private flagsUsed = false;
+  private readonly flagsKind: number;
+  private readonly flagsResult: number;
+  private readonly flagsSource: number;
+  private readonly budget: number;
+  private readonly next: number;
+  private readonly code: number;
+  private readonly fastTable: number;
+  private readonly fastIndex: number;
+  private readonly fastContext: number;
+  private readonly labels = new Map<bigint, number>();
+  private exitLabel!: Label;
+  private topLabel!: Label;
+  private block!: RegionBlock;
+  private position = 0;
+  private blockNumber = 0;
+  /** Set while a conditional part is emitted that ends the instruction. */
+  private ended = false;
+
+  constructor(f: FunctionBody, imports: Imports, private readonly define: (e: Emitter) => void, private readonly blocks: readonly RegionBlock[],
+    private readonly entry: number) {
+    super(f, imports);
+    this.flagsKind = f.local(Type.I32);
+    this.flagsResult = f.local(Type.I64);
+    this.flagsSource = f.local(Type.I64);
+    this.budget = f.local(Type.I32);
+    this.next = f.local(Type.I32);
+    this.code = f.local(Type.I32);
+    this.fastTable = f.local(Type.I32);
+    this.fastIndex = f.local(Type.I32);
+    this.fastContext = f.local(Type.I64);
+    blocks.forEach((b, i) => this.labels.set(b.start, i));
+  }
+
+  /** Emits the whole function; the region is entered at block `entry`. */
+  emit(): void {
+    const f = this.f;
+    this.exitLabel = f.block();
+    this.topLabel = f.loop();
+    if (this.blocks.length === 1) this.emitBlock(0);
+    else {
+      const labels = this.blocks.map(() => f.block()).reverse();
+      f.get(this.next).brTable(labels, labels[0]!);
+      this.blocks.forEach((_, i) => { f.end(); this.emitBlock(i); });
+    }
+    f.end().end();
+    f.get(this.cpu).get(this.budget).memory(Op.i32_store, L.BUDGET);
+    for (const n of this.written) f.get(this.cpu).get(this.registers[n]!).memory(Op.i64_store, L.GPR + 8 * n);
+    if (this.flagsUsed) {
+      f.get(this.cpu).get(this.flagsKind).memory(Op.i32_store, L.CC_OP);
+      f.get(this.cpu).get(this.flagsResult).memory(Op.i64_store, L.CC_DST);
+      f.get(this.cpu).get(this.flagsSource).memory(Op.i64_store, L.CC_SRC);
+    }
+    f.get(this.code);
+    f.atStart(() => this.emitPrologue());
+  }
+
+  private emitPrologue(): void {
+    const f = this.f;
+    const load = (op: Op, field: number, local: number) => f.get(this.cpu).memory(op, field).set(local);
+    load(Op.i32_load, L.BUDGET, this.budget);
+    if (this.entry) f.i32(this.entry).set(this.next);
+    load(Op.i32_load, L.FAST_TABLE, this.fastTable);
+    load(Op.i32_load, L.FAST_INDEX, this.fastIndex);
+    load(Op.i64_load, L.FAST_CONTEXT, this.fastContext);
+    this.registers.forEach((local, n) => { if (local !== undefined) load(Op.i64_load, L.GPR + 8 * n, local); });
+    if (this.flagsUsed) {
+      load(Op.i32_load, L.CC_OP, this.flagsKind);
+      load(Op.i64_load, L.CC_DST, this.flagsResult);
+      load(Op.i64_load, L.CC_SRC, this.flagsSource);
+    }
+  }
+
+  private emitBlock(number: number): void {
+    const f = this.f, block = this.blocks[number]!, count = block.insns.length;
+    this.block = block;
+    this.blockNumber = number;
+    this.knownFlags = undefined;
+    this.ended = false;
+    if (count) {
+      f.get(this.budget).i32(count).op(Op.i32_sub).tee(this.budget).i32(0).op(Op.i32_lt_s).if();
+      f.get(this.budget).i32(count).op(Op.i32_add).set(this.budget);
+      this.leave(block.start, Exit.Interpret);
+      f.end();
+    }
+    for (this.position = 0; this.position < count; this.position++) {
+      this.insn = block.insns[this.position]!;
+      this.define(this);
+    }
+    if (this.ended) return;
+    const end = count ? block.insns[count - 1]!.next : block.start;
+    if (block.interpretNext) this.leave(end, Exit.Interpret);
+    else this.goto(end);
+  }
+
+  /** Stores RIP and leaves the region. */
+  private leave(rip: bigint, code: Exit): void {
+    const f = this.f;
+    f.get(this.cpu).i64(rip).memory(Op.i64_store, L.RIP).i32(code).set(this.code).br(this.exitLabel);
+  }
+
+  /** Goes on at `rip`: in the region if it has a block there. */
+  private goto(rip: bigint): void {
+    const number = this.labels.get(rip);
+    if (number === undefined) { this.leave(rip, Exit.Next); return; }
+    if (number === this.blockNumber + 1) return;
+    if (this.blocks.length > 1) this.f.i32(number).set(this.next);
+    this.f.br(this.topLabel);
+  }
+
+  private register(n: number): number { return this.registers[n] ??= this.f.newLocal(Type.I64); }
+  pushRegister(n: number): void { this.f.get(this.register(n)); }
+  popRegister(n: number): void {
+    this.written.add(n);
+    this.f.set(this.register(n));
+  }
+  protected pushRegisterOperand(i: number, size: number): void {
+    const register = this.registerOf(i);
+    this.pushRegister(register.number);
+    if (register.class === 'high8') this.f.i64(8n).op(Op.i64_shr_u);
+    this.truncate(size);
+  }
+  protected popRegisterOperand(i: number, size: number): void {
+    const register = this.registerOf(i);
+    if (register.class !== 'high8') { this.popPart(register.number, size); return; }
+    const value = this.keep();
+    this.pushRegister(register.number);
+    this.f.i64(~0xff00n).op(Op.i64_and).get(value).i64(8n).op(Op.i64_shl, Op.i64_or);
+    this.f.release(value);
+    this.popRegister(register.number);
+  }
+  private registerOf(i: number) {
+    const operand = this.insn.operands[i]!;
+    if (operand.kind !== 'register') throw new Error('not a register operand');
+    return operand.register;
+  }
+
+  pushImmediate(): void { this.f.i64(this.insn.immediate); }
+  pushNext(): void { this.f.i64(this.insn.next); }
+  pushTarget(): void { this.f.i64(this.insn.target); }
+  pushImmediate2(): void { this.f.i32(this.insn.immediate2); }
+  pushOffset(): void {
+    const f = this.f, m = this.insn.memory!;
+    let terms = 0;
+    if (m.base >= 0) { this.pushRegister(m.base); terms++; }
+    if (m.index >= 0) {
+      this.pushRegister(m.index);
+      if (m.scale > 1) f.i64(BigInt(Math.log2(m.scale))).op(Op.i64_shl);
+      if (terms++) f.op(Op.i64_add);
+    }
+    if (m.displacement !== 0n || !terms) {
+      f.i64(m.displacement);
+      if (terms) f.op(Op.i64_add);
+    }
+    if (m.addressSize === 4) this.truncate(4);
+    else if (m.addressSize === 2) f.i64(addressMask(2)).op(Op.i64_and);
+  }
+  protected addSegmentBase(): void {
+    const segment = this.insn.memory!.segment;
+    if (segment >= L.Seg.FS) this.f.get(this.cpu).memory(Op.i64_load, L.SEG + segment * L.SEG_SIZE + L.SEG_BASE).op(Op.i64_add);
+  }
+  protected pushSegmentNumber(): void { this.f.i32(this.insn.memory!.segment); }
+  protected pushFastTable(): void { this.f.get(this.fastTable); }
+  protected pushFastIndex(): void { this.f.get(this.fastIndex); }
+  protected pushFastContext(): void { this.f.get(this.fastContext); }
+
+  /** Gives back what the block took from the budget for this instruction and those behind it, and points RIP at it. */
+  private unwind(): void {
+    const f = this.f;
+    f.get(this.budget).i32(this.block.insns.length - this.position).op(Op.i32_add).set(this.budget);
+    f.get(this.cpu).i64(this.insn.ip).memory(Op.i64_store, L.RIP);
+  }
+  protected exitFailed(): void {
+    // -1 is a fault, -2 asks for the interpreter: the exit codes 1 and 2.
+    this.f.i32(-1).op(Op.i32_mul).set(this.code);
+    this.unwind();
+    this.f.br(this.exitLabel);
+  }
+  exitFault(): void {
+    this.f.i32(Exit.Fault).set(this.code);
+    this.unwind();
+    this.f.br(this.exitLabel);
+  }
+  jump(): void {
+    const rip = this.keep();
+    this.f.get(this.cpu).get(rip).memory(Op.i64_store, L.RIP).i32(Exit.Next).set(this.code).br(this.exitLabel);
+    this.f.release(rip);
+    this.ended = true;
+  }
+  jumpDirect(): void {
+    this.goto(this.insn.target);
+    this.ended = true;
+  }
+  branch(): void {
+    this.f.if();
+    const number = this.labels.get(this.insn.target);
+    if (number === undefined) this.leave(this.insn.target, Exit.Next);
+    else {
+      if (this.blocks.length > 1) this.f.i32(number).set(this.next);
+      this.f.br(this.topLabel);
+    }
+    this.f.end();
+    this.goto(this.insn.next);
+    this.ended = true;
+  }
+  handOver(): void {
+    this.f.i32(Exit.Interpret).set(this.code);
+    this.unwind();
+    this.f.br(this.exitLabel);
+  }
+
+  setFlagsKind(kind: Cc, size: number): void {
+    this.flagsUsed = true;
+    this.knownFlags = { kind, size };
+    this.f.i32(kind * 4 + Math.log2(size)).set(this.flagsKind);
+  }
+  popFlagsResult(): void { this.flagsUsed = true; this.f.set(this.flagsResult); }
+  popFlagsSource(): void { this.flagsUsed = true; this.f.set(this.flagsSource); }
+  pushFlagsResult(): void { this.flagsUsed = true; this.f.get(this.flagsResult); }
+  pushFlagsSource(): void { this.flagsUsed = true; this.f.get(this.flagsSource); }
+  pushFlagsKind(): void { this.flagsUsed = true; this.f.get(this.flagsKind); }
+}

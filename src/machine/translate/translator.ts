@@ -1,0 +1,442 @@
+import { Mnemonic } from 'iced-x86';
+import type { Core } from '../core.js';
+import { GuestFault, Unimplemented, Vector } from '../core.js';
+import * as L from '../cpu/layout.js';
+import { CodeMode, Seg } from '../cpu/layout.js';
+import type { CpuState } from '../cpu/state.js';
+import { CODE_MAP_BASE, CODE_MAP_ENTRIES, CODE_MAP_ENTRY_SIZE, CPU_BASE, CPU_SIZE, PAGE_SIZE, RAM_BASE, RECORD_BASE, RECORD_END } from '../memory/layout.js';
+import { MemoryKind, memoryKind } from '../memory/kind.js';
+import * as M from './codeMap.js';
+import { decode, MAX_INSTRUCTION } from './decode.js';
+import { Exit, FLAGS_SIGNATURE, HANDLER_SIGNATURE, Imports, RESOLVE_SIGNATURE, SEGMENT_SIGNATURE } from './emitter.js';
+import type { Insn } from './insn.js';
+import { Meaning, meaningOf } from './meaning.js';
+import { RECORD_SIZE, writeRecord } from './record.js';
+import { RegionBlock, RegionEmitter } from './regionEmitter.js';
+import { buildRuntime, Runtime, TABLE_SIZE } from './runtime.js';
+import { TemplateEmitter } from './templateEmitter.js';
+import { ModuleBuilder, Type } from './wasm.js';
+
+/** A decoded instruction with its meaning. */
+interface Decoded extends Insn { meaning: Meaning; }
+
+/** A decoded straight run of instructions within one page (or one instruction across two). */
+interface Block {
+  linear: bigint;
+  /** Host address of the page | MODE, as the code map has it. */
+  key: number;
+  insns: Decoded[];
+  records: number;
+  /** Index of the region that starts here, 0 if it is not translated. */
+  region: number;
+  /** M_BREAKPOINT, M_CROSSING. */
+  flags: number;
+  /** For M_CROSSING: host address of the second page. */
+  secondPage: number;
+  queued: boolean;
+}
+
+const BLOCK_LIMIT = 64;
+const REGION_BLOCKS = 24;
+/** Interpreted runs of a block before its page's code is translated, and before it is translated without waiting for others. */
+const QUEUE_AT = 2 * M.HOT_PERIOD;
+const COMPILE_AT = 16 * M.HOT_PERIOD;
+const BATCH = 24;
+/** Live region modules are kept well below what V8 can map (each takes two mappings). */
+const MAX_MODULES = 4000;
+
+/** Figures about the translator's work, for reports and benchmarks. */
+export interface TranslatorCounts { blocks: number; templates: number; regions: number; modules: number; flushes: number; }
+
+/**
+ * Turns guest code into what runs: decodes blocks into records for the interpreter and compiles hot ones into regions.
+ * None of this is part of the machine's state: dropping all of it changes nothing but speed.
+ */
+export class Translator {
+  readonly runtime: Runtime;
+  readonly counts: TranslatorCounts = { blocks: 0, templates: 0, regions: 0, modules: 0, flushes: 0 };
+  /** What every module imports. */
+  private readonly environment: WebAssembly.ModuleImports;
+  private readonly insns: Decoded[] = [];
+  private readonly blocks = new Map<bigint, Block[]>();
+  private readonly pages = new Map<number, Set<Block>>();
+  private readonly templates = new Map<string, number>();
+  private nextRecord = RECORD_BASE;
+  private nextFunction = 1;
+  private readonly freeFunctions: number[] = [];
+  private queue: Block[] = [];
+  private breakpoints: ReadonlySet<bigint> = new Set();
+  /** An error that stopped the machine inside WebAssembly; see `Exit.Stop`. */
+  stopReason: Unimplemented | undefined;
+
+  constructor(private readonly core: Core, private readonly hooks: {
+    /** Linear address of `offset` in a segment outside 64-bit code, or -1 with FAULT_* set. */
+    segment(cpu: CpuState, segment: number, offset: number, kind: number): number;
+    /** Tells whether the run loop must look at the CPU after a handler. */
+    needsAttention(cpu: CpuState): boolean;
+  }) {
+    const { memory, mmu } = core;
+    this.runtime = buildRuntime({
+      memory: memory.wasm,
+      resolve: (cpu, low, high, kind) => mmu.resolve(cpu, low, high, kind),
+      flushPending: cpu => this.flushPending(cpu),
+    });
+    this.environment = {
+      memory: memory.wasm,
+      resolve: (cpu: number, low: number, high: number, kind: number) => mmu.resolve(cpu, low, high, kind),
+      segment: (cpu: number, segment: number, offset: number, kind: number) => this.hooks.segment(this.cpuAt(cpu), segment, offset, kind),
+      flags: this.runtime.flags,
+      handler: (cpu: number, id: number) => this.handle(this.cpuAt(cpu), this.insns[id]!),
+    };
+    memory.onCodeWrite = page => this.invalidatePage(page);
+    this.flush();
+  }
+
+  /** Linear addresses at which the dispatcher must stop. Only blocks on pages where this changes are dropped. */
+  setBreakpoints(addresses: ReadonlySet<bigint>): void {
+    const changed = new Set<bigint>();
+    for (const a of addresses) if (!this.breakpoints.has(a)) changed.add(a >> 12n);
+    for (const a of this.breakpoints) if (!addresses.has(a)) changed.add(a >> 12n);
+    this.breakpoints = new Set(addresses);
+    if (!changed.size) return;
+    for (const list of [...this.blocks.values()]) {
+      for (const block of [...list]) if (changed.has(block.linear >> 12n)) this.drop(block);
+    }
+  }
+
+  /** Provides the block at the CPU's RIP after `Exit.Miss`: `Exit.Next` to go on, `Fault` if it cannot be fetched. */
+  provide(cpu: CpuState): Exit {
+    const linear = this.linearRip(cpu);
+    const host = this.core.mmu.resolve(cpu.base, Number(linear & 0xffffffffn) | 0, Number(linear >> 32n) | 0, memoryKind(1, MemoryKind.Execute));
+    if (host < 0) return Exit.Fault;
+    const key = host & -PAGE_SIZE | cpu.int(L.MODE);
+    let block = this.blocks.get(linear)?.find(b => b.key === key);
+    if (!block) {
+      block = this.decodeBlock(cpu, linear, host, key);
+      if (!block) return Exit.Fault;
+    }
+    this.install(block);
+    return Exit.Next;
+  }
+
+  /** Runs the page-crossing instruction at RIP, once its second page has been fetched like its first. */
+  runCrossing(cpu: CpuState): Exit {
+    const linear = this.linearRip(cpu);
+    const block = this.installed(linear);
+    if (!block) return Exit.Next;
+    const second = this.fetchSecondPage(cpu, linear);
+    if (second < 0) return Exit.Fault;
+    if (second !== block.secondPage) {
+      // The page behind changed: decode again with what is there now.
+      this.drop(block);
+      return Exit.Next;
+    }
+    return this.runtime.execute(cpu.base, block.records, 1);
+  }
+
+  /** Considers the block at RIP for translation after `Exit.Hot`. */
+  heat(cpu: CpuState): void {
+    const linear = this.linearRip(cpu), block = this.installed(linear);
+    if (!block || block.flags || block.region) return;
+    const hits = this.core.memory.view.getInt32(M.entryAddress(Number(linear & 0xffffffffn)) + M.M_HITS, true);
+    if (hits >= QUEUE_AT && !block.queued) {
+      block.queued = true;
+      this.queue.push(block);
+    }
+    if (this.queue.length >= BATCH || hits >= COMPILE_AT && this.queue.length) this.compileQueue();
+  }
+
+  /** Forgets everything that was decoded from a physical page. */
+  invalidatePage(page: number): void {
+    const set = this.pages.get(page);
+    if (set) for (const block of [...set]) this.drop(block);
+    this.pages.delete(page);
+    this.core.memory.clearCode(page);
+  }
+
+  /** Forgets everything. */
+  flush(): void {
+    const { i32 } = this.core.memory;
+    i32.fill(-1, CODE_MAP_BASE >> 2, CODE_MAP_BASE + CODE_MAP_ENTRIES * CODE_MAP_ENTRY_SIZE >> 2);
+    for (const page of this.pages.keys()) this.core.memory.clearCode(page);
+    for (const list of this.blocks.values()) for (const block of list) this.freeRegion(block);
+    this.blocks.clear();
+    this.pages.clear();
+    this.insns.length = 0;
+    this.queue = [];
+    this.nextRecord = RECORD_BASE;
+    this.counts.flushes++;
+  }
+
+  private linearRip(cpu: CpuState): bigint {
+    return cpu.int(L.MODE) & CodeMode.Long ? cpu.rip : BigInt.asUintN(32, cpu.segBase(Seg.CS) + cpu.rip);
+  }
+
+  private installed(linear: bigint): Block | undefined {
+    const key = this.core.memory.view.getInt32(M.entryAddress(Number(linear & 0xffffffffn)) + M.M_KEY, true);
+    return this.blocks.get(linear)?.find(b => b.key === key);
+  }
+
+  private install(block: Block): void {
+    const view = this.core.memory.view, at = M.entryAddress(Number(block.linear & 0xffffffffn));
+    view.setBigUint64(at + M.M_LINEAR, block.linear, true);
+    view.setInt32(at + M.M_KEY, block.key, true);
+    view.setInt32(at + M.M_RECORDS, block.records, true);
+    view.setInt32(at + M.M_COUNT, block.insns.length, true);
+    view.setInt32(at + M.M_FUNCTION, block.region, true);
+    view.setInt32(at + M.M_HITS, 0, true);
+    view.setInt32(at + M.M_FLAGS, block.flags, true);
+  }
+
+  private drop(block: Block): void {
+    const list = this.blocks.get(block.linear);
+    if (list) {
+      const rest = list.filter(b => b !== block);
+      if (rest.length) this.blocks.set(block.linear, rest);
+      else this.blocks.delete(block.linear);
+    }
+    const view = this.core.memory.view, at = M.entryAddress(Number(block.linear & 0xffffffffn));
+    if (view.getBigUint64(at + M.M_LINEAR, true) === block.linear && view.getInt32(at + M.M_KEY, true) === block.key) {
+      view.setBigInt64(at + M.M_LINEAR, -1n, true);
+      view.setInt32(at + M.M_KEY, -1, true);
+    }
+    for (const page of this.pagesOf(block)) this.pages.get(page)?.delete(block);
+    this.freeRegion(block);
+    block.queued = true;
+  }
+
+  private freeRegion(block: Block): void {
+    if (!block.region) return;
+    this.runtime.table.set(block.region, null);
+    this.freeFunctions.push(block.region);
+    block.region = 0;
+    this.counts.regions--;
+  }
+
+  private pagesOf(block: Block): number[] {
+    const first = (block.key & -PAGE_SIZE) - RAM_BASE >>> 12;
+    return block.secondPage >= 0 ? [first, block.secondPage - RAM_BASE >>> 12] : [first];
+  }
+
+  private fetchSecondPage(cpu: CpuState, linear: bigint): number {
+    const next = (linear | 0xfffn) + 1n;
+    const host = this.core.mmu.resolve(cpu.base, Number(next & 0xffffffffn) | 0, Number(BigInt.asIntN(64, next) >> 32n) | 0, memoryKind(1, MemoryKind.Execute));
+    return host < 0 ? -1 : host;
+  }
+
+  private decodeBlock(cpu: CpuState, linear: bigint, host: number, key: number): Block | undefined {
+    const block: Block = { linear, key, insns: [], records: 0, region: 0, flags: 0, secondPage: -1, queued: false };
+    let insns = this.decodeRun(cpu.rip, linear, host, cpu.int(L.MODE));
+    if (!insns.length) {
+      const here = this.core.memory.u8.slice(host, (host | PAGE_SIZE - 1) + 1);
+      const second = this.fetchSecondPage(cpu, linear);
+      if (second < 0) return undefined;
+      const bytes = new Uint8Array(here.length + MAX_INSTRUCTION);
+      bytes.set(here);
+      bytes.set(this.core.memory.u8.subarray(second, second + MAX_INSTRUCTION), here.length);
+      insns = [this.decodeOne(bytes, cpu.rip, linear, cpu.int(L.MODE)) as Decoded];
+      block.flags |= M.M_CROSSING;
+      block.secondPage = second;
+    }
+    if (this.breakpoints.has(linear)) block.flags |= M.M_BREAKPOINT;
+    block.insns = insns;
+    if (this.nextRecord + insns.length * RECORD_SIZE > RECORD_END) this.flush();
+    block.records = this.nextRecord;
+    this.makeTemplates(insns);
+    for (const insn of insns) {
+      writeRecord(this.core.memory.view, this.nextRecord, insn, this.templates.get(templateKey(insn))!, this.insns.push(insn) - 1);
+      this.nextRecord += RECORD_SIZE;
+    }
+    const list = this.blocks.get(linear);
+    if (list) list.push(block);
+    else this.blocks.set(linear, [block]);
+    for (const page of this.pagesOf(block)) {
+      const set = this.pages.get(page);
+      if (set) set.add(block);
+      else this.pages.set(page, new Set([block]));
+      this.core.memory.markCode(page);
+    }
+    this.counts.blocks++;
+    return block;
+  }
+
+  /**
+   * Decodes from `host` to the end of the page at most: up to a jump, an instruction that TypeScript executes, or the
+   * next breakpoint. Empty if the first instruction crosses the page.
+   */
+  private decodeRun(ip: bigint, linear: bigint, host: number, mode: number): Decoded[] {
+    const insns: Decoded[] = [], end = (host | PAGE_SIZE - 1) + 1;
+    while (insns.length < BLOCK_LIMIT && host < end && !(insns.length && this.breakpoints.has(linear))) {
+      const insn = this.decodeOne(this.core.memory.u8.subarray(host, Math.min(end, host + MAX_INSTRUCTION)), ip, linear, mode);
+      if (!insn) break;
+      insns.push(insn);
+      if (!insn.meaning.definition || ENDS_BLOCK.has(insn.mnemonic)) break;
+      ip = insn.next;
+      linear += BigInt(insn.length);
+      host += insn.length;
+    }
+    return insns;
+  }
+
+  /** Undefined if the instruction goes on behind `bytes`. Bytes that are no instruction become one that raises #UD. */
+  private decodeOne(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number): Decoded | undefined {
+    const insn = decode(bytes, ip, linear, mode);
+    if (insn === 'truncated') return undefined;
+    return insn === 'invalid' ? undefinedOpcode(bytes, ip, linear, mode) : { ...insn, meaning: meaningOf(insn) };
+  }
+
+  /** Compiles the templates that these instructions lack, in one module. */
+  private makeTemplates(insns: readonly Decoded[]): void {
+    const missing = new Map<string, Decoded>();
+    for (const insn of insns) {
+      const key = templateKey(insn);
+      if (!this.templates.has(key) && !missing.has(key)) missing.set(key, insn);
+    }
+    if (!missing.size) return;
+    const { module, imports } = this.newModule();
+    for (const [key, insn] of missing) {
+      const { body } = module.function({ params: [Type.I32, Type.I32], results: [Type.I32] }, key);
+      const emitter = new TemplateEmitter(body, imports);
+      emitter.insn = insn;
+      if (insn.meaning.definition) insn.meaning.definition(emitter);
+      else emitter.handOver();
+      body.i32(Exit.Next);
+    }
+    const exports = this.instantiate(module);
+    for (const key of missing.keys()) {
+      const index = this.takeFunction();
+      this.runtime.table.set(index, exports[key] as () => void);
+      this.templates.set(key, index);
+      this.counts.templates++;
+    }
+  }
+
+  private compileQueue(): void {
+    const blocks = this.queue.filter(b => !b.region && this.blocks.get(b.linear)?.includes(b));
+    this.queue = [];
+    if (!blocks.length) return;
+    if (this.counts.modules > MAX_MODULES) {
+      this.flush();
+      this.counts.modules = 0;
+      return;
+    }
+    const { module, imports } = this.newModule();
+    blocks.forEach((block, i) => {
+      const { body } = module.function({ params: [Type.I32], results: [Type.I32] }, `r${i}`);
+      const parts = this.collectRegion(block);
+      new RegionEmitter(body, imports, e => (e.insn as Decoded).meaning.definition!(e), parts, parts.findIndex(p => p.start === block.linear)).emit();
+    });
+    const exports = this.instantiate(module);
+    blocks.forEach((block, i) => {
+      block.region = this.takeFunction();
+      this.runtime.table.set(block.region, exports[`r${i}`] as () => void);
+      this.counts.regions++;
+      if (this.installed(block.linear) === block) this.install(block);
+    });
+  }
+
+  /** The blocks that can be reached from `entry` by direct branches inside its page, in the order of their addresses. */
+  private collectRegion(entry: Block): RegionBlock[] {
+    const page = entry.linear >> 12n, mode = entry.insns[0]!.mode, pageHost = entry.key & -PAGE_SIZE;
+    const runs = new Map<bigint, Decoded[]>(), work = [entry.linear];
+    for (let start = work.pop(); start !== undefined; start = work.pop()) {
+      if (runs.has(start) || runs.size >= REGION_BLOCKS || start >> 12n !== page || start !== entry.linear && this.breakpoints.has(start)) continue;
+      const run = this.decodeRun(start, start, pageHost | Number(start & 0xfffn), mode);
+      if (!run.length) continue;
+      runs.set(start, run);
+      const last = run[run.length - 1]!;
+      if (last.operands[0]?.kind === 'branch' && last.meaning.definition) work.push(last.target);
+      if (last.meaning.definition && last.mnemonic !== Mnemonic.Jmp && last.mnemonic !== Mnemonic.Ret && last.mnemonic !== Mnemonic.Call) work.push(last.next);
+    }
+    const starts = [...runs.keys()].sort((a, b) => a < b ? -1 : 1);
+    return starts.map(start => {
+      // Cut where another block of the region starts, and before what only the interpreter does.
+      const run = runs.get(start)!;
+      let count = 1;
+      while (count < run.length && !runs.has(run[count]!.ip)) count++;
+      const interpretNext = count === run.length && !run[count - 1]!.meaning.definition;
+      return { start, insns: run.slice(0, interpretNext ? count - 1 : count), interpretNext };
+    });
+  }
+
+  private newModule(): { module: ModuleBuilder; imports: Imports } {
+    const module = new ModuleBuilder();
+    return {
+      module,
+      imports: {
+        resolve: module.import('resolve', RESOLVE_SIGNATURE), segment: module.import('segment', SEGMENT_SIGNATURE),
+        flags: module.import('flags', FLAGS_SIGNATURE), handler: module.import('handler', HANDLER_SIGNATURE),
+      },
+    };
+  }
+
+  private instantiate(module: ModuleBuilder): WebAssembly.Exports {
+    this.counts.modules++;
+    return new WebAssembly.Instance(new WebAssembly.Module(module.encode()), { env: this.environment }).exports;
+  }
+
+  private cpuAt(base: number): CpuState { return this.core.cpus[(base - CPU_BASE) / CPU_SIZE]!; }
+
+  private takeFunction(): number {
+    const index = this.freeFunctions.pop() ?? this.nextFunction++;
+    if (index >= TABLE_SIZE) throw new Error('the function table is full');
+    return index;
+  }
+
+  /** Executes an instruction in TypeScript. */
+  private handle(cpu: CpuState, insn: Decoded): Exit {
+    cpu.rip = insn.ip;
+    try {
+      if (insn.meaning.handler(this.core, cpu, insn) !== 'jumped') cpu.rip = insn.next;
+    } catch (error) {
+      return this.failed(cpu, error);
+    }
+    return this.hooks.needsAttention(cpu) ? Exit.Event : Exit.Jumped;
+  }
+
+  private flushPending(cpu: number): Exit {
+    const state = this.cpuAt(cpu);
+    try {
+      this.core.mmu.flushPending(cpu);
+    } catch (error) {
+      return this.failed(state, error);
+    }
+    return this.hooks.needsAttention(state) ? Exit.Event : Exit.Refetch;
+  }
+
+  private failed(cpu: CpuState, error: unknown): Exit {
+    if (error instanceof GuestFault) {
+      cpu.setInt(L.FAULT_VECTOR, error.vector);
+      cpu.setInt(L.FAULT_HAS_ERROR, error.errorCode === undefined ? 0 : 1);
+      cpu.setInt(L.FAULT_ERROR, error.errorCode ?? 0);
+      cpu.set(L.FAULT_ADDRESS, error.address ?? 0n);
+      return Exit.Fault;
+    }
+    if (error instanceof Unimplemented) {
+      this.stopReason = error;
+      return Exit.Stop;
+    }
+    throw error;
+  }
+}
+
+/** Instructions with a WebAssembly definition behind which execution does not simply go on. */
+const ENDS_BLOCK = new Set<Mnemonic>([Mnemonic.Jmp, Mnemonic.Call, Mnemonic.Ret, Mnemonic.Loop, Mnemonic.Loope, Mnemonic.Loopne, Mnemonic.Jcxz, Mnemonic.Jecxz, Mnemonic.Jrcxz,
+  ...Object.keys(Mnemonic).filter(name => /^J(n?[opsbelg]|ae|be|ge|le|a)$/i.test(name)).map(name => Mnemonic[name as keyof typeof Mnemonic])]);
+
+const UNDEFINED: Meaning = { handler: () => { throw new GuestFault(Vector.UD); } };
+
+function undefinedOpcode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number): Decoded {
+  return {
+    linear, ip, next: ip + 1n, length: 1, bytes: bytes.slice(0, 1), code: 0, mnemonic: Mnemonic.INVALID, operands: [], immediate: 0n, immediate2: 0,
+    target: 0n, farSelector: 0, lock: false, rep: 'none', operandSize: 0, mode, meaning: UNDEFINED,
+  };
+}
+
+/** Instructions of one key share a template: all that a definition asks of an instruction before run time is in it. */
+function templateKey(insn: Decoded): string {
+  if (!insn.meaning.definition) return 'handler';
+  let key = `${insn.code}.${insn.mode & (CodeMode.Long | CodeMode.Code32 | CodeMode.Stack32)}`;
+  for (const operand of insn.operands) key += operand.kind === 'register' ? 'r' : operand.kind[0];
+  return insn.memory?.segment === Seg.SS ? key + 's' : key;
+}
