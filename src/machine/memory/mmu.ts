@@ -14,8 +14,8 @@ import { Pending } from './pending.js';
 import { allowedRights } from './rights.js';
 import { Tlb, type TlbEntry } from './tlb.js';
 import {
-  CONFIG_NXE, CONFIG_PAGING, CONFIG_PCIDE, CONFIG_PGE, CONFIG_SMAP, CONFIG_SMEP, CONFIG_WP, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED,
-  H_CONFIG, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY, INFO_GLOBAL, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE,
+  ALLOWED_PAGING, CONFIG_NXE, CONFIG_PAGING, CONFIG_PCIDE, CONFIG_PGE, CONFIG_SMAP, CONFIG_SMEP, CONFIG_WP, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED,
+  H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY, INFO_GLOBAL, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE,
   tlbWord, TLB_CPU_WORDS, TLB_WORD,
 } from './tlbLayout.js';
 import { PF_I, PF_P, PF_U, PF_W, Walker, WALK_OK } from './walk.js';
@@ -128,13 +128,14 @@ export class Mmu {
     const t = TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS;
     const entry = i32[b + FAST_TABLE_W]! + ((lo >>> 7 ^ i32[b + FAST_INDEX_W]!) & FAST_MASK) >> 2;
     const tag = lo & ~0xfff | i32[b + FAST_CONTEXT_W]!;
-    const rights = this.info >> INFO_RIGHTS_SHIFT & 7;
-    const allowed = t + H_ALLOWED + i32[t + H_MODE]! * 3;
-    i32[entry + READ_W] = i32[allowed]! >> rights & 1 ? tag : 0;
+    const info = this.info;
+    const allowed = i32[t + H_ALLOWED_NOW]! >> (info >> INFO_RIGHTS_SHIFT & 7);
+    const writable = allowed & 0x100 && info & INFO_DIRTY && (flags & (PAGE_DIRTY | PAGE_HAS_CODE)) === PAGE_DIRTY;
+    i32[entry + READ_W] = allowed & 1 ? tag : 0;
     i32[entry + READ_W + 1] = hi;
-    i32[entry + WRITE_W] = i32[allowed + 1]! >> rights & 1 && this.info & INFO_DIRTY && (flags & (PAGE_DIRTY | PAGE_HAS_CODE)) === PAGE_DIRTY ? tag : 0;
+    i32[entry + WRITE_W] = writable ? tag : 0;
     i32[entry + WRITE_W + 1] = hi;
-    i32[entry + EXEC_W] = i32[allowed + 2]! >> rights & 1 ? tag : 0;
+    i32[entry + EXEC_W] = allowed & 0x10000 ? tag : 0;
     i32[entry + EXEC_W + 1] = hi;
     i32[entry + ADDEND_W] = page - (lo & ~0xfff);
   }
@@ -143,18 +144,18 @@ export class Mmu {
   private frameOf(cpuBase: number, lo: number, hi: number, kind: number): number {
     const i32 = this.i32;
     const t = TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS;
-    if (!(i32[t + H_CONFIG]! & CONFIG_PAGING)) {
+    const allowed = i32[t + (kind & SUPERVISOR ? H_ALLOWED : H_ALLOWED_NOW)]!;
+    if (!(allowed & ALLOWED_PAGING)) {
       this.info = UNPAGED_INFO;
       return lo >>> 12;
     }
     if (hi + 0x8000 >>> 16 !== 0) return this.notCanonical(cpuBase, kind);
     const access = kind >> ACCESS_SHIFT & 3;
-    const allowed = i32[t + H_ALLOWED + (kind & SUPERVISOR ? 0 : i32[t + H_MODE]! * 3) + access]!;
     const entry = this.tlb.lookup(t, lo, hi);
     if (entry !== 0) {
       const info = i32[entry + E_INFO]!;
       // The cached rights decide, even if the tables have more to offer by now (SDM Vol. 3A, 4.10.2.3).
-      if (!(allowed >> (info >> INFO_RIGHTS_SHIFT & 7) & 1)) return this.pageFault(cpuBase, t, lo, hi, kind, PF_P);
+      if (!(allowed >> (access << 3 | info >> INFO_RIGHTS_SHIFT & 7) & 1)) return this.pageFault(cpuBase, t, lo, hi, kind, PF_P);
       if (access !== WRITE || info & INFO_DIRTY) {
         this.info = info;
         const size = info >> INFO_SIZE_SHIFT & 3;
@@ -163,7 +164,7 @@ export class Mmu {
         return frame | lo >>> 12 & (size === 1 ? 0x1ff : 0x3ffff);
       }
     }
-    return this.walk(cpuBase, t, lo, hi, kind, allowed, entry);
+    return this.walk(cpuBase, t, lo, hi, kind, allowed >> (access << 3) & 0xff, entry);
   }
 
   /** `frameOf` when the TLB has no entry, or one whose cached dirty bit is clear while the access is a write. */
@@ -177,7 +178,13 @@ export class Mmu {
     if (result !== WALK_OK) return this.pageFault(cpuBase, t, lo, hi, kind, result);
     this.info = walker.info;
     if (stale !== 0) this.replace(cpuBase, t, lo, hi, stale);
-    else if (this.tlb.insert(t, lo, hi, walker.size, walker.frame, walker.info)) this.selectFast(cpuBase, t);
+    else {
+      const flushed = this.tlb.insert(t, lo, hi, walker.size, walker.frame, walker.info);
+      // A large page may cover smaller global ones, which it takes precedence over from now on.
+      const covers = walker.size !== 0 && !(walker.info & INFO_GLOBAL) && i32[t + H_IN_USE]! & 0x38;
+      if (covers) invalidateContext(i32, t, i32[t + H_PCID]!);
+      if (covers || flushed) this.selectFast(cpuBase, t);
+    }
     return walker.size === 0 ? walker.frame : walker.frame | lo >>> 12 & (walker.size === 1 ? 0x1ff : 0x3ffff);
   }
 
@@ -194,6 +201,7 @@ export class Mmu {
     this.dropPage(cpuBase, t, lo, hi, i32[t + H_PCID]!, true);
     // A global entry is seen by the other PCIDs too, whose fast entries must not hide it.
     if (walker.info & INFO_GLOBAL) invalidateContexts(i32, t);
+    else if (walker.size !== 0) invalidateContext(i32, t, i32[t + H_PCID]!);
     tlb.insert(t, lo, hi, walker.size, walker.frame, walker.info);
     this.selectFast(cpuBase, t);
   }
@@ -305,14 +313,17 @@ export class Mmu {
       }
       i32[t + H_CONFIG] = config;
       for (let mode = 0; mode < 3; mode++) {
-        for (let access = 0; access < 3; access++) i32[t + H_ALLOWED + mode * 3 + access] = allowedRights(config, mode, access);
+        i32[t + H_ALLOWED + mode] = allowedRights(config, mode, 0) | allowedRights(config, mode, 1) << 8 | allowedRights(config, mode, 2) << 16
+          | (config & CONFIG_PAGING ? ALLOWED_PAGING : 0);
       }
       invalidateContexts(i32, t);
     }
     const pcid = config & CONFIG_PCIDE && config & CONFIG_PAGING ? i32[b + CR3_W]! & 0xfff : 0;
     if (pcid !== i32[t + H_PCID]) this.tlb.selectPcid(t, pcid);
-    i32[t + H_MODE] = cpu.cpl === 3 ? TlbTable.User
+    const mode = cpu.cpl === 3 ? TlbTable.User
       : config & CONFIG_SMAP && i32[b + (L.FLAGS >> 2)]! & L.Flag.AC ? TlbTable.SupervisorAc : TlbTable.Supervisor;
+    i32[t + H_MODE] = mode;
+    i32[t + H_ALLOWED_NOW] = i32[t + H_ALLOWED + mode]!;
     this.selectFast(cpu.base, t);
   }
 

@@ -27,8 +27,13 @@ export const H_MODE = 7;
 /** Context ids of fast entries: the next free one, and the generation that makes the ids in the table below valid. */
 export const H_NEXT_CONTEXT = 8;
 export const H_CONTEXT_GENERATION = 9;
-/** Which rights allow what: word mode * 3 + access has bit n set if rights n (`entryRights`) allow that access in that mode. */
+/**
+ * Which rights allow what, one word for each mode (`TlbTable`): bit access * 8 + rights is set if such rights allow the
+ * access, ALLOWED_PAGING if paging is on. H_ALLOWED_NOW is a copy of the word for the current mode.
+ */
 export const H_ALLOWED = 16;
+export const H_ALLOWED_NOW = 19;
+export const ALLOWED_PAGING = 1 << 24;
 
 /** For each PCID the stamp of its entries. */
 export const H_PCID_STAMPS = 0x100;

@@ -91,7 +91,7 @@ describe('access rights', () => {
     for (const c of allConditions()) {
       if (!c.nxe) continue;
       for (let rights = 0; rights < 8; rights++) {
-        const path = frames.map((frame, i) => frame | P | RW | US);
+        const path = frames.map(frame => frame | P | RW | US);
         path[3] = frames[3]! | P | (rights & 1 ? RW : 0n) | (rights & 2 ? US : 0n) | (rights & 4 ? NX : 0n);
         set(path);
         apply(f, { ...c, cpl: 0, ac: true, smap: false });
