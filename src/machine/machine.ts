@@ -68,6 +68,9 @@ export class Machine implements Core {
   /** Asked before an exception is delivered: true stops. It comes again unless the run that follows passes it. */
   onException: (record: ExceptionRecord) => boolean = () => false;
 
+  /** Holds external interrupts and NMIs off, for comparing single steps with a debugger that does the same. */
+  inhibitInterrupts = false;
+
   private turn: Turn | undefined;
   private exitCode: number | undefined;
   private exitCpu = 0;
@@ -163,8 +166,9 @@ export class Machine implements Core {
   private runTurn(turn: Turn, limit: number): MachineStop | undefined {
     const cpu = this.cpus[turn.cpu]!, apic = this.apics[turn.cpu]!;
     apic.advance(this.now());
-    if (nmiReady(cpu)) return this.delivered(cpu, turn, deliverNmi(this, cpu));
-    if (interruptsOpen(cpu) && apic.pendingVector() >= 0) return this.delivered(cpu, turn, deliverInterrupt(this, cpu, apic.acknowledge()));
+    if (this.inhibitInterrupts) { /* neither NMI nor interrupt */ }
+    else if (nmiReady(cpu)) return this.delivered(cpu, turn, deliverNmi(this, cpu));
+    else if (interruptsOpen(cpu) && apic.pendingVector() >= 0) return this.delivered(cpu, turn, deliverInterrupt(this, cpu, apic.acknowledge()));
     if (cpu.runState !== RunState.Running) {
       this.turn = undefined;
       return undefined;
