@@ -46,7 +46,7 @@ export function hasReservedBits(level: Level, low: number, high: number, feature
   return (reserved.low | reserved.high) !== 0;
 }
 
-/** The attributes of a page in words and flags. */
+/** The attributes of a page in words and flags. Shared between ranges: not to be changed. */
 export interface PageAttributes {
   /** Level of the leaf; of a broken entry, the level where it stands (4 comes out only for those). */
   level: Level;
@@ -60,6 +60,15 @@ export interface PageAttributes {
 }
 
 export function decodeAttributes(attributes: number): PageAttributes {
+  let decoded = decodedBefore.get(attributes);
+  if (!decoded) decodedBefore.set(attributes, (decoded = decode(attributes)));
+  return decoded;
+}
+
+/** A table has thousands of ranges, but only a few kinds of them. */
+const decodedBefore = new Map<number, PageAttributes>();
+
+function decode(attributes: number): PageAttributes {
   const list = (shift: number): Level[] => ([4, 3, 2, 1] as Level[]).filter((level) => (attributes >> shift) & (1 << (level - 1)));
   const limits = { user: list(NOT_USER_SHIFT), write: list(NOT_WRITE_SHIFT), execute: list(NOT_EXECUTE_SHIFT) };
   const broken = attributes & RESERVED_BIT ? 'reserved bits' : attributes & OUTSIDE_BIT ? 'table outside RAM' : undefined;

@@ -149,6 +149,14 @@ export function reservedBits(level: Level, low: number, high: number, features: 
   return { low: (low & lowMask) >>> 0, high: (high & highMask) >>> 0 };
 }
 
+/** The bits of a PTE on which its attributes depend: all but the address, A, D and the ignored ones. For fast loops. */
+export const PTE_ATTRIBUTES_LOW = PRESENT | WRITABLE | USER | WRITE_THROUGH | CACHE_DISABLE | PAT_PTE | GLOBAL;
+
+/** The bits of the high half on which the attributes of any entry depend: XD and the address bits that may be reserved. */
+export function attributeBitsHigh(features: PagingFeatures): number {
+  return (NO_EXECUTE_HIGH | (0xf_ffff & ~(2 ** Math.max(0, features.physicalBits - 32) - 1))) >>> 0;
+}
+
 /** The names of the set bits of an entry, lowest first, for example `P R/W U/S A D XD`; `absent` while P is clear. */
 export function describeEntry(level: Level, entry: bigint): string {
   if (!(entry & 1n)) return 'absent';

@@ -1,4 +1,4 @@
-import { addressOf, isLeaf, type Level, pageAddressOf, type PagingFeatures, spanOf } from './bits.js';
+import { addressOf, attributeBitsHigh, isLeaf, type Level, pageAddressOf, type PagingFeatures, PTE_ATTRIBUTES_LOW, spanOf } from './bits.js';
 import { ABSENT, brokenAttributes, decodeAttributes, effectiveOnly, hasReservedBits, isPoisoned, leafAttributes, type PageAttributes, restrictions } from './attributes.js';
 import { linearAddress } from './ranges.js';
 import type { PhysicalReader } from './physical.js';
@@ -57,7 +57,11 @@ class Comparer {
   tables = 0;
   private count = 0;
 
-  constructor(private readonly reader: PhysicalReader, private readonly features: PagingFeatures, private readonly limit: number) {}
+  private readonly highBits: number;
+
+  constructor(private readonly reader: PhysicalReader, private readonly features: PagingFeatures, private readonly limit: number) {
+    this.highBits = attributeBitsHigh(features);
+  }
 
   /**
    * Compares the 512 children of a node. `a` and `b` are the kernel's and the shadow's side; a page side is the large
@@ -67,6 +71,10 @@ class Comparer {
     const aPage = aState === TABLE ? this.reader.page(aAddress)! : undefined;
     const bPage = bState === TABLE ? (aPage && aAddress === bAddress ? aPage : this.reader.page(bAddress)!) : undefined;
     this.tables += aPage && bPage && aPage !== bPage ? 2 : 1;
+    if (level === 1 && aState !== PAGE && bState !== PAGE) {
+      this.visitPageTables(base, aPage ?? noPage, aAttributes, bPage ?? noPage, bAttributes, aPage === bPage);
+      return;
+    }
     const span = spanOf(level);
     const a = new Side();
     const b = new Side();
@@ -87,6 +95,35 @@ class Comparer {
         const samePhysical = a.state === b.state && a.address === b.address;
         this.add(at, span, a.state === PAGE ? a.attributes : ABSENT, b.state === PAGE ? b.attributes : ABSENT, samePhysical, shared);
       }
+    }
+  }
+
+  /** Two page tables, of which one may be missing (all zeroes). Runs that compare alike are found before they are judged. */
+  private visitPageTables(base: number, a: Uint32Array, aInherited: number, b: Uint32Array, bInherited: number, shared: boolean): void {
+    const { highBits, features } = this;
+    const attributesOf = (low: number, high: number, inherited: number): number => {
+      if (!(low & 1)) return ABSENT;
+      return hasReservedBits(1, low, high, features) ? brokenAttributes(1, true) : inherited | leafAttributes(1, low, high);
+    };
+    for (let i = 0; i < 1024;) {
+      const aLow = a[i]! & PTE_ATTRIBUTES_LOW;
+      const bLow = b[i]! & PTE_ATTRIBUTES_LOW;
+      if (!((aLow | bLow) & 1)) {
+        i += 2;
+        continue;
+      }
+      const aHigh = a[i + 1]! & highBits;
+      const bHigh = b[i + 1]! & highBits;
+      const same = shared || samePage(a, b, i);
+      const first = i;
+      do i += 2;
+      while (i < 1024 && (a[i]! & PTE_ATTRIBUTES_LOW) === aLow && (b[i]! & PTE_ATTRIBUTES_LOW) === bLow && (a[i + 1]! & highBits) === aHigh
+        && (b[i + 1]! & highBits) === bHigh && (shared || samePage(a, b, i) === same));
+      const aAttributes = attributesOf(aLow, aHigh, aInherited);
+      const bAttributes = attributesOf(bLow, bHigh, bInherited);
+      // The address of a broken entry means nothing.
+      const known = aAttributes !== ABSENT && bAttributes !== ABSENT;
+      this.add(base + first * 2048, (i - first) * 2048, aAttributes, bAttributes, known && same, shared);
     }
   }
 
@@ -127,6 +164,13 @@ class Comparer {
     this.flags.push(flags);
     this.count++;
   }
+}
+
+const noPage = new Uint32Array(1024);
+
+/** Whether two entries name the same page frame: bits 51 to 12. */
+function samePage(a: Uint32Array, b: Uint32Array, at: number): boolean {
+  return ((a[at]! ^ b[at]!) & 0xffff_f000) === 0 && ((a[at + 1]! ^ b[at + 1]!) & 0xf_ffff) === 0;
 }
 
 function inherit(side: Side, state: number, address: number, attributes: number): void {

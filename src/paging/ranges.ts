@@ -1,4 +1,4 @@
-import { addressOf, describeEntry, type EntryKind, isLeaf, kindOf, type Level, pageAddressOf, type PagingFeatures, spanOf } from './bits.js';
+import { addressOf, attributeBitsHigh, describeEntry, type EntryKind, isLeaf, kindOf, type Level, pageAddressOf, type PagingFeatures, PTE_ATTRIBUTES_LOW, spanOf } from './bits.js';
 import { brokenAttributes, decodeAttributes, effectiveOnly, hasReservedBits, isPoisoned, leafAttributes, type PageAttributes, restrictions } from './attributes.js';
 import type { PhysicalReader } from './physical.js';
 
@@ -45,7 +45,11 @@ class RangeCollector {
   private last = -1;
   tables = 0;
 
-  constructor(private readonly reader: PhysicalReader, private readonly features: PagingFeatures, private readonly limit: number, private readonly fold: boolean) {}
+  private readonly highBits: number;
+
+  constructor(private readonly reader: PhysicalReader, private readonly features: PagingFeatures, private readonly limit: number, private readonly fold: boolean) {
+    this.highBits = attributeBitsHigh(features);
+  }
 
   visit(level: Level, table: number, base: number, inherited: number): void {
     const page = this.reader.page(table);
@@ -54,6 +58,10 @@ class RangeCollector {
       return;
     }
     this.tables++;
+    if (level === 1) {
+      this.visitPageTable(page, base, inherited);
+      return;
+    }
     const span = spanOf(level);
     for (let i = 0; i < 1024; i += 2) {
       const low = page[i]!;
@@ -63,6 +71,23 @@ class RangeCollector {
       if (hasReservedBits(level, low, high, this.features)) this.add(at, span, brokenAttributes(level, true));
       else if (isLeaf(level, low)) this.add(at, span, inherited | leafAttributes(level, low, high));
       else if (this.tables < this.limit) this.visit((level - 1) as Level, addressOf(low, high), at, inherited | restrictions(level, low, high));
+    }
+  }
+
+  /** Nearly all entries are here: those that equal their neighbour but for the address cost two reads and a compare. */
+  private visitPageTable(page: Uint32Array, base: number, inherited: number): void {
+    const { highBits } = this;
+    for (let i = 0; i < 1024;) {
+      const low = page[i]! & PTE_ATTRIBUTES_LOW;
+      if (!(low & 1)) {
+        i += 2;
+        continue;
+      }
+      const high = page[i + 1]! & highBits;
+      const first = i;
+      do i += 2; while (i < 1024 && (page[i]! & PTE_ATTRIBUTES_LOW) === low && (page[i + 1]! & highBits) === high);
+      const broken = hasReservedBits(1, low, high, this.features);
+      this.add(base + first * 2048, (i - first) * 2048, broken ? brokenAttributes(1, true) : inherited | leafAttributes(1, low, high));
     }
   }
 
@@ -94,7 +119,9 @@ export function listRanges(reader: PhysicalReader, root: number, features: Pagin
     const size = collector.ends[i]! - start;
     const attributes = collector.attributes[i]!;
     const linear = linearAddress(start);
-    return { start: linear, end: linear + BigInt(size), size, poisoned: start < HALF && isPoisoned(attributes), ...decodeAttributes(attributes) };
+    const { level, rights, limits, writeThrough, cacheDisable, pat, broken } = decodeAttributes(attributes);
+    const poisoned = start < HALF && isPoisoned(attributes);
+    return { start: linear, end: linear + BigInt(size), size, poisoned, level, rights, limits, writeThrough, cacheDisable, pat, broken };
   });
   return { ranges, tables: collector.tables, truncated: collector.tables >= limit };
 }
