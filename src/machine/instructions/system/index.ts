@@ -1,14 +1,18 @@
 /** System instructions and far transfers, whose meaning is written in TypeScript: one file for each family. */
-import type { Handler } from '../../core.js';
-import type { Insn } from '../../translate/insn.js';
-import { handlers } from './registry.js';
-
-export { handlers };
+import './descriptorTables.js';
+import './far.js';
+import './flagControl.js';
+import './interrupt.js';
+import './interruptReturn.js';
+import './moves.js';
+import './portIo.js';
+import './registers.js';
+import './segmentBases.js';
+import './syscall.js';
+import './translation.js';
 
 /**
- * The handler for an instruction, or undefined if it is not one of the system: MOV, PUSH, POP, JMP and CALL are only
- * where they move segment, control or debug registers or go far.
+ * Handlers by iced's mnemonic. Those of MOV, PUSH, POP, JMP and CALL are for segment, control and debug registers and far
+ * pointers only.
  */
-export function findHandler(insn: Insn): Handler | undefined {
-  return handlers.get(insn.mnemonic);
-}
+export { handlers } from './registry.js';

@@ -19,9 +19,12 @@ export function stackWidth(cpu: CpuState): 16 | 32 | 64 {
  */
 export class StackCursor {
   private pointer: bigint;
-  private readonly width = stackWidth(this.cpu);
+  private readonly width: 16 | 32 | 64;
 
-  constructor(private readonly core: Core, private readonly cpu: CpuState) { this.pointer = BigInt.asUintN(this.width, cpu.gpr(RSP)); }
+  constructor(private readonly core: Core, private readonly cpu: CpuState) {
+    this.width = stackWidth(cpu);
+    this.pointer = BigInt.asUintN(this.width, cpu.gpr(RSP));
+  }
 
   /** Pops a value of 2, 4 or 8 bytes. */
   pop(size: number): bigint {

@@ -1,0 +1,91 @@
+import { type Core, GuestFault, Unimplemented, Vector } from '../core.js';
+import type { CpuFeatures } from './features.js';
+import * as L from './layout.js';
+import { Seg } from './layout.js';
+import {
+  CR0_AM, CR0_CD, CR0_EM, CR0_ET, CR0_MP, CR0_NE, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_FSGSBASE, CR4_MCE, CR4_PAE, CR4_PCE,
+  CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, CR4_TSD, CR4_UMIP, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, isLongMode, Rights, updateMode,
+} from './modes.js';
+import { PHYSICAL_BITS } from './cpuid.js';
+import type { CpuState } from './state.js';
+
+const CR0_DEFINED = CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG;
+
+function refuse(): never { throw new GuestFault(Vector.GP, 0); }
+
+/** MOV to CR0 (SDM Vol. 2B, MOV to control registers; Vol. 3A, 2.5 and 9.8.5): also switches long mode on and off. */
+export function writeCr0(core: Core, cpu: CpuState, value: bigint): void {
+  if (value >> 32n) refuse();
+  if (value & CR0_PG && !(value & CR0_PE)) refuse();
+  if (value & CR0_NW && !(value & CR0_CD)) refuse();
+  const old = cpu.get(L.CR0), efer = cpu.get(L.EFER), cr4 = cpu.get(L.CR4);
+  const paging = (value & CR0_PG) !== 0n, wasPaging = (old & CR0_PG) !== 0n;
+  const long = (cpu.segRights(Seg.CS) & Rights.Long) !== 0;
+  if (paging && !wasPaging) {
+    if (efer & EFER_LME) {
+      if (!(cr4 & CR4_PAE) || long) refuse();
+    } else {
+      throw new Unimplemented(`CPU ${cpu.index}, rip 0x${cpu.rip.toString(16)}: MOV to CR0 turns paging on outside long mode. This machine has 4-level `
+        + 'paging only: set CR4.PAE and EFER.LME first.');
+    }
+  }
+  if (!paging && wasPaging && (isLongMode(cpu) && long || cr4 & CR4_PCIDE)) refuse();
+  cpu.set(L.CR0, value & CR0_DEFINED | CR0_ET);
+  if (paging !== wasPaging) {
+    cpu.set(L.EFER, paging ? efer | EFER_LMA : efer & ~EFER_LMA);
+    core.mmu.flushAll(cpu, { globals: true });
+  }
+  updateMode(core, cpu);
+}
+
+/**
+ * MOV to CR3: bits above the physical address width are reserved; bit 63 is "keep the TLB" with CR4.PCIDE and reserved
+ * without. Low bits that paging ignores are kept as written.
+ */
+export function writeCr3(core: Core, cpu: CpuState, value: bigint): void {
+  const keep = 1n << 63n, pcide = (cpu.get(L.CR4) & CR4_PCIDE) !== 0n;
+  if ((pcide ? value & ~keep : value) >> BigInt(PHYSICAL_BITS)) refuse();
+  core.mmu.loadCr3(cpu, value);
+}
+
+/** The bits of CR4 that this processor has; all others are reserved. */
+export function definedCr4(features: CpuFeatures): bigint {
+  let bits = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PCE;
+  if (features.pge) bits |= CR4_PGE;
+  if (features.umip) bits |= CR4_UMIP;
+  if (features.fsgsbase) bits |= CR4_FSGSBASE;
+  if (features.pcid) bits |= CR4_PCIDE;
+  if (features.smep) bits |= CR4_SMEP;
+  if (features.smap) bits |= CR4_SMAP;
+  return bits;
+}
+
+/** MOV to CR4 (SDM Vol. 2B), with the flushes of SDM Vol. 3A, 4.10.4.1. */
+export function writeCr4(core: Core, cpu: CpuState, value: bigint): void {
+  const old = cpu.get(L.CR4), changed = old ^ value;
+  if (value & ~definedCr4(core.features)) refuse();
+  if (isLongMode(cpu) && !(value & CR4_PAE)) refuse();
+  if (changed & value & CR4_PCIDE && (!isLongMode(cpu) || cpu.get(L.CR3) & 0xfffn)) refuse();
+  cpu.set(L.CR4, value);
+  // PAE, and SMEP when it comes on, need only drop the current PCID; a processor may drop more.
+  if (changed & (CR4_PGE | CR4_PAE) || changed & old & CR4_PCIDE || changed & value & CR4_SMEP) core.mmu.flushAll(cpu, { globals: true });
+  updateMode(core, cpu);
+}
+
+/** WRMSR to IA32_EFER (SDM Vol. 3A, 2.2.1): LMA follows CR0.PG, LME cannot change while paging is on. */
+export function writeEfer(core: Core, cpu: CpuState, value: bigint): void {
+  const old = cpu.get(L.EFER);
+  let defined = EFER_LME | EFER_LMA;
+  if (core.features.syscall) defined |= EFER_SCE;
+  if (core.features.nx) defined |= EFER_NXE;
+  if (value & ~defined) refuse();
+  if ((old ^ value) & EFER_LME && cpu.get(L.CR0) & CR0_PG) refuse();
+  cpu.set(L.EFER, value & ~EFER_LMA | old & EFER_LMA);
+  updateMode(core, cpu);
+}
+
+/** MOV to CR8: the task priority class, bits 7:4 of the local APIC's TPR. */
+export function writeCr8(core: Core, cpu: CpuState, value: bigint): void {
+  if (value >> 4n) refuse();
+  core.apics[cpu.index]!.setTaskPriority(Number(value) << 4);
+}

@@ -1,0 +1,91 @@
+import { Mnemonic } from 'iced-x86';
+import { type Core, GuestFault, type Handler, Unimplemented, Vector } from '../../core.js';
+import { readFlags, refuseTrapFlag, writeFlags } from '../../cpu/flags.js';
+import * as L from '../../cpu/layout.js';
+import { CodeMode, Flag, Seg } from '../../cpu/layout.js';
+import { isLongMode, isProtected, updateMode } from '../../cpu/modes.js';
+import {
+  checkCodeSegment, checkStackSegment, commitCodeSegment, commitStackSegment, dropInnerSegments, is64BitSegment, loadRealSegment, setNullStack,
+} from '../../cpu/segments.js';
+import type { CpuState } from '../../cpu/state.js';
+import { checkTarget } from './farTarget.js';
+import { handle } from './registry.js';
+import { setStackPointer, StackCursor } from './stack.js';
+
+/**
+ * The flags after IRET or POPF loaded `value` at privilege level `cpl`: IOPL changes at CPL 0 only, IF where CPL <= IOPL
+ * (SDM Vol. 2, IRET and POPF). RF, which would suppress an instruction breakpoint, is not kept: there are none.
+ */
+export function loadedFlags(cpu: CpuState, value: number, size: number, cpl: number): number {
+  const old = readFlags(cpu);
+  let mask = Flag.CF | Flag.PF | Flag.AF | Flag.ZF | Flag.SF | Flag.TF | Flag.DF | Flag.OF | Flag.NT;
+  if (size >= 4) mask |= Flag.AC | Flag.ID;
+  if (cpl === 0) mask |= Flag.IOPL;
+  if (cpl <= (old >> 12 & 3)) mask |= Flag.IF;
+  return old & ~mask & ~Flag.RF | value & mask;
+}
+
+function iret(size: 2 | 4 | 8): Handler {
+  return (core, cpu) => {
+    // IRET unblocks NMIs even if it faults (SDM Vol. 3A, 6.7.1).
+    cpu.setInt(L.NMI_BLOCKED, 0);
+    if (isProtected(cpu)) iretProtected(core, cpu, size);
+    else iretReal(core, cpu, size);
+    return 'jumped';
+  };
+}
+
+/** IRET of protected and long mode (SDM Vol. 2A, IRET): to the same level or an outer one, 64-bit or compatibility code. */
+function iretProtected(core: Core, cpu: CpuState, size: number): void {
+  const long = isLongMode(cpu), from64 = (cpu.int(L.MODE) & CodeMode.Long) !== 0;
+  if (cpu.int(L.FLAGS) & Flag.NT) {
+    if (long) throw new GuestFault(Vector.GP, 0);
+    throw new Unimplemented(`CPU ${cpu.index}, eip 0x${cpu.rip.toString(16)}: IRET with NT set returns to another task, and this machine has no task switches.`);
+  }
+  const stack = new StackCursor(core, cpu);
+  const target = stack.pop(size), selector = Number(stack.pop(size) & 0xffffn), flags = Number(stack.pop(size) & 0xffffffffn);
+  if (!long && size === 4 && flags & Flag.VM && cpu.cpl === 0) {
+    throw new Unimplemented(`CPU ${cpu.index}, eip 0x${cpu.rip.toString(16)}: IRET to virtual-8086 mode, which this machine does not have.`);
+  }
+  const outer = (selector & 3) > cpu.cpl, cpl = cpu.cpl;
+  const popsStack = outer || from64;
+  const pointer = popsStack ? stack.pop(size) : 0n, stackSelector = popsStack ? Number(stack.pop(size) & 0xffffn) : 0;
+
+  const code = checkCodeSegment(core, cpu, selector, 'return'), newCpl = selector & 3;
+  const to64 = is64BitSegment(cpu, code.rights);
+  const data = popsStack ? checkStackSegment(core, cpu, stackSelector, newCpl, to64) : undefined;
+  checkTarget(cpu, code, target);
+  const newFlags = loadedFlags(cpu, flags, size, cpl);
+  refuseTrapFlag(cpu, newFlags);
+
+  commitCodeSegment(core, cpu, code, newCpl);
+  if (popsStack) {
+    if (data) commitStackSegment(core, cpu, data);
+    else setNullStack(cpu, newCpl);
+    const wide = to64 || size === 8;
+    setStackPointer(cpu, pointer, wide ? 64 : cpu.segRights(Seg.SS) & 1 << 14 ? 32 : 16);
+  } else {
+    stack.commit();
+  }
+  cpu.rip = target;
+  writeFlags(cpu, newFlags);
+  if (outer) dropInnerSegments(cpu, newCpl);
+  updateMode(core, cpu);
+}
+
+function iretReal(core: Core, cpu: CpuState, size: number): void {
+  const stack = new StackCursor(core, cpu);
+  const target = stack.pop(size), selector = Number(stack.pop(size) & 0xffffn), flags = Number(stack.pop(size) & 0xffffffffn);
+  if (target > BigInt(cpu.segLimit(Seg.CS))) throw new GuestFault(Vector.GP, 0);
+  const newFlags = loadedFlags(cpu, flags, size, 0);
+  refuseTrapFlag(cpu, newFlags);
+  stack.commit();
+  loadRealSegment(cpu, Seg.CS, selector);
+  cpu.rip = target;
+  writeFlags(cpu, newFlags);
+  updateMode(core, cpu);
+}
+
+handle(Mnemonic.Iret, iret(2));
+handle(Mnemonic.Iretd, iret(4));
+handle(Mnemonic.Iretq, iret(8));
