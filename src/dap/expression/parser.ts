@@ -25,7 +25,7 @@ class Parser {
   }
 
   whole(): Expression {
-    if (this.token.kind === 'end') throw new ExpressionError(this.text, 0, 'there is nothing to evaluate.');
+    if (this.tokens.length === 1) throw new ExpressionError(this.text, 0, 'there is nothing to evaluate.');
     const expression = this.binary(0);
     if (this.token.kind !== 'end') throw this.unexpected('an operator or the end');
     return expression;

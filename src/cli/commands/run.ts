@@ -1,0 +1,67 @@
+import { describeStop } from '../../dap/stopDescription.js';
+import { BreakpointStore } from '../../dap/breakpoints/breakpointStore.js';
+import { exceptionNames } from '../../dap/exceptionText.js';
+import type { Stop } from '../../target/target.js';
+import { elfArgument, launchFromOptions, machineOptions, makeMachine } from '../machineOptions.js';
+import type { Command } from '../option.js';
+import { integer } from '../parse.js';
+
+/** Exit codes of our own; the guest's codes are passed on as they are. */
+export const exitCodes = { died: 3, limit: 4 } as const;
+
+export const runCommand: Command = {
+  name: 'run',
+  summary: 'Boots a kernel without an editor and prints its console until it powers off.',
+  details: [
+    'The built-in kernel powers off when its shell is told so: end the script with poweroff. Runs with the same kernel, options and script are the same to the last bit.',
+    'When the machine dies (a triple fault, a halt that nothing ends, a CPU that only takes the same exceptions, an instruction that the machine lacks), stderr tells what killed it.',
+  ],
+  positionals: [elfArgument],
+  options: [
+    ...machineOptions,
+    { name: 'max-instructions', value: 'N', description: 'Stop at this position (instructions and events of all CPUs).', default: 'none' },
+    { name: 'json', description: 'Print one line of JSON at the end instead of the console: position, stateHash, exitCode, stop, counts.' },
+  ],
+  exitCodes: [
+    { code: '0-255', meaning: 'The code with which the guest powered off (its low 8 bits; 99 is a kernel panic of the built-in kernel).' },
+    { code: String(exitCodes.died), meaning: 'The machine died; stderr says of what.' },
+    { code: String(exitCodes.limit), meaning: 'The position of --max-instructions was reached.' },
+  ],
+  async run(args, io) {
+    const until = integer(args.text('max-instructions'), '--max-instructions', 1, Number.MAX_SAFE_INTEGER);
+    const machine = await makeMachine(await launchFromOptions(args, args.positionals[0]), io);
+    const { target, spinWatch } = machine;
+    const isJson = args.isSet('json');
+    const exceptions: Record<string, number> = {};
+    target.onConsole(text => { if (!isJson) io.stdout(text); });
+    target.setExceptionStops(exception => {
+      const name = exceptionNames[exception.vector]?.name ?? `vector ${exception.vector}`;
+      exceptions[name] = (exceptions[name] ?? 0) + 1;
+      return spinWatch.observe(exception);
+    });
+    const stop = await target.run(until === undefined ? {} : { until });
+    const { text } = describeStop(stop, machine, new BreakpointStore(() => {}, () => machine));
+    const exitCode = exitCodeOf(stop);
+    if (stop.kind === 'limit') io.stderr(`kaiserscope: position ${target.position} was reached; the guest has not powered off. CPU ${stop.cpu} is at ${machine.formatAddress(target.cpu(stop.cpu).rip)}.\n`);
+    else if (exitCode !== 0) io.stderr(`kaiserscope: ${withoutAdvice(text)}\n`);
+    if (isJson) {
+      io.stdout(`${JSON.stringify({
+        position: target.position, stateHash: target.stateHash(), exitCode, stop: stop.kind === 'exception' ? 'spin' : stop.kind,
+        counts: { exceptions },
+        ...(stop.kind === 'exit' && stop.code === 0 ? {} : { message: withoutAdvice(text) }),
+      })}\n`);
+    }
+    return exitCode;
+  },
+};
+
+function exitCodeOf(stop: Stop): number {
+  if (stop.kind === 'exit') return stop.code & 0xff;
+  return stop.kind === 'limit' ? exitCodes.limit : exitCodes.died;
+}
+
+/** The last line of a stop's text says what to do in an editor. */
+function withoutAdvice(text: string): string {
+  const lines = text.split('\n').filter(line => line !== '');
+  return (lines.length > 1 ? lines.slice(0, -1) : lines).join('\n');
+}

@@ -1,0 +1,104 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Debuggee as DebuggeeType } from '../dap/debuggee.js';
+import { Debuggee } from '../dap/debuggee.js';
+import { toLines, validateLaunch } from '../dap/launchArguments.js';
+import type { LaunchArguments } from '../dap/launchArguments.js';
+import { launchAttributes } from '../dap/launchSchema.js';
+import type { CpuFeature } from '../dap/launchSchema.js';
+import { nearestName } from '../dap/nearest.js';
+import { nodeHost } from '../entry/nodeHost.js';
+import { UsageError } from './option.js';
+import type { Arguments, Io, Option, Positional } from './option.js';
+import { integer } from './parse.js';
+
+const features = Object.keys(launchAttributes.cpuFeatures.properties!) as CpuFeature[];
+const range = (name: 'cpus' | 'memory' | 'quantum'): string => `${launchAttributes[name].minimum} to ${launchAttributes[name].maximum}`;
+
+export const elfArgument: Positional = { name: 'ELF', optional: true, description: 'the kernel, an x86-64 ELF64 file with a PVH entry note; without it the built-in kernel' };
+
+/** The options that make a machine, shared by the commands that boot one. */
+export const machineOptions: readonly Option[] = [
+  { name: 'append', value: 'TEXT', description: 'The kernel command line.', default: 'empty' },
+  { name: 'script', value: 'FILE', multiple: true, description: 'A file of lines to type at the guest\'s console; - is standard input.' },
+  { name: 'line', value: 'TEXT', multiple: true, description: 'A line to type at the guest\'s console, after those of --script.' },
+  { name: 'cpus', value: 'N', description: `The number of CPUs, ${range('cpus')}.`, default: String(launchAttributes.cpus.default) },
+  { name: 'memory', value: 'MIB', description: `The size of memory in MiB, ${range('memory')}.`, default: String(launchAttributes.memory.default) },
+  {
+    name: 'schedule', value: 'RULE', default: 'round-robin',
+    description: 'How CPUs take turns: round-robin[:QUANTUM], or random:SEED[:QUANTUM] with turns of up to QUANTUM instructions.',
+  },
+  { name: 'quantum', value: 'N', description: `The turn of a CPU in instructions, ${range('quantum')}.`, default: String(launchAttributes.quantum.default) },
+  { name: 'features', value: 'LIST', description: `CPU features to switch, such as pcid=off,smap=off. There are ${features.join(', ')}; all are on.`, default: 'all on' },
+];
+
+/** Launch arguments from the options. Throws UsageError. */
+export async function launchFromOptions(args: Arguments, program: string | undefined): Promise<LaunchArguments> {
+  const bounded = (name: 'cpus' | 'memory' | 'quantum'): number | undefined => integer(args.text(name), `--${name}`, launchAttributes[name].minimum!, launchAttributes[name].maximum!);
+  const schedule = parseSchedule(args.text('schedule'));
+  const quantum = bounded('quantum') ?? schedule.quantum;
+  const attributes: Record<string, unknown> = {
+    program, cpus: bounded('cpus'), memory: bounded('memory'), quantum, append: args.text('append'),
+    script: [...await scriptLines(args.texts('script')), ...args.texts('line').flatMap(toLines)],
+    schedule: { kind: schedule.kind, seed: schedule.seed }, cpuFeatures: parseFeatures(args.text('features')),
+  };
+  return validateLaunch(attributes);
+}
+
+async function scriptLines(files: string[]): Promise<string[]> {
+  const lines: string[] = [];
+  for (const file of files) {
+    let text: string;
+    try {
+      text = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8');
+    } catch (error) {
+      throw new UsageError(`--script ${file}: the file cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)}). To type a line itself use --line.`);
+    }
+    lines.push(...toLines(text));
+  }
+  return lines;
+}
+
+/** Reads `round-robin[:Q]` or `random:SEED[:Q]`. */
+export function parseSchedule(text = 'round-robin'): { kind: 'round-robin' | 'random'; seed: number; quantum: number | undefined } {
+  const [kind, ...rest] = text.split(':');
+  const quantum = (value: string | undefined): number | undefined => integer(value, `the quantum of --schedule ${text}`, launchAttributes.quantum.minimum!, launchAttributes.quantum.maximum!);
+  if (kind === 'round-robin' && rest.length <= 1) return { kind, seed: 1, quantum: quantum(rest[0]) };
+  if (kind === 'random' && rest.length >= 1 && rest.length <= 2) {
+    return { kind, seed: integer(rest[0], `the seed of --schedule ${text}`, 0, 0xffffffff)!, quantum: quantum(rest[1]) };
+  }
+  throw new UsageError(`--schedule is "${text}": write round-robin, round-robin:QUANTUM, random:SEED or random:SEED:QUANTUM.`);
+}
+
+/** Reads `pcid=off,smap=off`. */
+export function parseFeatures(text: string | undefined): Partial<Record<CpuFeature, boolean>> {
+  const result: Partial<Record<CpuFeature, boolean>> = {};
+  for (const part of (text ?? '').split(',').map(one => one.trim()).filter(one => one !== '')) {
+    const [name, state] = part.split('=') as [string, string | undefined];
+    if (!(features as string[]).includes(name)) {
+      const like = nearestName(name, features);
+      throw new UsageError(`--features: there is no CPU feature "${name}".${like ? ` Did you mean ${like}?` : ''} There are ${features.join(', ')}.`);
+    }
+    if (state !== 'on' && state !== 'off') throw new UsageError(`--features: "${part}" must be ${name}=on or ${name}=off.`);
+    result[name as CpuFeature] = state === 'on';
+  }
+  return result;
+}
+
+/** Reads the kernel and makes the machine. Throws an Error that names the file and what is wrong. */
+export async function makeMachine(launch: LaunchArguments, io: Io): Promise<DebuggeeType> {
+  const host = nodeHost(io.installFolder);
+  const name = launch.program ?? 'the built-in kernel';
+  return Debuggee.create(launch, await readProgram(launch.program, io, host), launch.program === undefined ? name : path.basename(launch.program));
+}
+
+export async function readProgram(program: string | undefined, io: Io, host = nodeHost(io.installFolder)): Promise<Uint8Array> {
+  if (program === undefined) return host.builtInKernel();
+  try {
+    return await host.readFile(program);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'it does not exist' : code === 'EISDIR' ? 'it is a folder' : String((error as Error).message);
+    throw new Error(`The kernel ${program} cannot be read: ${reason}. Give the path of an x86-64 ELF64 kernel, or none for the built-in one.`);
+  }
+}

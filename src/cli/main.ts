@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+import { realpathSync } from 'node:fs';
+import path from 'node:path';
+import { runCommandLine } from './cli.js';
+
+// The bundle is dist/cli.cjs, perhaps reached through a link in a bin folder.
+const installFolder = path.dirname(path.dirname(realpathSync(process.argv[1]!)));
+
+void runCommandLine(process.argv.slice(2), {
+  stdout: text => process.stdout.write(text),
+  stderr: text => process.stderr.write(text),
+  installFolder,
+}).then(code => { process.exitCode = code; });

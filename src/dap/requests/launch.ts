@@ -1,0 +1,68 @@
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { Adapter } from '../adapter.js';
+import { Debuggee, hex } from '../debuggee.js';
+import { messageOf, RequestError } from '../errors.js';
+import { validateLaunch } from '../launchArguments.js';
+import type { LaunchArguments } from '../launchArguments.js';
+import { parseLocation } from '../location.js';
+import { defineRequest } from '../request.js';
+import { baseName } from '../sources.js';
+import type { Stop } from '../../target/target.js';
+
+export const launch = defineRequest<DebugProtocol.LaunchRequestArguments, void>({
+  command: 'launch',
+  needs: 'nothing',
+  async handle(adapter, args) {
+    if (adapter.launched) throw new RequestError('This session runs a machine already. Start another session for another machine.');
+    await boot(adapter, validated(args));
+    // Breakpoints can be resolved from now on.
+    adapter.afterResponse(() => adapter.event('initialized'));
+    adapter.start = () => startMachine(adapter);
+  },
+});
+
+/** Turns launch arguments into checked ones; what is wrong with them is for the user. */
+export function validated(args: unknown): LaunchArguments {
+  try {
+    return validateLaunch(args);
+  } catch (error) {
+    throw new RequestError(messageOf(error));
+  }
+}
+
+/** Loads the program into a new machine and makes it the session's. */
+export async function boot(adapter: Adapter, args: LaunchArguments): Promise<void> {
+  const name = args.program === undefined ? 'the built-in kernel' : baseName(args.program);
+  const debuggee = await makeDebuggee(adapter, args, name);
+  // Checked before anything runs.
+  if (args.stopAt !== undefined) parseLocation(args.stopAt, debuggee, 'stopAt');
+  adapter.debuggee = debuggee;
+  for (const problem of debuggee.symbols.problems) adapter.output('console', `${problem}\n`);
+  adapter.output('console', `Booting ${name} on ${args.cpus} CPU${args.cpus > 1 ? 's' : ''} with ${args.memory} MiB${args.append ? `: ${args.append}` : ''}\n`
+    + 'What you type below goes to the guest\'s console; =help tells how to evaluate expressions.\n');
+}
+
+async function makeDebuggee(adapter: Adapter, args: LaunchArguments, name: string): Promise<Debuggee> {
+  try {
+    const image = args.program === undefined ? await adapter.host.builtInKernel() : await adapter.host.readFile(args.program);
+    return await Debuggee.create(args, image, name);
+  } catch (error) {
+    throw new RequestError(messageOf(error));
+  }
+}
+
+/** Lets a freshly booted machine go: to its entry, to `stopAt`, or freely. */
+export function startMachine(adapter: Adapter): void {
+  const { debuggee } = adapter;
+  const { stopOnEntry, stopAt, noDebug } = debuggee.launch;
+  const entry: Stop = { kind: 'entry', cpu: 0 };
+  if (stopOnEntry && !noDebug) adapter.resume(() => Promise.resolve(entry));
+  else if (stopAt !== undefined && !noDebug) {
+    const address = parseLocation(stopAt, debuggee, 'stopAt');
+    adapter.resume(async () => {
+      const stop = await adapter.runControl.run([{ address }]);
+      if (stop.kind !== 'breakpoint') adapter.output('console', `stopAt ${stopAt} (${hex(address)}) was not reached.\n`);
+      return stop;
+    });
+  } else adapter.resume(() => adapter.runControl.run());
+}

@@ -1,0 +1,47 @@
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { Adapter } from '../adapter.js';
+import { hex } from '../debuggee.js';
+import { defineRequest } from '../request.js';
+import { sourceOf } from '../sources.js';
+import { unwindStack } from '../stack.js';
+import type { Frame } from '../../symbols/index.js';
+
+const separatorId = 0x7fff_0000;
+
+export const stackTrace = defineRequest<DebugProtocol.StackTraceArguments, DebugProtocol.StackTraceResponse['body']>({
+  command: 'stackTrace',
+  needs: 'stopped',
+  capabilities: { supportsDelayedStackTraceLoading: true },
+  handle(adapter, args) {
+    const cpu = adapter.cpuOfThread(args.threadId);
+    const rows: DebugProtocol.StackFrame[] = [];
+    let level = adapter.debuggee.target.cpu(cpu).cpl as number;
+    unwindStack(adapter.debuggee, cpu).forEach((frame, index) => {
+      if (frame.how === 'interrupt frame') {
+        // Control came into the kernel here, or an event interrupted it.
+        const name = frame.cpl === 3 ? 'user mode' : 'interrupted kernel code';
+        rows.push({ id: separatorId + rows.length, name: `── ${name} ──`, line: 0, column: 0, presentationHint: 'label' });
+        level = frame.cpl ?? level;
+      }
+      rows.push(frameRow(adapter, cpu, frame, index, level));
+    });
+    const start = args.startFrame ?? 0;
+    const end = args.levels ? start + args.levels : undefined;
+    return { stackFrames: rows.slice(start, end), totalFrames: rows.length };
+  },
+});
+
+function frameRow(adapter: Adapter, cpu: number, frame: Frame, index: number, level: number): DebugProtocol.StackFrame {
+  const { debuggee } = adapter;
+  const lookup = frame.how === 'registers' ? debuggee.linked(frame.lookup) : frame.lookup;
+  const id = adapter.variables.addFrame({ cpu, index, pc: frame.pc, sp: frame.sp, fp: frame.fp });
+  const location = debuggee.symbols.lines.locationAt(lookup);
+  const name = debuggee.symbols.table.functionAt(lookup)?.symbol.name ?? `${hex(frame.pc)}${level === 3 ? ' (user)' : ''}`;
+  const { linesStartAt1, columnsStartAt1 } = adapter.client;
+  return {
+    id, name, instructionPointerReference: hex(frame.pc),
+    line: location ? location.line - (linesStartAt1 ? 0 : 1) : 0,
+    column: location ? Math.max(location.column, 1) - (columnsStartAt1 ? 0 : 1) : 0,
+    ...(location ? { source: sourceOf(location.file, debuggee.launch.sourceRoot ?? adapter.host.builtInSourceRoot) } : {}),
+  };
+}

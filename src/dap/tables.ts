@@ -1,0 +1,70 @@
+import type { Debuggee } from './debuggee.js';
+import { hex } from './debuggee.js';
+import { RequestError } from './errors.js';
+import { featuresOf, readerOf, renderTable, renderWalk, rootOf, walk } from '../paging/index.js';
+import type { PagingFeatures, PhysicalReader } from '../paging/index.js';
+
+/** Physical memory as src/paging reads it. */
+export function readerFor(debuggee: Debuggee): PhysicalReader {
+  return readerOf(debuggee.target.physicalView());
+}
+
+/** What the CPU's control registers make of page-table entries. */
+export function featuresFor(debuggee: Debuggee, cpu: number): PagingFeatures {
+  const register = (name: string): bigint => debuggee.target.readRegister(cpu, name)!;
+  return featuresOf({ cr0: register('cr0'), cr4: register('cr4'), efer: register('efer') });
+}
+
+/**
+ * The physical address of a top-level table that a request names: an address, or a half of what the CPU uses.
+ * Throws a RequestError where there is none.
+ */
+export function rootNamed(debuggee: Debuggee, cpu: number, name: unknown): number {
+  const info = debuggee.target.cpu(cpu);
+  if (name === 'kernel' || name === 'shadow' || name === undefined) {
+    if (!info.pagingOn) throw new RequestError(`CPU ${cpu} has paging off: there is no page table yet. Run on, for example with stopAt.`);
+    const here = rootOf(info.cr3);
+    if (name === undefined) return here;
+    const pair = debuggee.kaiser.pairOf(BigInt(here));
+    if (!pair) {
+      if (name === 'kernel') return here;
+      throw new RequestError(`The page table at ${hex(here)} has no shadow: ${debuggee.kaiser.whyUnavailable()}`);
+    }
+    return Number(pair[name]);
+  }
+  let root: bigint | undefined;
+  try {
+    root = BigInt(name as string);
+  } catch {
+    root = undefined;
+  }
+  if (root === undefined || root < 0n || root + 4096n > BigInt(debuggee.target.ramSize)) {
+    throw new RequestError(`"${String(name)}" is no page table: give kernel, shadow, or the physical address of a table in RAM (below ${hex(debuggee.target.ramSize)}).`);
+  }
+  return Number(root & ~0xfffn);
+}
+
+/** A whole table as text, with a first line that says whose it is. */
+export function tableText(debuggee: Debuggee, cpu: number, name: unknown): string {
+  const root = rootNamed(debuggee, cpu, name);
+  return renderTable(readerFor(debuggee), root, { features: featuresFor(debuggee, cpu), title: rootTitle(debuggee, cpu, root) });
+}
+
+/** `Kernel half · root 0x1234000 · CPU 0 with PCID 0x1`. */
+function rootTitle(debuggee: Debuggee, cpu: number, root: number): string {
+  const { kaiser, target } = debuggee;
+  const pair = kaiser.pairOf(BigInt(root));
+  const half = !pair ? 'Page table' : pair.kernel === BigInt(root) ? 'Kernel half' : 'Shadow half';
+  const users = Array.from({ length: target.cpuCount }, (_, n) => target.cpu(n)).filter(info => info.pagingOn && rootOf(info.cr3) === root);
+  const names = kaiser.tasksOf(BigInt(root)).map(task => task.name);
+  return [half, `root ${hex(root)}`, ...(names.length > 0 ? [`tasks ${names.join(', ')}`] : []),
+    ...users.map(info => `live on CPU ${info.index}${info.pcidEnabled ? ` as PCID ${hex(kaiser.cr3(info).pcid)}` : ''}`),
+    `read by CPU ${cpu}`].join(' · ');
+}
+
+/** The walk of one address from a root, as text and as steps. */
+export function walkFrom(debuggee: Debuggee, cpu: number, root: number, address: bigint): { text: string; walk: ReturnType<typeof walk> } {
+  const features = featuresFor(debuggee, cpu);
+  const walked = walk(readerFor(debuggee), root, address, features);
+  return { text: renderWalk(walked, features), walk: walked };
+}

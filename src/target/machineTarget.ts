@@ -1,0 +1,245 @@
+import { loadPvh } from '../machine/boot/pvh.js';
+import * as L from '../machine/cpu/layout.js';
+import { CodeMode, RunState, Seg } from '../machine/cpu/layout.js';
+import { isLongMode, isProtected } from '../machine/cpu/modes.js';
+import type { CpuState } from '../machine/cpu/state.js';
+import { Machine } from '../machine/machine.js';
+import type { MachineStop } from '../machine/machine.js';
+import { RAM_BASE } from '../machine/memory/layout.js';
+import { disassembleBytes } from './disassembler.js';
+import { readRegister, registerGroups, writeRegister } from './machineRegisters.js';
+import type { CpuInfo, DisassembledInstruction, ExceptionInfo, RegisterGroup, RunOptions, Stop, Target, TargetBreakpoint, TargetConfiguration } from './target.js';
+
+/** A run comes back to the host's event loop after so many milliseconds, so that `pause` and console input get through. */
+const SLICE_MS = 12;
+/** Steps between two looks at the clock. */
+const STRIDE = 50_000;
+/** While the guest only waits, each slice is followed by a rest, or an idle guest would keep a host CPU busy. */
+const IDLE_REST_MS = 15;
+
+/** Makes a machine and loads the kernel. Throws an Error for the user when that is not possible. */
+export async function createMachineTarget(configuration: TargetConfiguration): Promise<Target> {
+  const { schedule, quantum, features } = configuration;
+  const machine = new Machine({
+    cpus: configuration.cpus, ramSize: configuration.ramSize, features,
+    schedule: schedule.kind === 'random' ? { kind: 'random', quantum, seed: schedule.seed } : { kind: 'round-robin', quantum },
+  });
+  loadPvh(machine, configuration.image, { name: configuration.imageName, commandLine: configuration.commandLine });
+  const target = new MachineTarget(machine);
+  if (configuration.consoleInput) target.consoleInput(configuration.consoleInput);
+  return Promise.resolve(target);
+}
+
+/** The emulated machine as a target. */
+export class MachineTarget implements Target {
+  private readonly breakpoints = new Map<bigint, TargetBreakpoint>();
+  private readonly probes = new Map<bigint, Set<(cpu: number) => void>>();
+  private readonly consoleListeners: ((text: string) => void)[] = [];
+  private isRunning = false;
+  private pauseRequested = false;
+  /** The CPU that the last stop was about: it passes the breakpoint that it stands at. */
+  private stoppedCpu: number | undefined;
+  /** UTF-8 may be cut anywhere by a UART that sends single bytes. */
+  private readonly decoder = new TextDecoder();
+
+  constructor(readonly machine: Machine) {
+    machine.onBreakpoint = (cpu, address) => this.reached(cpu, address);
+    machine.devices.uart.onOutput = bytes => {
+      const text = this.decoder.decode(bytes, { stream: true });
+      if (text) for (const listener of this.consoleListeners) listener(text);
+    };
+  }
+
+  get cpuCount(): number { return this.machine.cpus.length; }
+  get ramSize(): number { return this.machine.memory.ramSize; }
+  get position(): number { return this.machine.position; }
+  get running(): boolean { return this.isRunning; }
+
+  cpu(index: number): CpuInfo {
+    const cpu = this.state(index);
+    return {
+      index, state: runStates[cpu.runState]!, mode: modeOf(cpu), cpl: cpu.cpl as CpuInfo['cpl'],
+      rip: linearRip(cpu), rsp: cpu.gpr(4), rbp: cpu.gpr(5), cr3: cpu.get(L.CR3),
+      pagingOn: (cpu.get(L.CR0) >> 31n & 1n) === 1n, pcidEnabled: (cpu.get(L.CR4) >> 17n & 1n) === 1n,
+    };
+  }
+
+  registers(cpu: number): RegisterGroup[] { return registerGroups(this.state(cpu)); }
+  readRegister(cpu: number, name: string): bigint | undefined { return readRegister(this.state(cpu), name); }
+  writeRegister(cpu: number, name: string, value: bigint): void { writeRegister(this.machine, this.state(cpu), name, value); }
+
+  readMemory(cpu: number, address: bigint, size: number, root?: bigint): Uint8Array | undefined {
+    const bytes = this.machine.mmu.readLinear(this.state(cpu), address, size, rootNumber(root));
+    return bytes.length === size ? bytes : undefined;
+  }
+
+  writeMemory(cpu: number, address: bigint, data: Uint8Array, root?: bigint): boolean {
+    // All or nothing: what is written must be readable first.
+    if (!this.readMemory(cpu, address, data.length, root)) return false;
+    return this.machine.mmu.writeLinear(this.state(cpu), address, data, rootNumber(root)) === data.length;
+  }
+
+  readPhysical(address: number, size: number): Uint8Array | undefined {
+    return this.machine.memory.isRam(address, size) ? this.machine.memory.read(address, size) : undefined;
+  }
+
+  physicalView(): DataView { return new DataView(this.machine.memory.wasm.buffer, RAM_BASE, this.ramSize); }
+
+  disassemble(cpu: number, address: bigint, count: number, root?: bigint): DisassembledInstruction[] {
+    const state = this.state(cpu);
+    const bytes = this.machine.mmu.readLinear(state, address, count * 15, rootNumber(root));
+    return disassembleBytes(bytes, address, count, bitnessOf(state));
+  }
+
+  setBreakpoints(breakpoints: readonly TargetBreakpoint[]): void {
+    this.breakpoints.clear();
+    for (const one of breakpoints) this.breakpoints.set(one.address, one);
+    this.install();
+  }
+
+  addProbe(address: bigint, listener: (cpu: number) => void): { dispose(): void } {
+    const listeners = this.probes.get(address) ?? new Set();
+    listeners.add(listener);
+    this.probes.set(address, listeners);
+    this.install();
+    return {
+      dispose: () => {
+        listeners.delete(listener);
+        if (listeners.size === 0) this.probes.delete(address);
+        this.install();
+      },
+    };
+  }
+
+  setExceptionStops(filter: (exception: ExceptionInfo) => boolean): void { this.machine.onException = filter; }
+
+  async run(options: RunOptions = {}): Promise<Stop> {
+    if (this.isRunning) throw new Error('The machine runs already.');
+    this.isRunning = true;
+    this.pauseRequested = false;
+    try {
+      this.passBreakpoint(this.stoppedCpu);
+      const stop = await this.runSlices(options);
+      this.stoppedCpu = stop.cpu;
+      return stop;
+    } finally {
+      this.isRunning = false;
+    }
+  }
+
+  pause(): void { this.pauseRequested = true; }
+
+  step(cpu: number): Stop {
+    this.passBreakpoint(cpu);
+    const stop = this.machine.step(cpu);
+    this.stoppedCpu = stop?.cpu ?? cpu;
+    return stop ? this.translateStop(stop) : { kind: 'step', cpu };
+  }
+
+  injectNmi(cpu: number): void { this.state(cpu).setInt(L.NMI_PENDING, 1); }
+
+  consoleInput(text: string): void { this.machine.devices.uart.feed(new TextEncoder().encode(text)); }
+  onConsole(listener: (text: string) => void): void { this.consoleListeners.push(listener); }
+  recentExceptions(cpu: number): readonly ExceptionInfo[] { return this.machine.recentExceptions(cpu); }
+  stateHash(): string { return this.machine.stateHash(); }
+
+  private state(cpu: number): CpuState {
+    const state = this.machine.cpus[cpu];
+    if (!state) throw new RangeError(`There is no CPU ${cpu}; the machine has CPUs 0 to ${this.cpuCount - 1}.`);
+    return state;
+  }
+
+  private async runSlices(options: RunOptions): Promise<Stop> {
+    const limit = options.until ?? Infinity;
+    for (;;) {
+      const start = performance.now(), position = this.position, { idle } = this.machine;
+      do {
+        if (this.position >= limit) return { kind: 'limit', cpu: this.machine.currentCpu };
+        const stop = options.follow ? this.followSlice(options.follow, limit) : this.machineStop(Math.min(limit, this.position + STRIDE));
+        if (stop) return stop;
+      } while (performance.now() - start < SLICE_MS && !this.pauseRequested);
+      if (this.pauseRequested) return { kind: 'pause', cpu: this.machine.currentCpu };
+      const waited = this.machine.idle - idle;
+      await rest(waited > 20 * (this.position - position) ? IDLE_REST_MS : 0);
+      if (this.pauseRequested) return { kind: 'pause', cpu: this.machine.currentCpu };
+    }
+  }
+
+  private machineStop(until: number): Stop | undefined {
+    const stop = this.machine.run(until);
+    return stop && this.translateStop(stop);
+  }
+
+  /** Runs by the schedule one step at a time, and asks after each step of the followed CPU. */
+  private followSlice(follow: NonNullable<RunOptions['follow']>, limit: number): Stop | undefined {
+    const cpu = this.state(follow.cpu);
+    for (let n = 0; n < 1000 && this.position < limit; n++) {
+      const before = cpu.steps;
+      const stop = this.machineStop(this.position + 1);
+      if (stop) return stop;
+      if (cpu.steps !== before && follow.stop()) return { kind: 'step', cpu: follow.cpu };
+    }
+    return undefined;
+  }
+
+  private translateStop(stop: MachineStop): Stop {
+    if (stop.kind === 'shutdown') {
+      // What was raised last: the exception, the one that its delivery raised, and the one that the double fault's did.
+      const recent = this.machine.recentExceptions(stop.cpu);
+      return { ...stop, exceptions: recent.slice(-3).filter(one => one.position === recent.at(-1)!.position) };
+    }
+    return stop;
+  }
+
+  private install(): void {
+    this.machine.translator.setBreakpoints(new Set([...this.breakpoints.keys(), ...this.probes.keys()]));
+  }
+
+  private reached(cpu: number, address: bigint): boolean {
+    for (const listener of this.probes.get(address) ?? []) listener(cpu);
+    const breakpoint = this.breakpoints.get(address);
+    return breakpoint !== undefined && (breakpoint.condition?.(cpu) ?? true);
+  }
+
+  /** Lets a CPU run the instruction that it stands at although a breakpoint is on it. */
+  private passBreakpoint(index: number | undefined): void {
+    if (index === undefined) return;
+    const cpu = this.state(index);
+    const address = linearRip(cpu);
+    if (this.breakpoints.has(address) || this.probes.has(address)) cpu.set(L.RESUME, address);
+  }
+}
+
+const runStates: Record<number, CpuInfo['state']> = {
+  [RunState.Running]: 'running', [RunState.Halted]: 'halted', [RunState.WaitForSipi]: 'waiting-for-sipi', [RunState.Shutdown]: 'shutdown',
+};
+
+function modeOf(cpu: CpuState): CpuInfo['mode'] {
+  if (!isProtected(cpu)) return 'real';
+  if (!isLongMode(cpu)) return 'protected';
+  return cpu.int(L.MODE) & CodeMode.Long ? 'long' : 'compatibility';
+}
+
+function bitnessOf(cpu: CpuState): number {
+  const mode = cpu.int(L.MODE);
+  return mode & CodeMode.Long ? 64 : mode & CodeMode.Code32 ? 32 : 16;
+}
+
+/** The linear address of the next instruction; outside 64-bit code the base of CS counts. */
+function linearRip(cpu: CpuState): bigint {
+  return cpu.int(L.MODE) & CodeMode.Long ? cpu.rip : BigInt.asUintN(32, cpu.segBase(Seg.CS) + cpu.rip);
+}
+
+/** The root's number for the MMU: bits 51:12 of a CR3 value. */
+function rootNumber(root: bigint | undefined): number | undefined {
+  return root === undefined ? undefined : Number(root & 0x000f_ffff_ffff_f000n);
+}
+
+/** Gives the host's event loop a turn. */
+function rest(milliseconds: number): Promise<void> {
+  return new Promise(resolve => {
+    const immediate = (globalThis as { setImmediate?: (callback: () => void) => void }).setImmediate;
+    if (milliseconds === 0 && immediate) immediate(resolve);
+    else setTimeout(resolve, milliseconds);
+  });
+}
