@@ -1,15 +1,24 @@
 import type { Core } from '../core.js';
 import type { Bus } from '../memory/bus.js';
-import type { IoPorts } from './ioPorts.js';
+import { debugConsole, debugExit } from './debugPorts.js';
 import { LocalApicPage } from './localApicPage.js';
+import { Pic8259 } from './pic8259.js';
+import { Uart16550 } from './uart16550.js';
 
 /** The devices of a machine, connected. */
 export interface Devices {
+  readonly uart: Uart16550;
   /** Everything that decides the devices' future, as plain numbers. */
   save(): number[];
 }
 
-export function buildDevices(core: Core & { io: IoPorts }, bus: Bus): Devices {
+/** Builds the devices and connects them to the physical and the I/O address space. */
+export function buildDevices(core: Core, bus: Bus): Devices {
+  const uart = new Uart16550(), pics = [new Pic8259('first PIC', 0x20), new Pic8259('second PIC', 0xa0)];
   bus.add(new LocalApicPage(core));
-  return { save: () => core.apics.flatMap(apic => Array.from(apic.save())) };
+  for (const device of [uart, ...pics, debugExit(code => core.requestExit(code)), debugConsole(byte => uart.onOutput(Uint8Array.of(byte)))]) core.io.add(device);
+  return {
+    uart,
+    save: () => [...core.apics.flatMap(apic => Array.from(apic.save())), ...pics.flatMap(pic => pic.save()), ...uart.save()],
+  };
 }
