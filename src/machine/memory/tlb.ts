@@ -103,14 +103,24 @@ export class Tlb {
 
   private find(t: number, page: number, key: number, stamp: number): number {
     const i32 = this.i32;
+    const first = t + H_ENTRIES + setOf(page, stamp) * SET_WORDS;
+    for (let entry = first; entry < first + SET_WORDS; entry += ENTRY_WORDS) {
+      if (i32[entry]! === page && i32[entry + E_STAMP]! === stamp && (i32[entry + E_INFO]! & INFO_KEY) === key) return entry;
+    }
+    return i32[first + E_FRAME]! < 0 ? this.findFurther(t, page, key, stamp) : 0;
+  }
+
+  /** `find` in the sets that follow one that has overflowed; apart, so that the usual case stays small. */
+  private findFurther(t: number, page: number, key: number, stamp: number): number {
+    const i32 = this.i32;
     let set = setOf(page, stamp);
-    for (let reach = 0; reach < REACH; reach++) {
+    for (let reach = 1; reach < REACH; reach++) {
+      set = (set + 1) & (SETS - 1);
       const first = t + H_ENTRIES + set * SET_WORDS;
       for (let entry = first; entry < first + SET_WORDS; entry += ENTRY_WORDS) {
         if (i32[entry]! === page && i32[entry + E_STAMP]! === stamp && (i32[entry + E_INFO]! & INFO_KEY) === key) return entry;
       }
       if (i32[first + E_FRAME]! >= 0) return 0;
-      set = (set + 1) & (SETS - 1);
     }
     return 0;
   }
