@@ -1,4 +1,3 @@
-import { Unimplemented } from '../core.js';
 import * as L from './layout.js';
 import { ARITHMETIC_FLAGS, Flag } from './layout.js';
 import type { CpuState } from './state.js';
@@ -33,16 +32,6 @@ export function writeArithmeticFlags(cpu: CpuState, value: number): void {
   cpu.setInt(L.CC_SRC + 4, 0);
   cpu.setInt(L.CC_DST, 0);
   cpu.setInt(L.CC_DST + 4, 0);
-}
-
-/**
- * For instructions that load RFLAGS: with TF set the machine would have to raise #DB after each instruction, which it
- * does not do yet, so it stops there and says so.
- */
-export function refuseTrapFlag(cpu: CpuState, value: number): void {
-  if (value & Flag.TF) {
-    throw new Unimplemented(`CPU ${cpu.index}, rip 0x${cpu.rip.toString(16)}: the instruction sets RFLAGS.TF (single-step traps), which this machine does not raise.`);
-  }
 }
 
 /** CF PF AF ZF SF OF as bits of RFLAGS. */

@@ -1,8 +1,8 @@
 import type { Core } from '../core.js';
 import type { Bus } from '../memory/bus.js';
-import { debugConsole, debugExit } from './debugPorts.js';
+import { DebugConsole, DebugExit } from './debugPorts.js';
 import { LocalApicPage } from './localApicPage.js';
-import { Pic8259 } from './pic8259.js';
+import { createPics } from './pic.js';
 import { Uart16550 } from './uart16550.js';
 
 /** The devices of a machine, connected. */
@@ -14,9 +14,9 @@ export interface Devices {
 
 /** Builds the devices and connects them to the physical and the I/O address space. */
 export function buildDevices(core: Core, bus: Bus): Devices {
-  const uart = new Uart16550(), pics = [new Pic8259('first PIC', 0x20), new Pic8259('second PIC', 0xa0)];
+  const uart = new Uart16550(), pics = createPics();
   bus.add(new LocalApicPage(core));
-  for (const device of [uart, ...pics, debugExit(code => core.requestExit(code)), debugConsole(byte => uart.onOutput(Uint8Array.of(byte)))]) core.io.add(device);
+  for (const device of [uart, ...pics, new DebugExit(code => core.requestExit(code)), new DebugConsole(byte => uart.onOutput(Uint8Array.of(byte)))]) core.io.add(device);
   return {
     uart,
     save: () => [...core.apics.flatMap(apic => Array.from(apic.save())), ...pics.flatMap(pic => pic.save()), ...uart.save()],

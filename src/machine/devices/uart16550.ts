@@ -18,8 +18,8 @@ export class Uart16550 implements PortDevice {
   readonly name = 'UART 16550';
   readonly count = 8;
   readonly byteWide = true;
-  /** Told each byte that the guest sends. */
-  onOutput: (byte: number) => void = () => {};
+  /** Told the bytes that the guest sends. */
+  onOutput: (bytes: Uint8Array) => void = () => {};
 
   private ier = 0;
   private fcr = 0;
@@ -92,7 +92,7 @@ export class Uart16550 implements PortDevice {
   private transmit(byte: number): void {
     this.transmitPending = 1;
     if (this.mcr & MCR_LOOPBACK) { if (this.fifo.length < this.capacity) this.fifo.push(byte); }
-    else this.onOutput(byte);
+    else this.onOutput(Uint8Array.of(byte));
   }
 
   private identify(): number {

@@ -1,6 +1,6 @@
 import { Mnemonic } from 'iced-x86';
 import { type Core, GuestFault, Vector } from '../../core.js';
-import { readFlags, refuseTrapFlag, writeFlags } from '../../cpu/flags.js';
+import { readFlags, writeFlags } from '../../cpu/flags.js';
 import * as L from '../../cpu/layout.js';
 import { Flag, RunState } from '../../cpu/layout.js';
 import { isProtected, updateMode } from '../../cpu/modes.js';
@@ -36,7 +36,6 @@ function popf(size: 2 | 4 | 8) {
   return (core: Core, cpu: CpuState): void => {
     const stack = new StackCursor(core, cpu);
     const flags = loadedFlags(cpu, Number(stack.pop(size) & 0xffffffffn), size, cpu.cpl);
-    refuseTrapFlag(cpu, flags);
     stack.commit();
     writeFlags(cpu, flags);
     updateMode(core, cpu);

@@ -1,6 +1,6 @@
 import { Mnemonic } from 'iced-x86';
 import { type Core, GuestFault, type Handler, Unimplemented, Vector } from '../../core.js';
-import { readFlags, refuseTrapFlag, writeFlags } from '../../cpu/flags.js';
+import { readFlags, writeFlags } from '../../cpu/flags.js';
 import * as L from '../../cpu/layout.js';
 import { CodeMode, Flag, Seg } from '../../cpu/layout.js';
 import { isLongMode, isProtected, updateMode } from '../../cpu/modes.js';
@@ -56,7 +56,6 @@ function iretProtected(core: Core, cpu: CpuState, size: number): void {
   const data = popsStack ? checkStackSegment(core, cpu, stackSelector, newCpl, to64) : undefined;
   checkTarget(cpu, code, target);
   const newFlags = loadedFlags(cpu, flags, size, cpl);
-  refuseTrapFlag(cpu, newFlags);
 
   commitCodeSegment(core, cpu, code, newCpl);
   if (popsStack) {
@@ -78,7 +77,6 @@ function iretReal(core: Core, cpu: CpuState, size: number): void {
   const target = stack.pop(size), selector = Number(stack.pop(size) & 0xffffn), flags = Number(stack.pop(size) & 0xffffffffn);
   if (target > BigInt(cpu.segLimit(Seg.CS))) throw new GuestFault(Vector.GP, 0);
   const newFlags = loadedFlags(cpu, flags, size, 0);
-  refuseTrapFlag(cpu, newFlags);
   stack.commit();
   loadRealSegment(cpu, Seg.CS, selector);
   cpu.rip = target;

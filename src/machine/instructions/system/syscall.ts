@@ -1,6 +1,6 @@
 import { Mnemonic } from 'iced-x86';
 import { type Core, GuestFault, type Handler, Vector } from '../../core.js';
-import { readFlags, refuseTrapFlag, writeFlags } from '../../cpu/flags.js';
+import { readFlags, writeFlags } from '../../cpu/flags.js';
 import * as L from '../../cpu/layout.js';
 import { CodeMode, Flag, Seg } from '../../cpu/layout.js';
 import { EFER_SCE, isCanonical, updateMode } from '../../cpu/modes.js';
@@ -44,7 +44,6 @@ function sysret(wide: boolean): Handler {
     if (wide && !isCanonical(target)) throw new GuestFault(Vector.GP, 0);
     const base = cpu.int(L.STAR + 4) >>> 16;
     const flags = Number(cpu.gpr(R11) & 0x3c7fd7n) | 2;
-    refuseTrapFlag(cpu, flags);
     cpu.rip = wide ? target : target & 0xffffffffn;
     cpu.setSegment(Seg.CS, (base + (wide ? 16 : 0)) & 0xffff | 3, (wide ? CODE64 : CODE32) | DPL3, FLAT_LIMIT, 0n);
     cpu.setSegment(Seg.SS, base + 8 & 0xffff | 3, DATA | DPL3, FLAT_LIMIT, 0n);
