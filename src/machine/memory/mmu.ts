@@ -6,15 +6,16 @@ import { contextOf, invalidateContext, invalidateContexts, liveContext, UNPAGED_
 import { clearFast, dropFastSlot, fastIndex, fastTable } from './fastTable.js';
 import type { GuestMemory } from './guestMemory.js';
 import { MemoryKind } from './kind.js';
+import { LinearView } from './linearView.js';
 import {
   CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY,
   PAGE_FLAGS_BASE, PAGE_HAS_CODE, RAM_BASE, TlbTable,
 } from './layout.js';
 import { Pending } from './pending.js';
-import { allowedRights } from './rights.js';
+import { allowedRights, controlConfig } from './rights.js';
 import { Tlb, type TlbEntry } from './tlb.js';
 import {
-  ALLOWED_PAGING, CONFIG_NXE, CONFIG_PAGING, CONFIG_PCIDE, CONFIG_PGE, CONFIG_SMAP, CONFIG_SMEP, CONFIG_WP, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED,
+  ALLOWED_PAGING, CONFIG_NXE, CONFIG_PAGING, CONFIG_PCIDE, CONFIG_PGE, CONFIG_SMAP, CONFIG_SMEP, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED,
   H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY, INFO_GLOBAL, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE,
   tlbWord, TLB_CPU_WORDS, TLB_WORD,
 } from './tlbLayout.js';
@@ -43,12 +44,15 @@ const UNPAGED_INFO = INFO_WRITE | INFO_USER | INFO_DIRTY;
  * The memory management units of all CPUs: linear to physical addresses through the architectural TLBs and the page
  * tables, the fast tables of translated code, and flushing. Linear addresses are passed as halves (two's complement i32).
  *
+ * One class in spite of its length: translation, faults and flushing share the state of the hot path.
+ *
  * After a change of CPL, RFLAGS.AC, CR0, CR4, EFER or CR3 of a CPU, `setContext` must be called (`loadCr3` does it).
  */
 export class Mmu {
   readonly tlb: Tlb;
   readonly walker: Walker;
   private readonly pending: Pending;
+  private readonly linear: LinearView;
   private readonly i32: Int32Array;
   private readonly u8: Uint8Array;
   private readonly ramPages: number;
@@ -62,6 +66,7 @@ export class Mmu {
     this.tlb = new Tlb(memory.i32);
     this.walker = new Walker(memory);
     this.pending = new Pending(memory, bus);
+    this.linear = new LinearView(memory, this.walker);
     for (const cpu of cpus) this.reset(cpu);
   }
 
@@ -297,17 +302,9 @@ export class Mmu {
     const i32 = this.i32;
     const b = cpu.base >> 2;
     const t = tlbWord(cpu.index);
-    const cr0 = i32[b + (L.CR0 >> 2)]!, cr4 = i32[b + (L.CR4 >> 2)]!, efer = i32[b + (L.EFER >> 2)]!;
-    let config = 0;
-    if (cr0 < 0) config |= CONFIG_PAGING;
-    if (cr0 & 1 << 16) config |= CONFIG_WP;
-    if (cr4 & 1 << 20) config |= CONFIG_SMEP;
-    if (cr4 & 1 << 21) config |= CONFIG_SMAP;
-    if (efer & 1 << 11) config |= CONFIG_NXE;
-    if (cr4 & 1 << 7) config |= CONFIG_PGE;
-    if (cr4 & 1 << 17) config |= CONFIG_PCIDE;
+    const config = controlConfig(cpu);
     if (config !== i32[t + H_CONFIG]) {
-      if (config & CONFIG_PAGING && !(efer & 1 << 10)) {
+      if (config & CONFIG_PAGING && !(i32[b + (L.EFER >> 2)]! & 1 << 10)) {
         throw new Unimplemented(`CPU ${cpu.index} turns paging on outside long mode (CR0.PG = 1, EFER.LMA = 0): the machine has 4-level paging `
           + 'only; set CR4.PAE and EFER.LME before CR0.PG.');
       }
@@ -421,42 +418,11 @@ export class Mmu {
    * @param root physical address of the PML4 table; that of CR3 if it is not given
    * @returns physical address, or -1 if the address does not translate
    */
-  probe(cpu: CpuState, lo: number, hi: number, root?: number): number {
-    const i32 = this.i32;
-    const b = cpu.base >> 2;
-    const paging = i32[b + (L.CR0 >> 2)]! < 0;
-    if (!paging && root === undefined) return lo >>> 0;
-    if (hi + 0x8000 >>> 16 !== 0) return -1;
-    const page = root === undefined ? i32[b + CR3_W]! >>> 12 | (i32[b + CR3_W + 1]! & 0xff) << 20 : Math.floor(root / 0x1000);
-    return this.walker.probe(page, lo, hi, (i32[b + (L.EFER >> 2)]! & 1 << 11) !== 0 || !paging);
-  }
-
+  probe(cpu: CpuState, lo: number, hi: number, root?: number): number { return this.linear.probe(cpu, lo, hi, root); }
   /** Reads memory as the debugger does: by `probe`, RAM only. The result ends before the first byte that cannot be read. */
-  readLinear(cpu: CpuState, linear: bigint, length: number, root?: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    const done = this.eachPage(cpu, linear, length, root, (physical, at, size) =>
-      bytes.set(this.u8.subarray(RAM_BASE + physical, RAM_BASE + physical + size), at));
-    return done === length ? bytes : bytes.slice(0, done);
-  }
-
+  readLinear(cpu: CpuState, linear: bigint, length: number, root?: number): Uint8Array { return this.linear.read(cpu, linear, length, root); }
   /** Writes memory as the debugger does, read-only pages included. @returns the number of bytes written before the first that does not translate to RAM */
-  writeLinear(cpu: CpuState, linear: bigint, bytes: Uint8Array, root?: number): number {
-    return this.eachPage(cpu, linear, bytes.length, root, (physical, at, size) => this.memory.write(physical, bytes.subarray(at, at + size)));
-  }
-
-  private eachPage(cpu: CpuState, linear: bigint, length: number, root: number | undefined, visit: (physical: number, at: number, size: number) => void): number {
-    let done = 0;
-    while (done < length) {
-      const address = BigInt.asUintN(64, linear + BigInt(done));
-      const lo = Number(address & 0xffffffffn) | 0;
-      const physical = this.probe(cpu, lo, Number(address >> 32n) | 0, root);
-      const size = Math.min(length - done, 0x1000 - (lo & 0xfff));
-      if (physical < 0 || !this.memory.isRam(physical, size)) break;
-      visit(physical, done, size);
-      done += size;
-    }
-    return done;
-  }
+  writeLinear(cpu: CpuState, linear: bigint, bytes: Uint8Array, root?: number): number { return this.linear.write(cpu, linear, bytes, root); }
 }
 
 /** Index of the CPU whose state is at `cpuBase`. */

@@ -1,5 +1,21 @@
+import * as L from '../cpu/layout.js';
+import type { CpuState } from '../cpu/state.js';
 import { TlbTable } from './layout.js';
-import { CONFIG_NXE, CONFIG_PAGING, CONFIG_SMAP, CONFIG_SMEP, CONFIG_WP } from './tlbLayout.js';
+import { CONFIG_NXE, CONFIG_PAGING, CONFIG_PCIDE, CONFIG_PGE, CONFIG_SMAP, CONFIG_SMEP, CONFIG_WP } from './tlbLayout.js';
+
+/** The CONFIG_* bits that a CPU's control registers amount to. */
+export function controlConfig(cpu: CpuState): number {
+  const cr0 = cpu.int(L.CR0), cr4 = cpu.int(L.CR4), efer = cpu.int(L.EFER);
+  let config = 0;
+  if (cr0 < 0) config |= CONFIG_PAGING;
+  if (cr0 & 1 << 16) config |= CONFIG_WP;
+  if (cr4 & 1 << 20) config |= CONFIG_SMEP;
+  if (cr4 & 1 << 21) config |= CONFIG_SMAP;
+  if (efer & 1 << 11) config |= CONFIG_NXE;
+  if (cr4 & 1 << 7) config |= CONFIG_PGE;
+  if (cr4 & 1 << 17) config |= CONFIG_PCIDE;
+  return config;
+}
 
 /**
  * What page rights allow (SDM Vol. 3A, 4.6.1). Rights are numbered W | U << 1 | NX << 2, combined over the levels of the
