@@ -45,7 +45,8 @@ export class Qemu {
   /** All of RAM below `size` bytes. */
   async memory(size: number): Promise<Uint8Array> {
     const file = path.join(this.directory, 'ram');
-    await this.gdb.monitor(`pmemsave 0 ${size} ${file}`);
+    const said = await this.gdb.monitor(`pmemsave 0 ${size} "${file}"`);
+    if (said.trim()) throw new Error(`QEMU could not save its memory: ${said.trim()}`);
     return readFileSync(file);
   }
 
