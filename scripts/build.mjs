@@ -2,7 +2,7 @@
 // `--no-guest` leaves the kernel out, `--watch` keeps bundling as sources change.
 import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { root, run, runMain } from './lib/run.mjs';
+import { Problem, root, run, runMain } from './lib/run.mjs';
 import { requireNpmPackages, requireTools } from './lib/requirements.mjs';
 
 /** What is bundled: output name -> entry module. */
@@ -38,7 +38,11 @@ export async function bundle({ watch = false } = {}) {
     await context.watch();
     return;
   }
-  await esbuild.build(options);
+  try {
+    await esbuild.build(options);
+  } catch {
+    throw new Problem('The sources could not be bundled; the errors are above.');
+  }
 }
 
 /** Builds dist/guest/kaiser.elf; make decides whether there is something to do. */

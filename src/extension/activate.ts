@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { registerCommand } from './commands/command.js';
+import { registerEntryPointCommands } from './commands/entryPoints.js';
 import { registerKaiserCommands } from './commands/kaiser.js';
 import { registerMachineCommands } from './commands/machine.js';
 import { registerPageTableCommands } from './commands/pageTables.js';
@@ -63,6 +64,7 @@ export function activateExtension(context: vscode.ExtensionContext, createAdapte
     registerMachineCommands(commandContext),
     registerKaiserCommands(commandContext),
     registerPageTableCommands(commandContext),
+    registerEntryPointCommands(commandContext, breakpoints),
     registerCommand('showLevels', () => showAs('levels')),
     registerCommand('showRanges', () => showAs('ranges')),
     copy('copyAddressSpaces', addressSpaces),

@@ -45,7 +45,7 @@ describe('the manifest', () => {
     const palette = new Map((contributes.menus.commandPalette as { command: string; when: string }[]).map(entry => [entry.command, entry.when]));
     const always = commands.filter(command => !palette.has(command));
     expect(always).toEqual(['kaiserscope.start']);
-    for (const when of palette.values()) expect(when === 'false' || when.startsWith("debugType == 'kaiserscope'")).toBe(true);
+    for (const when of palette.values()) expect(when === 'false' || when.startsWith("inDebugMode && debugType == 'kaiserscope'")).toBe(true);
   });
 
   it('activates for debugging alone', () => {

@@ -4,7 +4,8 @@ import type { Row } from './row.js';
 
 const icons: Record<EntryPoint['kind'], string> = { entry: 'sign-in', cr3: 'arrow-swap', exit: 'sign-out' };
 
-function kindWords(kind: EntryPoint['kind'], l10n: L10n): string {
+/** What a point is, in a word or two. */
+export function kindWords(kind: EntryPoint['kind'], l10n: L10n): string {
   switch (kind) {
     case 'entry': return l10n.t('entry');
     case 'cr3': return l10n.t('CR3 switch');

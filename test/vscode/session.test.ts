@@ -1,0 +1,158 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openEditor, type Editor } from './editor.js';
+import { until, type Workbench } from './workbench.js';
+
+/** The main job, by the keyboard: the steps of one session, each building on the one before. */
+describe('a session in the editor', () => {
+  let editor: Editor;
+  let workbench: Workbench;
+
+  beforeAll(async () => {
+    editor = await openEditor();
+    workbench = editor.workbench;
+  });
+
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') await workbench.picture(task.name.slice(0, 40).replace(/\W+/g, '-'));
+  });
+
+  afterAll(async () => {
+    await editor?.close();
+  });
+
+  const stopped = (words: RegExp) => until(() => workbench.status(), status => words.test(status), `the status bar to say ${words}`);
+  const cpus = () => workbench.copied('Kaiserscope: Copy CPUs as Text');
+  /** The lines about one CPU in the text of the CPUs view. */
+  const cpuPart = (text: string, index: number) => text.split(/^(?=CPU )/m).find(part => part.startsWith(`CPU ${index}`)) ?? '';
+  /** The CPU that the status bar names. */
+  const statusCpu = async () => Number(/CPU (\d)/.exec(await workbench.status())?.[1]);
+
+  it('F5 in an empty window boots the built-in kernel to its shell', async () => {
+    await workbench.press('F5');
+    await until(() => workbench.consoleText(), text => text.includes('$'), 'the prompt of the guest\'s shell');
+    await stopped(/KAISER on/);
+  });
+
+  it('what is typed in the Debug Console reaches the shell', async () => {
+    await workbench.console('echo typed in the editor');
+    await until(() => workbench.consoleText(), text => /^typed in the editor$/m.test(text), 'the shell\'s echo');
+  });
+
+  it('lists the entry points, and a check box there sets a breakpoint', async () => {
+    await workbench.check('Entry Points', 'entry_syscall64');
+    await until(() => workbench.copied('Kaiserscope: Copy Entry Points as Text'), text => text.includes('[x] entry_syscall64 '), 'the checked box');
+    expect((await workbench.breakpoints()).join()).toContain('entry_syscall64');
+  });
+
+  it('stops on the SYSCALL entry with the shadow page table in CR3', async () => {
+    await workbench.console('ps');
+    await stopped(/shadow CR3/);
+    const cpu = await statusCpu();
+    const text = cpuPart(await cpus(), cpu);
+    expect(text).toMatch(/^CPU \d {2}shadow CR3 · kernel mode/);
+    expect(text).toMatch(/RIP {2}entry_syscall64 · 0x/);
+    const spaces = await workbench.copied('Kaiserscope: Copy Address Spaces as Text');
+    expect(spaces).toContain(`CPU ${cpu} in shadow`);
+    expect(spaces).toContain('kernel only');
+    expect(spaces).toContain('in both');
+  });
+
+  it('opens the source of the trampoline', async () => {
+    expect(await workbench.activeTab()).toMatch(/\.S$/);
+  });
+
+  it('steps by one instruction over the CR3 write, and the views show the change', async () => {
+    const cpu = await statusCpu();
+    let before = cpuPart(await cpus(), cpu);
+    for (let steps = 0; !/RIP {2}entry_syscall64_cr3 · /.test(before); steps++) {
+      expect(steps).toBeLessThan(40);
+      expect(before).toMatch(/^CPU \d {2}shadow CR3/);
+      before = cpuPart(await workbench.changed(cpus, () => workbench.press('Control+F11')), cpu);
+    }
+    const root = /Root {2}(0x\w+)/.exec(before)![1]!;
+    const after = cpuPart(await workbench.changed(cpus, () => workbench.press('Control+F11')), cpu);
+    expect(after).toMatch(/^CPU \d {2}kernel CR3 · kernel mode/);
+    // The shadow table is the page after the kernel's: bit 12 of CR3.
+    expect(Number(/Root {2}(0x\w+)/.exec(after)![1])).toBe(Number(root) - 0x1000);
+    await stopped(/kernel CR3/);
+    expect(await workbench.copied('Kaiserscope: Copy Address Spaces as Text')).toContain(`CPU ${cpu} in kernel`);
+    await workbench.command('Run and Debug: Focus on CPUs View');
+    const shown = await until(() => workbench.rows('CPUs'), rows => rows.some(row => row.label === 'CR3'), 'the CPUs view');
+    expect(shown.find(row => row.label === 'Half')?.description).toMatch(/was shadow/);
+  });
+
+  it('compares kernel and shadow table in the diff editor', async () => {
+    await workbench.command('Kaiserscope: Compare Kernel and Shadow Page Tables');
+    await until(() => workbench.activeTab(), tab => /Kernel 0x\w+ ↔ Shadow 0x\w+/.test(tab), 'the diff editor');
+    const kernel = await until(() => workbench.editorText('original'), text => text.length > 100, 'the kernel table');
+    const shadow = await until(() => workbench.editorText('modified'), text => text.length > 100, 'the shadow table');
+    expect(kernel).not.toBe(shadow);
+  });
+
+  it('walks an address in both tables', async () => {
+    await workbench.command('Kaiserscope: Walk an Address…');
+    await workbench.answer('entry_syscall64');
+    await until(() => workbench.activeTab(), tab => tab.startsWith('walk'), 'the walk');
+    const text = await until(() => workbench.editorText(), shown => shown.includes('Shadow table'), 'the walk through both tables');
+    expect(text).toContain('Kernel table');
+  });
+
+  it('says what is wrong with an address that is none', async () => {
+    await workbench.command('Kaiserscope: Walk an Address…');
+    await workbench.answer('no_such_symbol');
+    await until(() => workbench.messages(), text => text.includes('no_such_symbol'), 'a message that names the input');
+    await workbench.command('Notifications: Clear All Notifications');
+  });
+
+  it('stops on the exit to user mode, back in the shadow table', async () => {
+    await workbench.switchEntryPoints('entry_syscall64', 'exit_sysret');
+    await workbench.press('F5');
+    await until(async () => cpuPart(await cpus(), await statusCpu()), text => /RIP {2}exit_sysret · /.test(text), 'the stop at SYSRET');
+    expect(cpuPart(await cpus(), await statusCpu())).toMatch(/^CPU \d {2}shadow CR3 · kernel mode/);
+    await workbench.switchEntryPoints('exit_sysret');
+    await until(() => workbench.copied('Kaiserscope: Copy Entry Points as Text'), text => !text.includes('[x]'), 'no box checked');
+  });
+
+  it('toggles KAISER off and on through the guest', async () => {
+    await workbench.command('Kaiserscope: Toggle KAISER Through the Guest');
+    await stopped(/KAISER off/);
+    await workbench.command('Kaiserscope: Toggle KAISER Through the Guest');
+    await stopped(/KAISER on/);
+    const text = await workbench.copied('Kaiserscope: Copy KAISER State as Text');
+    expect(text).toMatch(/^State {2}on\nFlag {2}on\nDesign {2}stop_machine\nHistory {2}2 toggles\n {2}off to on .*\n {2}on to off /);
+  });
+
+  it('pauses at once, and a raw poke changes the flag alone', async () => {
+    await workbench.press('F6');
+    await stopped(/CPU \d/);
+    await workbench.command('Kaiserscope: Poke the KAISER Flag at This Instruction');
+    const text = await until(() => workbench.copied('Kaiserscope: Copy KAISER State as Text'), shown => shown.includes('Flag  off'), 'the flag');
+    expect(text).toMatch(/^State {2}on\nFlag {2}off\n/);
+    await workbench.command('Kaiserscope: Poke the KAISER Flag at This Instruction');
+    await until(() => workbench.copied('Kaiserscope: Copy KAISER State as Text'), shown => shown.includes('Flag  on'), 'the flag');
+  });
+
+  it('injects an NMI, which the CPU takes', async () => {
+    await workbench.switchEntryPoints('entry_nmi');
+    await workbench.command('Kaiserscope: Inject an NMI…');
+    await workbench.answer('CPU 0');
+    await workbench.press('F5');
+    await until(async () => cpuPart(await cpus(), 0), text => /RIP {2}entry_nmi · /.test(text), 'the NMI entry');
+    await workbench.switchEntryPoints('entry_nmi');
+  });
+
+  it('shows the tables level by level', async () => {
+    await workbench.command('Kaiserscope: Show Address Spaces as Levels');
+    await workbench.command('Run and Debug: Focus on Address Spaces View');
+    const rows = await until(() => workbench.rows('Address Spaces'), shown => shown.some(row => row.label === 'Kernel table'), 'the levels');
+    expect(rows.some(row => /^\[\d/.test(row.label))).toBe(true);
+    await workbench.command('Kaiserscope: Show Address Spaces as Ranges');
+  });
+
+  it('ends with the session: views and commands go, breakpoints stay as set', async () => {
+    await workbench.press('Shift+F5');
+    await until(() => workbench.status(), status => status === '', 'the status bar item to go');
+    await until(() => workbench.offers('Kaiserscope: Inject an NMI…'), offered => !offered, 'the command to go');
+    expect(await workbench.view('CPUs').count()).toBe(0);
+  });
+});
