@@ -1,6 +1,6 @@
 // Builds dist/: the extension and the command line by esbuild, the guest kernel by make.
 // `--no-guest` leaves the kernel out, `--watch` keeps bundling as sources change.
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Problem, root, run, runMain } from './lib/run.mjs';
 import { requireNpmPackages, requireTools } from './lib/requirements.mjs';
@@ -29,6 +29,9 @@ export async function bundle({ watch = false } = {}) {
     external: ['vscode'],
     sourcemap: true,
     sourcesContent: false,
+    // Names stay, so that a stack trace in a report can be read.
+    minifySyntax: true,
+    minifyWhitespace: true,
     logLevel: 'warning',
   };
   copyFileSync(path.join(root, 'node_modules/iced-x86/iced_x86_bg.wasm'), path.join(dist, 'iced_x86_bg.wasm'));
@@ -43,6 +46,7 @@ export async function bundle({ watch = false } = {}) {
   } catch {
     throw new Problem('The sources could not be bundled; the errors are above.');
   }
+  if (entryPoints.cli) chmodSync(path.join(dist, 'cli.cjs'), 0o755);
 }
 
 /** Builds dist/guest/kaiser.elf; make decides whether there is something to do. */
