@@ -155,15 +155,14 @@ export class Adapter {
       this.terminate(0);
       return;
     }
+    const description = describeStop(stop, debuggee, this.breakpoints);
     if (stop.kind === 'shutdown' && !this.exceptionFilters.isOn('triple-fault')) {
-      const description = describeStop(stop, debuggee, this.breakpoints);
       this.output('important', `${description.text}\n`);
       this.terminate(1);
       return;
     }
-    const description = describeStop(stop, debuggee, this.breakpoints);
     this.lastStop = { stop, description };
-    if (description.important) this.output('important', `${description.text}\n`);
+    if (description.advice) this.output('important', `${description.text}\n${description.advice}\n`);
     this.event('stopped', {
       reason: description.reason, description: description.title, text: description.text, threadId: stop.cpu + 1, allThreadsStopped: true,
       ...(description.hitBreakpointIds.length > 0 ? { hitBreakpointIds: description.hitBreakpointIds } : {}),

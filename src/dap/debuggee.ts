@@ -1,7 +1,7 @@
 import { Kaiser } from './kaiser.js';
 import type { LaunchArguments } from './launchArguments.js';
 import { SpinWatch } from './spinWatch.js';
-import { loadSymbols, parseElf } from '../symbols/index.js';
+import { loadSymbols, parseElf, sectionAt } from '../symbols/index.js';
 import type { Symbols } from '../symbols/index.js';
 import { createMachineTarget } from '../target/machineTarget.js';
 import type { Target, TargetConfiguration } from '../target/target.js';
@@ -39,7 +39,7 @@ export class Debuggee {
 
   /** The address at which the symbols know the code that is at `address`: the same, or the linked one of a physical address. */
   linked(address: bigint): bigint {
-    if (address >> 32n !== 0n || this.symbols.table.symbolAt(address)) return address;
+    if (address >> 32n !== 0n || sectionAt(this.symbols.image, address)) return address;
     return this.symbols.linkedAddress(address) ?? address;
   }
 

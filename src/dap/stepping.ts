@@ -39,8 +39,9 @@ export async function stepLine(adapter: Adapter, startCpu: number, into: boolean
   let cpu = startCpu;
   requireAlive(target.cpu(cpu));
   let previous = target.cpu(cpu);
-  let range = symbols.lines.stepRangeAt(debuggee.linked(previous.rip))?.range;
-  if (!range || previous.state !== 'running') return stepInstruction(adapter, cpu, !into);
+  const start = symbols.lines.stepRangeAt(debuggee.linked(previous.rip));
+  if (!start || previous.state !== 'running') return stepInstruction(adapter, cpu, !into);
+  let range: { start: bigint; end: bigint } | undefined = start.range;
   let withoutLine = 0;
 
   const within = (address: bigint): boolean => {
@@ -77,10 +78,12 @@ export async function stepLine(adapter: Adapter, startCpu: number, into: boolean
       }
     }
     const linked = debuggee.linked(now.rip);
-    if (!symbols.lines.locationAt(linked)) return ++withoutLine > MAX_WITHOUT_LINE ? { to: 'stop' } : { to: 'go on' };
+    const location = symbols.lines.locationAt(linked);
+    if (!location) return ++withoutLine > MAX_WITHOUT_LINE ? { to: 'stop' } : { to: 'go on' };
     withoutLine = 0;
-    if (symbols.lines.isStatementStart(linked)) return { to: 'stop' };
-    // In the middle of a line, as after a return: go on to where a line starts.
+    const isSameLine = location.line === start.location.line && location.file === start.location.file;
+    if (symbols.lines.isStatementStart(linked) && !isSameLine) return { to: 'stop' };
+    // Another piece of the same line, or the middle of a line as after a return: go on to where a line starts.
     range = symbols.lines.stepRangeAt(linked)?.range;
     return { to: 'go on' };
   };

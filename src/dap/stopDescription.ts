@@ -1,7 +1,7 @@
 import type { BreakpointStore } from './breakpoints/breakpointStore.js';
 import type { Debuggee } from './debuggee.js';
-import { hex } from './debuggee.js';
-import { describeException, exceptionNames } from './exceptionText.js';
+import { describeException, exceptionInShort } from './exceptionText.js';
+import { verdictText } from './verdict.js';
 import type { Stop } from '../target/target.js';
 
 /** A stop as the protocol's stopped event tells it. */
@@ -12,61 +12,67 @@ export interface StopDescription {
   title: string;
   /** The whole story. */
   text: string;
-  /** Whether the text belongs into the console, because the machine cannot go on. */
-  important: boolean;
+  /** What to do, for a machine that does not go on by itself; its text belongs into the console as well. */
+  advice?: string;
   hitBreakpointIds: number[];
 }
 
+/** The code with which the built-in kernel powers off after a panic. */
+const panicCode = 99;
+
+const afterDeath = 'The machine keeps its state: registers, memory and tables can be looked at. To begin again restart the session.';
+
 /** Tells a stop in words: why, where, and for a dead machine what killed it and what can be done. */
 export function describeStop(stop: Stop, debuggee: Debuggee, breakpoints: BreakpointStore): StopDescription {
-  const where = debuggee.formatAddress(debuggee.target.cpu(stop.cpu).rip);
-  const plain = (reason: string, title: string, text = ''): StopDescription => ({ reason, title, text, important: false, hitBreakpointIds: [] });
-  const dead = (title: string, text: string): StopDescription => (
-    { reason: 'exception', title, text: `${text}\n${afterDeath}`, important: true, hitBreakpointIds: [] });
+  const { target } = debuggee;
+  const where = debuggee.formatAddress(target.cpu(stop.cpu).rip);
+  const plain = (reason: string, title: string, text = ''): StopDescription => ({ reason, title, text, hitBreakpointIds: [] });
+  const dead = (title: string, ...lines: string[]): StopDescription => ({ ...plain('exception', title, lines.filter(line => line !== '').join('\n')), advice: afterDeath });
+  const recent = target.recentExceptions(stop.cpu);
   switch (stop.kind) {
     case 'breakpoint': {
       const ids = breakpoints.hitIds(stop.cpu, stop.address);
-      const labels = breakpoints.labels(ids);
-      return { ...plain(ids.length > 0 ? 'breakpoint' : 'step', labels.length > 0 ? `Paused on ${labels[0]}` : 'Stopped', `CPU ${stop.cpu} reached ${where}`), hitBreakpointIds: ids };
+      const [label] = breakpoints.labels(ids);
+      return { ...plain('breakpoint', label ? `Paused on ${label}` : 'Paused', `CPU ${stop.cpu} reached ${where}`), hitBreakpointIds: ids };
     }
     case 'step': return plain('step', 'Paused after step');
     case 'pause': return plain('pause', 'Paused');
     case 'entry': return plain('entry', 'Paused on entry', `CPU ${stop.cpu} is about to run its first instruction, at ${where}`);
-    case 'limit': return plain('pause', 'Paused at the position asked for', `Position ${debuggee.target.position}`);
+    case 'limit': return plain('pause', 'Paused at the position asked for', `Position ${target.position}`);
     case 'exception': {
-      const spin = debuggee.spinWatch.spinning;
-      if (spin) return describeSpin(stop.cpu, spin, debuggee);
+      const { spinning } = debuggee.spinWatch;
+      if (spinning) return describeSpin(spinning, debuggee);
       const { title, text } = describeException(stop.exception, debuggee);
-      return { ...plain('exception', title, text) };
+      return plain('exception', title, text);
     }
     case 'shutdown': {
-      const verdict = debuggee.kaiser.verdict({ kind: 'shutdown', cpu: stop.cpu, exceptions: stop.exceptions });
-      const chain = stop.exceptions.map(exception => `${exceptionNames[exception.vector]?.name ?? `vector ${exception.vector}`} at ${debuggee.formatAddress(exception.rip)}`).join(', then ');
-      return dead('Triple fault', `CPU ${stop.cpu} shut down (triple fault) at position ${debuggee.target.position}${chain ? `: ${chain}` : ''}.\n${verdict}`);
+      const chain = stop.exceptions.map(exception => exceptionInShort(exception, debuggee)).join(', then ');
+      return dead('Triple fault', `CPU ${stop.cpu} shut down (triple fault) at position ${target.position}${chain ? `: ${chain}` : ''}.`,
+        verdictText(debuggee, { kind: 'shutdown', cpu: stop.cpu, exceptions: stop.exceptions }));
     }
-    case 'exit': return {
-      ...dead(`The guest powered off with code ${stop.code}`, `The guest powered off with code ${stop.code}${stop.code === panicCode ? ' (kernel panic; the console says why)' : ''} at position ${debuggee.target.position}.\n${debuggee.kaiser.verdict({ kind: 'exit', cpu: stop.cpu, exceptions: debuggee.target.recentExceptions(stop.cpu) })}`),
-      reason: 'exception',
+    case 'exit': {
+      const panic = stop.code === panicCode ? ' (kernel panic; the console says why)' : '';
+      return dead(`The guest powered off with code ${stop.code}`, `The guest powered off with code ${stop.code}${panic} at position ${target.position}.`,
+        stop.code === 0 ? '' : verdictText(debuggee, { kind: 'exit', cpu: stop.cpu, exceptions: recent }));
+    }
+    case 'dead': return dead('Dead halt', stop.reason, verdictText(debuggee, { kind: 'dead', cpu: stop.cpu, exceptions: recent }));
+    case 'unimplemented': return {
+      ...dead('Not implemented', `CPU ${stop.cpu} met something that the machine does not have, at ${where}, position ${target.position}: ${stop.reason}`),
+      advice: `The instruction has not run. Change the guest so that it does without, or report this text. ${afterDeath}`,
     };
-    case 'dead': return dead('Dead halt', `Nothing can wake the machine any more: ${stop.reason}\n${debuggee.kaiser.verdict({ kind: 'dead', cpu: stop.cpu, exceptions: debuggee.target.recentExceptions(stop.cpu) })}`);
-    case 'unimplemented': return dead('Not implemented', `CPU ${stop.cpu} met something that the machine does not have: ${stop.reason} (at ${where}, position ${debuggee.target.position}). `
-      + 'The instruction has not run. Change the guest so that it does without, or report it with this text.');
   }
 }
 
-/** The code with which the built-in kernel powers off after a panic. */
-export const panicCode = 99;
-
-const afterDeath = 'The machine keeps its state: registers, memory and tables can be looked at. To begin again restart the session.';
-
-function describeSpin(cpu: number, spin: { exceptions: number; distinct: number }, debuggee: Debuggee): StopDescription {
+function describeSpin(spin: { cpu: number; exceptions: number; distinct: number }, debuggee: Debuggee): StopDescription {
+  const { cpu, exceptions, distinct } = spin;
   const recent = debuggee.target.recentExceptions(cpu);
-  const kinds = [...new Set(recent.map(exception => `${exceptionNames[exception.vector]?.name ?? `vector ${exception.vector}`} at ${debuggee.formatAddress(exception.rip)}`
-    + `${exception.address === undefined ? '' : ` on ${hex(exception.address)}`}`))].slice(0, 4);
-  const verdict = debuggee.kaiser.verdict({ kind: 'spin', cpu, exceptions: recent });
+  const kinds = [...new Set(recent.map(exception => exceptionInShort(exception, debuggee)))].slice(0, 4);
+  const lines = [
+    `CPU ${cpu} spins: its last ${exceptions} exceptions were only ${distinct} different one${distinct > 1 ? 's' : ''} (${kinds.join('; ')}), at position ${debuggee.target.position}.`,
+    verdictText(debuggee, { kind: 'spin', cpu, exceptions: recent }),
+  ];
   return {
-    reason: 'exception', title: 'Spinning on exceptions', important: true, hitBreakpointIds: [],
-    text: `CPU ${cpu} spins: its last ${spin.exceptions} exceptions were only ${spin.distinct} different one${spin.distinct > 1 ? 's' : ''} (${kinds.join('; ')}), at position ${debuggee.target.position}.\n`
-      + `${verdict}\nIt will not do anything else by itself. Look at it here, or continue to let it spin on.`,
+    reason: 'exception', title: 'Spinning on exceptions', text: lines.filter(line => line !== '').join('\n'), hitBreakpointIds: [],
+    advice: 'It will not do anything else by itself. Look at it here, continue to let it spin on, or restart the session.',
   };
 }

@@ -16,6 +16,7 @@ const SLICE_MS = 12;
 const STRIDE = 50_000;
 /** While the guest only waits, each slice is followed by a rest, or an idle guest would keep a host CPU busy. */
 const IDLE_REST_MS = 15;
+const LINE_FEED = 10;
 
 /** Makes a machine and loads the kernel. Throws an Error for the user when that is not possible. */
 export async function createMachineTarget(configuration: TargetConfiguration): Promise<Target> {
@@ -39,14 +40,16 @@ export class MachineTarget implements Target {
   private pauseRequested = false;
   /** The CPU that the last stop was about: it passes the breakpoint that it stands at. */
   private stoppedCpu: number | undefined;
+  /** Console output of the line that is being written, passed on with its end or when the machine rests. */
+  private output: number[] = [];
   /** UTF-8 may be cut anywhere by a UART that sends single bytes. */
   private readonly decoder = new TextDecoder();
 
   constructor(readonly machine: Machine) {
     machine.onBreakpoint = (cpu, address) => this.reached(cpu, address);
     machine.devices.uart.onOutput = bytes => {
-      const text = this.decoder.decode(bytes, { stream: true });
-      if (text) for (const listener of this.consoleListeners) listener(text);
+      this.output.push(...bytes);
+      if (bytes.includes(LINE_FEED)) this.flushConsole();
     };
   }
 
@@ -124,6 +127,7 @@ export class MachineTarget implements Target {
       return stop;
     } finally {
       this.isRunning = false;
+      this.flushConsole();
     }
   }
 
@@ -132,6 +136,7 @@ export class MachineTarget implements Target {
   step(cpu: number): Stop {
     this.passBreakpoint(cpu);
     const stop = this.machine.step(cpu);
+    this.flushConsole();
     this.stoppedCpu = stop?.cpu ?? cpu;
     return stop ? this.translateStop(stop) : { kind: 'step', cpu };
   }
@@ -158,6 +163,7 @@ export class MachineTarget implements Target {
         const stop = options.follow ? this.followSlice(options.follow, limit) : this.machineStop(Math.min(limit, this.position + STRIDE));
         if (stop) return stop;
       } while (performance.now() - start < SLICE_MS && !this.pauseRequested);
+      this.flushConsole();
       if (this.pauseRequested) return { kind: 'pause', cpu: this.machine.currentCpu };
       const waited = this.machine.idle - idle;
       await rest(waited > 20 * (this.position - position) ? IDLE_REST_MS : 0);
@@ -189,6 +195,13 @@ export class MachineTarget implements Target {
       return { ...stop, exceptions: recent.slice(-3).filter(one => one.position === recent.at(-1)!.position) };
     }
     return stop;
+  }
+
+  private flushConsole(): void {
+    if (this.output.length === 0) return;
+    const text = this.decoder.decode(Uint8Array.from(this.output), { stream: true });
+    this.output = [];
+    if (text) for (const listener of this.consoleListeners) listener(text);
   }
 
   private install(): void {

@@ -1,6 +1,6 @@
 import { describeStop } from '../../dap/stopDescription.js';
 import { BreakpointStore } from '../../dap/breakpoints/breakpointStore.js';
-import { exceptionNames } from '../../dap/exceptionText.js';
+import { exceptionName } from '../../kaiser/errorCode.js';
 import type { Stop } from '../../target/target.js';
 import { elfArgument, launchFromOptions, machineOptions, makeMachine } from '../machineOptions.js';
 import type { Command } from '../option.js';
@@ -35,7 +35,7 @@ export const runCommand: Command = {
     const exceptions: Record<string, number> = {};
     target.onConsole(text => { if (!isJson) io.stdout(text); });
     target.setExceptionStops(exception => {
-      const name = exceptionNames[exception.vector]?.name ?? `vector ${exception.vector}`;
+      const name = exceptionName(exception.vector).mnemonic;
       exceptions[name] = (exceptions[name] ?? 0) + 1;
       return spinWatch.observe(exception);
     });
@@ -43,12 +43,12 @@ export const runCommand: Command = {
     const { text } = describeStop(stop, machine, new BreakpointStore(() => {}, () => machine));
     const exitCode = exitCodeOf(stop);
     if (stop.kind === 'limit') io.stderr(`kaiserscope: position ${target.position} was reached; the guest has not powered off. CPU ${stop.cpu} is at ${machine.formatAddress(target.cpu(stop.cpu).rip)}.\n`);
-    else if (exitCode !== 0) io.stderr(`kaiserscope: ${withoutAdvice(text)}\n`);
+    else if (exitCode !== 0) io.stderr(`kaiserscope: ${text}\n`);
     if (isJson) {
       io.stdout(`${JSON.stringify({
         position: target.position, stateHash: target.stateHash(), exitCode, stop: stop.kind === 'exception' ? 'spin' : stop.kind,
         counts: { exceptions },
-        ...(stop.kind === 'exit' && stop.code === 0 ? {} : { message: withoutAdvice(text) }),
+        ...(stop.kind === 'exit' && stop.code === 0 ? {} : { message: text }),
       })}\n`);
     }
     return exitCode;
@@ -58,10 +58,4 @@ export const runCommand: Command = {
 function exitCodeOf(stop: Stop): number {
   if (stop.kind === 'exit') return stop.code & 0xff;
   return stop.kind === 'limit' ? exitCodes.limit : exitCodes.died;
-}
-
-/** The last line of a stop's text says what to do in an editor. */
-function withoutAdvice(text: string): string {
-  const lines = text.split('\n').filter(line => line !== '');
-  return (lines.length > 1 ? lines.slice(0, -1) : lines).join('\n');
 }

@@ -1,18 +1,24 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Debuggee } from '../debuggee.js';
 import { messageOf } from '../errors.js';
+import { exceptionsUpTo } from '../exceptionText.js';
 import type { Expression } from '../expression/ast.js';
 import { evaluate, isTrue } from '../expression/evaluate.js';
 import { parseCondition } from '../expression/expression.js';
 import { machineScope } from '../expression/machineScope.js';
+import { verdictAt } from '../verdict.js';
 import type { ExceptionInfo } from '../../target/target.js';
 
-/** An exception at which a session can stop. `vector` is undefined for the shutdown that follows a failed double fault. */
+/** Something that a session can stop at: an exception by its vector, or what has none of its own. */
 interface Filter { id: string; label: string; description: string; vector: number | undefined; onByDefault: boolean; }
 
 const conditionHelp = 'A condition such as cpl == 3 && cr2 < 0x1000 (also err, vector, cpu, cr3.half, registers)';
 
 export const exceptionFilterTable: readonly Filter[] = [
+  {
+    id: 'kaiser-broken', label: 'KAISER Broken', vector: undefined, onByDefault: true,
+    description: 'Stops at the first exception that shows a rule of KAISER broken: kernel code on the shadow CR3, user code on the poisoned kernel CR3.',
+  },
   { id: 'page-fault', label: 'Page Fault (#PF)', description: 'Stops before a page fault is delivered.', vector: 14, onByDefault: false },
   { id: 'general-protection', label: 'General Protection (#GP)', description: 'Stops before a general-protection exception is delivered.', vector: 13, onByDefault: false },
   { id: 'double-fault', label: 'Double Fault (#DF)', description: 'Stops before a double fault is delivered.', vector: 8, onByDefault: false },
@@ -61,6 +67,7 @@ export class ExceptionFilters {
 
   /** Whether the machine stops before this exception is delivered. */
   matches(exception: ExceptionInfo, debuggee: Debuggee, complain: (text: string) => void): boolean {
+    if (this.isOn('kaiser-broken') && showsKaiserBroken(exception, debuggee)) return true;
     for (const one of this.active.values()) {
       if (one.filter.vector !== exception.vector) continue;
       if (!one.condition) return true;
@@ -74,4 +81,17 @@ export class ExceptionFilters {
     }
     return false;
   }
+}
+
+const PAGE_FAULT = 14;
+/** P, U and I of a page fault's error code: user mode may not execute a page that is there. */
+const USER_FETCH = 0x15;
+
+/** Asks for a verdict only where one is likely, since ordinary page faults come by the thousand. */
+function showsKaiserBroken(exception: ExceptionInfo, debuggee: Debuggee): boolean {
+  const { half } = debuggee.kaiser.cr3({ ...debuggee.target.cpu(exception.cpu), cr3: exception.cr3 });
+  const isKernelOnShadow = exception.cpl !== 3 && half === 'shadow';
+  const isUserRefused = exception.vector === PAGE_FAULT && exception.cpl === 3 && half === 'kernel' && (exception.errorCode ?? 0) === USER_FETCH;
+  if (!isKernelOnShadow && !isUserRefused) return false;
+  return verdictAt(debuggee, { kind: 'exception', cpu: exception.cpu, exceptions: exceptionsUpTo(exception, debuggee) })?.hazard !== undefined;
 }

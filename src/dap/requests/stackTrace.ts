@@ -33,7 +33,7 @@ export const stackTrace = defineRequest<DebugProtocol.StackTraceArguments, Debug
 
 function frameRow(adapter: Adapter, cpu: number, frame: Frame, index: number, level: number): DebugProtocol.StackFrame {
   const { debuggee } = adapter;
-  const lookup = frame.how === 'registers' ? debuggee.linked(frame.lookup) : frame.lookup;
+  const lookup = debuggee.linked(frame.lookup);
   const id = adapter.variables.addFrame({ cpu, index, pc: frame.pc, sp: frame.sp, fp: frame.fp });
   const location = debuggee.symbols.lines.locationAt(lookup);
   const name = debuggee.symbols.table.functionAt(lookup)?.symbol.name ?? `${hex(frame.pc)}${level === 3 ? ' (user)' : ''}`;
