@@ -1,7 +1,7 @@
-import { type Core, GuestFault, Vector } from '../core.js';
+import type { Core } from '../core.js';
 import * as L from '../cpu/layout.js';
 import { CodeMode, Seg } from '../cpu/layout.js';
-import { Rights } from '../cpu/modes.js';
+import { segmentToLinear } from '../cpu/segmentLimit.js';
 import type { CpuState } from '../cpu/state.js';
 import { Privilege } from '../memory/access.js';
 import type { Insn, Register } from '../translate/insn.js';
@@ -44,22 +44,8 @@ export function effectiveAddress(cpu: CpuState, insn: Insn, size = 0, write = fa
 /** Linear address of an offset in a segment. In 64-bit code only FS and GS have a base and nothing has a limit. */
 export function segmentAddress(cpu: CpuState, segment: Seg, offset: bigint, size: number, write: boolean): bigint {
   if (cpu.int(L.MODE) & CodeMode.Long) return segment >= Seg.FS ? BigInt.asUintN(64, cpu.segBase(segment) + offset) : offset;
-  if (size > 0) checkSegment(cpu, segment, Number(BigInt.asUintN(32, offset)), size, write);
+  if (size > 0) return BigInt(segmentToLinear(cpu, segment, Number(BigInt.asUintN(32, offset)), size, write));
   return BigInt.asUintN(32, cpu.segBase(segment) + offset);
-}
-
-/** Type and limit checks of an access outside 64-bit code (SDM Vol. 3A, 5.3 and 5.5): #SS(0) for the stack segment, else #GP(0). */
-function checkSegment(cpu: CpuState, segment: Seg, offset: number, size: number, write: boolean): void {
-  const rights = cpu.segRights(segment), limit = cpu.segLimit(segment), last = offset + size - 1;
-  const vector = segment === Seg.SS ? Vector.SS : Vector.GP;
-  if (!(cpu.int(L.MODE) & CodeMode.Real)) {
-    const code = (rights & Rights.Code) !== 0;
-    const allowed = rights & Rights.Present && (write ? !code && rights & Rights.ReadWrite : !code || rights & Rights.ReadWrite);
-    if (!allowed) throw new GuestFault(vector, 0);
-  }
-  const down = (rights & (Rights.Code | Rights.DownConforming)) === Rights.DownConforming;
-  const inside = down ? offset > limit && last <= (rights & Rights.Big ? 0xffffffff : 0xffff) : last <= limit;
-  if (!inside) throw new GuestFault(vector, 0);
 }
 
 /** How an access through that segment is made: the stack segment has its own fault. */
