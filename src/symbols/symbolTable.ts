@@ -20,7 +20,8 @@ export interface SymbolHit {
 
 /**
  * Symbols by address and by name. Of several at one address the best stands for it: functions and objects before bare
- * labels, global before local, sized before unsized, then the one that comes first in the file.
+ * labels, global before local, sized before unsized, then the one that comes first in the file; last of all the marks of
+ * a linker script.
  */
 export class SymbolTable {
   /** Sorted by address, best first among equals. */
@@ -46,8 +47,10 @@ export class SymbolTable {
       if (sameName) sameName.push(symbol);
       else this.named.set(raw.name, [symbol]);
       const key = toKey(raw.address);
+      // A label behind the last byte of its section marks an end; what begins there has the better name.
+      const isEnd = raw.section !== undefined && raw.section.size > 0 && key >= this.sectionEnds.get(raw.section.name)!;
       // Absolute symbols are numbers, not places.
-      if (raw.section && isExactKey(key)) placed.push({ symbol, key, rank: rankOf(symbol) });
+      if (raw.section && isExactKey(key)) placed.push({ symbol, key, rank: rankOf(symbol) - (isEnd ? 16 : 0) });
     }
     for (const sameName of this.named.values()) if (sameName.length > 1) sameName.sort((a, b) => rankOf(b) - rankOf(a));
     placed.sort((a, b) => a.key - b.key || b.rank - a.rank);
@@ -184,7 +187,9 @@ function isUseful(symbol: ElfSymbol): boolean {
 }
 
 function rankOf(symbol: SymbolInfo): number {
-  return (symbol.kind === 'notype' ? 0 : 4) + (symbol.global ? 2 : 0) + (symbol.size > 0 ? 1 : 0);
+  // Names such as __text_start come from a linker script and say less than a label at the same place.
+  const marker = symbol.kind === 'notype' && /^_\w*_(?:start|begin|end)$/.test(symbol.name) ? 8 : 0;
+  return (symbol.kind === 'notype' ? 0 : 4) + (symbol.global ? 2 : 0) + (symbol.size > 0 ? 1 : 0) - marker;
 }
 
 /** Levenshtein distance; the names are short. */
