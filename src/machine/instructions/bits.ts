@@ -77,7 +77,10 @@ define(Mnemonic.Popcnt, e => {
   f.release(source);
 });
 
-/** CMPXCHG (SDM Vol. 2A): the destination is written in either case, as the processor does. */
+/**
+ * CMPXCHG (SDM Vol. 2A): memory is written in either case, as the processor does; a 32-bit register keeps its upper half
+ * if it was not equal, and so does RAX if it was (measured: the pseudocode leaves it open).
+ */
 define(Mnemonic.Cmpxchg, e => {
   const f = e.f, size = e.size(0), place = e.place(0, MemoryKind.Write | MemoryKind.Modify);
   e.load(place);
@@ -89,9 +92,16 @@ define(Mnemonic.Cmpxchg, e => {
   f.get(accumulator).get(old).op(Op.i64_sub);
   e.truncate(size);
   f.set(result);
-  f.get(source).get(old).get(result).op(Op.i64_eqz, Op.select);
-  e.store(place);
-  f.get(result).op(Op.i64_eqz, Op.i32_eqz).if();
+  if ('host' in place) {
+    f.get(source).get(old).get(result).op(Op.i64_eqz, Op.select);
+    e.store(place);
+  }
+  f.get(result).op(Op.i64_eqz).if();
+  if ('register' in place) {
+    f.get(source);
+    e.store(place);
+  }
+  f.else();
   f.get(old);
   e.popPart(0, size);
   f.end();

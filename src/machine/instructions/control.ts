@@ -16,7 +16,11 @@ define(Mnemonic.Jmp, e => {
   if (e.insn.operands[0]!.kind === 'branch') e.jumpDirect();
   else {
     e.push(0);
+    const target = e.keep();
+    e.checkTarget(target);
+    e.f.get(target);
     e.jump();
+    e.f.release(target);
   }
 });
 
@@ -28,10 +32,13 @@ forConditions('J', (mnemonic, condition) => define(mnemonic, e => {
 define(Mnemonic.Call, e => {
   const f = e.f, direct = e.insn.operands[0]!.kind === 'branch', size = e.insn.operandSize;
   let target = -1;
-  if (!direct) { e.push(0); target = e.keep(); }
+  if (!direct) {
+    e.push(0);
+    target = e.keep();
+  }
   e.pushNext();
   const next = e.keep();
-  e.guestPush(next, size);
+  e.guestPush(next, size, () => { if (!direct) e.checkTarget(target); });
   f.release(next);
   if (direct) { e.jumpDirect(); return; }
   f.get(target);
@@ -45,6 +52,7 @@ define(Mnemonic.Ret, e => {
   const host = e.resolveStack(size, MemoryKind.Read);
   f.get(host).memory(loadOp(size));
   const target = e.keep();
+  e.checkTarget(target);
   e.pushStackPointer(size);
   if (e.insn.operands.length) { e.pushImmediate(); f.op(Op.i64_add); e.truncate(e.stackSize); }
   e.popStackPointer();

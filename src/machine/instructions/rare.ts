@@ -5,7 +5,8 @@ import { writeFlags, readFlags } from '../cpu/flags.js';
 import { Flag } from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
 import type { Insn } from '../translate/insn.js';
-import { readOperand, writeOperand } from './operands.js';
+import { Privilege } from '../memory/access.js';
+import { readLinear, readOperand, writeOperand } from './operands.js';
 
 /** Rare forms of instructions whose usual forms are WebAssembly: these hand over to TypeScript. */
 export const rareHandlers = new Map<Mnemonic, Handler>();
@@ -30,7 +31,7 @@ rareHandlers.set(Mnemonic.Idiv, divide(true));
 /** POP to memory: the address sees RSP after the increment, a fault leaves it as it was (SDM Vol. 2B, "POP"). */
 rareHandlers.set(Mnemonic.Pop, (core, cpu, insn) => {
   const old = cpu.gpr(RSP), size = insn.operandSize;
-  const value = size === 8 ? core.access.read64(cpu, old) : size === 2 ? BigInt(core.access.read16(cpu, old)) : BigInt(core.access.read32(cpu, old));
+  const value = readLinear(core, cpu, old, size, Privilege.Stack);
   cpu.setGpr(RSP, BigInt.asUintN(64, old + BigInt(size)));
   try {
     writeOperand(core, cpu, insn, 0, value);

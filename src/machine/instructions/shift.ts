@@ -132,13 +132,21 @@ for (const [mnemonic, left] of [[Mnemonic.Shld, true], [Mnemonic.Shrd, false]] a
     const other = e.keep(), result = f.local(0x7e);
     f.get(value).set(result);
     unlessZero(e, count, () => {
-      // One short of the count first: its outgoing bit is CF.
       const shift = (by: () => void) => {
-        f.get(value); by(); f.op(left ? Op.i64_shl : Op.i64_shr_u);
-        // A shift of 64 would be one of 0 in WebAssembly; two steps avoid it.
-        f.get(other).i64(1n).op(left ? Op.i64_shr_u : Op.i64_shl).i64(bits - 1n); by(); f.op(Op.i64_sub).op(left ? Op.i64_shr_u : Op.i64_shl, Op.i64_or);
+        if (size === 8) {
+          f.get(value); by(); f.op(left ? Op.i64_shl : Op.i64_shr_u);
+          // A shift of 64 would be one of 0 in WebAssembly; two steps avoid it.
+          f.get(other).i64(1n).op(left ? Op.i64_shr_u : Op.i64_shl).i64(63n); by(); f.op(Op.i64_sub).op(left ? Op.i64_shr_u : Op.i64_shl, Op.i64_or);
+          return;
+        }
+        // Both operands side by side: counts up to 31 stay within 64 bits.
+        f.get(left ? value : other).i64(bits).op(Op.i64_shl).get(left ? other : value).op(Op.i64_or);
+        by();
+        f.op(left ? Op.i64_shl : Op.i64_shr_u);
+        if (left) f.i64(bits).op(Op.i64_shr_u);
         e.truncate(size);
       };
+      // The value shifted by one less than the count has CF in its outgoing bit.
       shift(() => { f.get(count); });
       f.set(result);
       shift(() => { f.get(count).i64(1n).op(Op.i64_sub); });

@@ -1,4 +1,4 @@
-import { Mnemonic } from 'iced-x86';
+import { Code, Mnemonic } from 'iced-x86';
 import { MemoryKind } from '../memory/kind.js';
 import { Emitter, loadOp } from '../translate/emitter.js';
 import { Op } from '../translate/wasm.js';
@@ -30,7 +30,8 @@ define(Mnemonic.Pop, e => {
 });
 
 define(Mnemonic.Leave, e => {
-  const f = e.f, size = width(e);
+  // iced tells no stack increment for LEAVE: its size is in the Code.
+  const f = e.f, size = e.insn.code === Code.Leavew ? 2 : e.insn.code === Code.Leaved ? 4 : 8;
   e.pushPart(5, e.stackSize);
   const frame = e.keep();
   f.get(frame);

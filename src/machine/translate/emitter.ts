@@ -1,4 +1,5 @@
-import { CodeMode, FAULT_HAS_ERROR, FAULT_VECTOR, Seg } from '../cpu/layout.js';
+import { Vector } from '../core.js';
+import { CodeMode, FAULT_ERROR, FAULT_HAS_ERROR, FAULT_VECTOR, Seg } from '../cpu/layout.js';
 import { FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_READ, FAST_TAG_WRITE } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import type { Insn } from './insn.js';
@@ -239,12 +240,16 @@ export abstract class Emitter {
     this.popRegister(4);
   }
 
-  /** Pushes the local `value` on the guest's stack. May fault, before RSP changes. */
-  guestPush(value: number, size: number): void {
+  /**
+   * Pushes the local `value` on the guest's stack. May fault, before RSP changes; so may `check`, which is emitted between
+   * the store and the change of RSP.
+   */
+  guestPush(value: number, size: number, check: () => void = () => {}): void {
     this.pushStackPointer(-size);
     const host = this.resolveStack(size, MemoryKind.Write);
     this.f.get(host).get(value).memory(storeOp(size));
     this.f.release(host);
+    check();
     this.pushStackPointer(-size);
     this.popStackPointer();
   }
@@ -284,15 +289,26 @@ export abstract class Emitter {
     return local;
   }
 
-  /** Raises an exception without error code at this instruction. */
-  raise(vector: number): void {
-    this.storeFault(vector);
-    this.exitFault();
-  }
-  private storeFault(vector: number): void {
+  /** Raises an exception at this instruction, with an error code if one is given. */
+  raise(vector: number, errorCode?: number): void {
     const f = this.f;
     f.get(this.cpu).i32(vector).memory(Op.i32_store, FAULT_VECTOR);
-    f.get(this.cpu).i32(0).memory(Op.i32_store, FAULT_HAS_ERROR);
+    f.get(this.cpu).i32(errorCode === undefined ? 0 : 1).memory(Op.i32_store, FAULT_HAS_ERROR);
+    if (errorCode !== undefined) f.get(this.cpu).i32(errorCode).memory(Op.i32_store, FAULT_ERROR);
+    this.exitFault();
+  }
+
+  /**
+   * Raises #GP(0) at this instruction if the local `target` is no canonical address: near indirect branches and returns in
+   * 64-bit code check before they branch (SDM Vol. 2A, CALL and JMP; Vol. 2B, RET). A store that the instruction has made
+   * in RAM stays, as on processors (CALL writes its return address).
+   */
+  checkTarget(target: number): void {
+    if (!this.long) return;
+    const f = this.f;
+    f.get(target).i64(47n).op(Op.i64_shr_s).i64(1n).op(Op.i64_add).i64(1n).op(Op.i64_gt_u).if();
+    this.raise(Vector.GP, 0);
+    f.end();
   }
 }
 

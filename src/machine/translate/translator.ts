@@ -146,6 +146,22 @@ export class Translator {
     if (this.queue.length >= BATCH || hits >= COMPILE_AT && this.queue.length) this.compileQueue();
   }
 
+  /**
+   * Decodes and translates the blocks at these instruction pointers of the CPU's present mode and address space at once:
+   * for tests and measurements, which want translated code without warming up.
+   */
+  compileNow(cpu: CpuState, addresses: readonly bigint[]): void {
+    const rip = cpu.rip;
+    for (const address of addresses) {
+      cpu.rip = address;
+      if (this.provide(cpu) !== Exit.Next) throw new Error(`no code at 0x${address.toString(16)}`);
+      const block = this.installed(this.linearRip(cpu))!;
+      if (!block.flags && !block.region && block.insns[0]!.meaning.definition) this.queue.push(block);
+    }
+    cpu.rip = rip;
+    this.compileQueue();
+  }
+
   /** Forgets everything that was decoded from a physical page. */
   invalidatePage(page: number): void {
     const set = this.pages.get(page);

@@ -1,0 +1,65 @@
+import { Code, CodeExt, EncodingKind, MandatoryPrefix, Mnemonic, OpCodeInfo, OpCodeOperandKind as K, OpCodeTableKind } from 'iced-x86';
+import { definitions } from '../../src/machine/instructions/define.js';
+import '../../src/machine/instructions/index.js';
+import { rareHandlers } from '../../src/machine/instructions/rare.js';
+import { stringHandlers } from '../../src/machine/instructions/strings.js';
+
+/** Instructions of the system that a user program may execute and whose result does not depend on the kernel. */
+const MORE = new Set([Mnemonic.Pushfq, Mnemonic.Pushf, Mnemonic.Ud2]);
+
+const OPERANDS = new Set<K>([
+  K.r8_or_mem, K.r16_or_mem, K.r32_or_mem, K.r64_or_mem, K.mem, K.r8_reg, K.r16_reg, K.r32_reg, K.r64_reg,
+  K.r8_opcode, K.r16_opcode, K.r32_opcode, K.r64_opcode, K.al, K.ax, K.eax, K.rax, K.cl, K.imm8_const_1,
+  K.imm8, K.imm16, K.imm32, K.imm64, K.imm32sex64, K.imm8sex16, K.imm8sex32, K.imm8sex64, K.br64_1, K.br64_4,
+  K.mem_offs, K.es_rDI, K.seg_rSI, K.imm8sex64,
+]);
+
+/** A way to encode an instruction in 64-bit code: what the SDM's opcode tables have as one line. */
+export interface Form {
+  name: string;
+  mnemonic: Mnemonic;
+  info: OpCodeInfo;
+  operands: K[];
+  modrm: boolean;
+}
+
+/** Every form in 64-bit code of every instruction that the machine defines, system instructions apart. */
+export function allForms(): Form[] {
+  const forms: Form[] = [];
+  for (const [name, code] of Object.entries(Code) as [string, Code][]) {
+    if (typeof code !== 'number') continue;
+    const info = CodeExt.opCode(code), mnemonic = info.mnemonic;
+    if (!definitions.has(mnemonic) && !stringHandlers.has(mnemonic) && !rareHandlers.has(mnemonic) && !MORE.has(mnemonic)) continue;
+    if (!info.isInstruction || info.encoding !== EncodingKind.Legacy || !info.mode64 || !info.intelDecoder64 || info.isFpuNoWait) continue;
+    const operands = Array.from({ length: info.opCount }, (_, n) => info.opKind(n));
+    if (operands.some(kind => !OPERANDS.has(kind))) continue;
+    // Far transfers; forms of other decoders; FENCEs with unusual ModRM bytes, which processors may reserve.
+    if (/m16(16|32|64)$|^[LMS]fence_|^Reservednop|^Prefetchreserved|^Xchg_r\d+_E?R?AX$/.test(name)) continue;
+    const modrm = info.isGroup || info.isRmGroup || operands.some(kind => kind <= K.r64_or_mem && kind >= K.mem && kind !== K.mem_offs || kind >= K.r8_reg && kind <= K.r64_reg && !isOpcodeRegister(kind));
+    forms.push({ name, mnemonic, info, operands, modrm });
+  }
+  return forms;
+}
+
+export function isOpcodeRegister(kind: K): boolean { return kind === K.r8_opcode || kind === K.r16_opcode || kind === K.r32_opcode || kind === K.r64_opcode; }
+export function isMemoryOrRegister(kind: K): boolean { return kind === K.r8_or_mem || kind === K.r16_or_mem || kind === K.r32_or_mem || kind === K.r64_or_mem; }
+export function isRegister(kind: K): boolean { return kind === K.r8_reg || kind === K.r16_reg || kind === K.r32_reg || kind === K.r64_reg; }
+
+/** Bytes of the immediate or displacement of an operand, 0 if it has none. */
+export function immediateBytes(kind: K): number {
+  switch (kind) {
+    case K.imm8: case K.imm8sex16: case K.imm8sex32: case K.imm8sex64: case K.br64_1: return 1;
+    case K.imm16: return 2;
+    case K.imm32: case K.imm32sex64: case K.br64_4: return 4;
+    case K.imm64: case K.mem_offs: return 8;
+    default: return 0;
+  }
+}
+
+/** Opcode bytes with their table's escape and mandatory prefix apart. */
+export function opcodeBytes(info: OpCodeInfo): { prefix: number[]; opcode: number[] } {
+  const escape = info.table === OpCodeTableKind.T0F ? [0x0f] : info.table === OpCodeTableKind.T0F38 ? [0x0f, 0x38] : info.table === OpCodeTableKind.T0F3A ? [0x0f, 0x3a] : [];
+  const prefix = info.mandatoryPrefix === MandatoryPrefix.PF3 ? [0xf3] : info.mandatoryPrefix === MandatoryPrefix.PF2 ? [0xf2] : info.mandatoryPrefix === MandatoryPrefix.P66 ? [0x66] : [];
+  const opcode = info.opCodeLength === 2 ? [info.opCode >> 8, info.opCode & 0xff] : [info.opCode];
+  return { prefix, opcode: [...escape, ...opcode] };
+}

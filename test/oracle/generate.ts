@@ -1,0 +1,325 @@
+import { Decoder, DecoderOptions, type Instruction, MemorySizeExt, Mnemonic, OpCodeOperandKind as K, OpKind } from 'iced-x86';
+import { allForms, type Form, immediateBytes, isMemoryOrRegister, isOpcodeRegister, isRegister, opcodeBytes } from './forms.js';
+import { CODE, type Case, DATA, DATA_END, GS_BASE, READ_ONLY, SLOT, SLOT_ENTRY } from './layout.js';
+import { Random } from './random.js';
+import { undefinedBy } from './undefinedFlags.js';
+
+const RAX = 0, RCX = 1, RDX = 2, RSP = 4, RBP = 5, RSI = 6, RDI = 7;
+const ARITHMETIC = 0x8d5, DF = 0x400;
+
+/** A case with what can be compared of it. */
+export interface Generated extends Case {
+  text: string;
+  /** RFLAGS bits that the SDM leaves undefined at the end. */
+  undefinedFlags: number;
+  /** Steps that the machine needs at most. */
+  instructions: number;
+  /** A string instruction with 32-bit addresses: if it faults, processors may have cut the registers to 32 bits already. */
+  cutRegisters: boolean;
+}
+
+const STRINGS = new Set([
+  Mnemonic.Movsb, Mnemonic.Movsw, Mnemonic.Movsd, Mnemonic.Movsq, Mnemonic.Stosb, Mnemonic.Stosw, Mnemonic.Stosd, Mnemonic.Stosq,
+  Mnemonic.Lodsb, Mnemonic.Lodsw, Mnemonic.Lodsd, Mnemonic.Lodsq, Mnemonic.Scasb, Mnemonic.Scasw, Mnemonic.Scasd, Mnemonic.Scasq,
+  Mnemonic.Cmpsb, Mnemonic.Cmpsw, Mnemonic.Cmpsd, Mnemonic.Cmpsq,
+]);
+const BIT_TESTS = new Set([Mnemonic.Bt, Mnemonic.Bts, Mnemonic.Btr, Mnemonic.Btc]);
+const SHIFTS = new Set([Mnemonic.Shl, Mnemonic.Sal, Mnemonic.Shr, Mnemonic.Sar, Mnemonic.Rol, Mnemonic.Ror, Mnemonic.Rcl, Mnemonic.Rcr, Mnemonic.Shld, Mnemonic.Shrd]);
+const DIVIDES = new Set([Mnemonic.Div, Mnemonic.Idiv]);
+/** Their results may be undefined for operands that a sequence does not know beforehand. */
+const NOT_IN_SEQUENCES = new Set([Mnemonic.Bsf, Mnemonic.Bsr, Mnemonic.Bswap, Mnemonic.Shld, Mnemonic.Shrd, ...STRINGS]);
+
+/** What the instruction under construction has decided about the state it starts from. */
+class Start {
+  readonly gpr: bigint[];
+  readonly patches: { address: number; value: bigint }[] = [];
+  /** Registers whose value matters. */
+  readonly taken = new Set<number>();
+
+  constructor(random: Random) {
+    this.gpr = Array.from({ length: 16 }, () => random.value());
+    this.gpr[RSP] = BigInt(address(random, 8, 0.96));
+    this.gpr[RBP] = BigInt(address(random, 8, 0.9));
+  }
+
+  set(register: number, value: bigint): void {
+    if (this.taken.has(register)) return;
+    this.gpr[register] = BigInt.asUintN(64, value);
+    this.taken.add(register);
+  }
+  patch(at: number, value: bigint): void {
+    if (this.patches.length < 4 && at >= DATA && at + 8 <= DATA_END) this.patches.push({ address: at, value });
+  }
+}
+
+/** An address for an access: in the writable pages with the given probability, else somewhere it hurts. */
+function address(random: Random, size: number, inside: number): number {
+  if (random.chance(inside)) {
+    const at = DATA + 0xe00 + random.below(0x400 - size);
+    // Often across the page boundary in the middle, where it costs most.
+    if (random.chance(0.1)) return DATA + 0x1000 - random.below(size + 1);
+    return random.chance(0.5) ? at & -size : at;
+  }
+  return random.pick([READ_ONLY - random.below(size + 1), READ_ONLY + random.below(0x80 - size), DATA_END - random.below(size + 1), DATA - random.between(1, size), DATA - 0x5000]);
+}
+
+export class Generator {
+  private readonly forms: readonly Form[];
+  private readonly random: Random;
+
+  constructor(seed: number, forms: readonly Form[] = allForms()) {
+    this.random = new Random(seed);
+    this.forms = forms;
+  }
+
+  /** One random instruction for a slot; undefined if the choice came to nothing (the result would be undefined). */
+  single(slot: number, form = this.random.pick(this.forms)): Generated | undefined {
+    const random = this.random, start = new Start(random);
+    const code = this.instruction(form, start, CODE + slot * SLOT + SLOT_ENTRY, false);
+    const decoded = code && disassemble(code, CODE + slot * SLOT + SLOT_ENTRY);
+    if (!decoded || decoded.length !== code.length) return undefined;
+    const size = operandSize(decoded), count = shiftCount(decoded, start.gpr, size);
+    const source = decoded.opCount > 1 && decoded.op1Kind === OpKind.Register ? registerNumber(form, decoded, code) : -1;
+    const zero = source >= 0 && BigInt.asUintN(size * 8, start.gpr[source]!) === 0n;
+    const not = undefinedBy(decoded, size, count, zero);
+    const text = decoded.toString();
+    decoded.free();
+    if (not.result) return undefined;
+    return {
+      code, slot, text, gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: 1, undefinedFlags: not.flags,
+      cutRegisters: STRINGS.has(form.mnemonic) && code.includes(0x67),
+      flags: random.u32() & ARITHMETIC | (STRINGS.has(form.mnemonic) && random.chance(0.4) ? DF : 0),
+    };
+  }
+
+  /** A sequence of `length` instructions without branches, in which flags and registers go from one to the next. */
+  sequence(slot: number, length: number): Generated {
+    const random = this.random, start = new Start(random), bytes: number[] = [], texts: string[] = [];
+    for (const register of [3, 6, 13, 14]) start.set(register, BigInt(address(random, 8, 0.95)));
+    let undefinedFlags = 0;
+    while (texts.length < length) {
+      const form = random.pick(this.forms);
+      if (NOT_IN_SEQUENCES.has(form.mnemonic) || form.operands.some(k => k === K.br64_1 || k === K.br64_4)
+        || form.mnemonic === Mnemonic.Ret || form.mnemonic === Mnemonic.Call || form.mnemonic === Mnemonic.Jmp) continue;
+      const at = CODE + slot * SLOT + SLOT_ENTRY + bytes.length;
+      const code = this.instruction(form, start, at, true), decoded = code && disassemble(code, at);
+      if (!decoded) continue;
+      const keep = bytes.length + code.length <= SLOT - SLOT_ENTRY - 8 && decoded.length === code.length && !(rflags(decoded.rflagsRead) & undefinedFlags);
+      if (keep) {
+        bytes.push(...code);
+        texts.push(decoded.toString());
+        if (SHIFTS.has(decoded.mnemonic)) undefinedFlags |= 0x811;
+        else undefinedFlags = undefinedFlags & ~rflags(decoded.rflagsModified) | undefinedBy(decoded, operandSize(decoded), 0, false).flags;
+      }
+      decoded.free();
+    }
+    return {
+      code: Uint8Array.from(bytes), slot, text: texts.join('; '), gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: length, undefinedFlags, cutRegisters: false,
+      flags: random.u32() & ARITHMETIC,
+    };
+  }
+
+  /** The bytes of a form with random operands at a linear address; decides what the state must be for it. */
+  private instruction(form: Form, start: Start, at: number, inSequence: boolean): Uint8Array | undefined {
+    const { info, operands } = form, random = this.random;
+    const { prefix, opcode } = opcodeBytes(info);
+    const legacy: number[] = [], string = STRINGS.has(form.mnemonic);
+    let rex = info.operandSize === 64 && !info.defaultOpSize64 && !info.forceOpSize64 && !info.intelForceOpSize64 ? 0x48 : 0;
+    if (info.operandSize === 16) legacy.push(0x66);
+    const hasMemory = operands.some(k => isMemoryOrRegister(k) || k === K.mem);
+    const memory = operands.includes(K.mem) || operands.some(isMemoryOrRegister) && random.chance(0.6);
+    const segment = memory && random.chance(0.08);
+    const short = info.addressSize === 32 || info.addressSize === 0 && ((memory && !segment && random.chance(0.12)) || string && random.chance(0.15));
+    if (short) legacy.push(0x67);
+    if (segment) legacy.push(0x65);
+    if (string && random.chance(0.6)) legacy.push(random.chance(0.5) ? 0xf2 : 0xf3);
+    if (memory && info.canUseLockPrefix && random.chance(0.3)) legacy.push(0xf0);
+    if (random.chance(0.25)) rex |= 0x40;
+
+    const registerOperand = () => {
+      const n = random.below(16);
+      if (n >= 8) rex |= 0x40;
+      return n;
+    };
+    let modrm: number[] = [], relativeAt = -1, target = 0;
+    const size = info.operandSize ? info.operandSize / 8 : 4;
+    let reg = 0;
+    if (form.modrm) {
+      reg = info.groupIndex >= 0 ? info.groupIndex : operands.some(isRegister) ? registerOperand() : random.below(8);
+      if (reg >= 8) rex |= 0x44;
+      if (memory) {
+        target = address(random, form.mnemonic === Mnemonic.Cmpxchg16b ? 16 : 8, form.mnemonic === Mnemonic.Lea ? 1 : 0.88);
+        if (form.mnemonic === Mnemonic.Cmpxchg16b && random.chance(0.7)) target &= -16;
+        if (!segment && !short && !inSequence && random.chance(0.02)) target = -1;
+        const bits = BIT_TESTS.has(form.mnemonic) && operands.some(isRegister);
+        if (bits && (reg === RSP || start.taken.has(reg))) return undefined;
+        if (bits) start.set(reg, BigInt.asUintN(64, BigInt.asUintN(info.operandSize, BigInt(random.between(-1500, 1500))) | start.gpr[reg]! & ~((1n << BigInt(info.operandSize)) - 1n)));
+        const encoded = this.memoryOperand(reg & 7, target, segment, short, start, inSequence);
+        modrm = encoded.bytes;
+        rex |= encoded.rex;
+        if (encoded.relative) relativeAt = 1;
+      } else {
+        const rm = operands.some(isMemoryOrRegister) ? registerOperand() : random.below(8);
+        if (rm >= 8) rex |= 0x41;
+        modrm = [0xc0 | (reg & 7) << 3 | rm & 7];
+        if (operands.includes(K.mem)) return undefined;
+        if (DIVIDES.has(form.mnemonic) && random.chance(0.8)) start.set(rm, random.chance(0.1) ? 0n : random.value());
+      }
+    } else if (operands.some(isOpcodeRegister)) {
+      const n = registerOperand();
+      if (n >= 8) rex |= 0x41;
+      opcode[opcode.length - 1]! += n & 7;
+    }
+    const head = [...legacy, ...prefix, ...(rex ? [0x40 | rex] : []), ...opcode];
+    const tail: number[] = [];
+    const length = head.length + modrm.length + operands.reduce((sum, k) => sum + immediateBytes(k), 0);
+    for (const kind of operands) {
+      if (kind === K.br64_1 || kind === K.br64_4) tail.push(...this.displacement(kind, length));
+      else tail.push(...this.immediate(kind, form, segment));
+    }
+    if (relativeAt >= 0) little(target - at - length, 4).forEach((byte, n) => { modrm[relativeAt + n] = byte; });
+    if (!inSequence || !start.taken.size) this.prepare(form, start, at, memory ? target : undefined, size, string, short, hasMemory && !memory ? modrm[0]! & 7 | (rex & 1) << 3 : -1);
+    const bytes = Uint8Array.from([...head, ...modrm, ...tail]);
+    return bytes.length <= 15 ? bytes : undefined;
+  }
+
+  /** ModRM, SIB and displacement of an operand at `target` (-1: nowhere canonical). */
+  private memoryOperand(reg: number, target: number, segment: boolean, short: boolean, start: Start, inSequence: boolean): { bytes: number[]; rex: number; relative: boolean } {
+    const random = this.random, field = reg << 3;
+    const offset = target < 0 ? 0x1234567812345678n : BigInt(target - (segment ? GS_BASE : 0));
+    const way = target < 0 ? 1 : random.below(10);
+    if (way === 0 && !segment) return { bytes: [field | 5, 0, 0, 0, 0], rex: 0, relative: true };
+    if (way === 9 || inSequence && way > 6) return { bytes: [field | 4, 0x25, ...little(Number(offset), 4)], rex: 0, relative: false };
+    // A base, perhaps with an index, or an index alone; the registers get values that lead to the target.
+    const free = (exclude: number) => {
+      for (;;) {
+        const n = random.below(16);
+        if (n !== exclude && !start.taken.has(n)) return n;
+      }
+    };
+    if (inSequence) {
+      const base = random.pick([3, 6, 13, 14]), displacement = random.between(-64, 64);
+      return { bytes: [0x40 | field | base & 7, displacement & 0xff], rex: base >= 8 ? 0x41 : 0, relative: false };
+    }
+    const base = way < 8 ? free(-1) : -1;
+    let index = -1;
+    if (way >= 5) do index = free(base); while (index === RSP);
+    let displacement: bigint;
+    let mod = base < 0 ? 0 : random.below(3);
+    if (mod === 0 && base >= 0 && (base & 7) === 5) mod = 1;
+    displacement = mod === 1 ? BigInt(random.between(-128, 127)) : mod === 2 || base < 0 ? BigInt(random.u32() | 0) : 0n;
+    if (base < 0 && target >= 0 && random.chance(0.5)) displacement = BigInt(Number(offset) - random.between(0, 64));
+    const scale = random.below(4);
+    const width = short ? 32 : 64, wide = short ? random.u64() & ~0xffffffffn : 0n;
+    let rest = offset - displacement;
+    if (index >= 0) {
+      const value = base < 0 ? rest >> BigInt(scale) : BigInt(random.between(-40, 40));
+      // Without a base only multiples of the scale can be reached: the displacement makes up for the others.
+      if (base < 0) displacement += rest - (value << BigInt(scale));
+      start.set(index, BigInt.asUintN(width, value) | wide);
+      rest -= value << BigInt(scale);
+    }
+    if (base >= 0) start.set(base, BigInt.asUintN(width, rest) | wide);
+    const rex = (base >= 8 ? 0x41 : 0) | (index >= 8 ? 0x42 : 0);
+    const bytes = index >= 0 || base < 0 || (base & 7) === 4
+      ? [mod << 6 | field | 4, scale << 6 | (index < 0 ? 4 : index & 7) << 3 | (base < 0 ? 5 : base & 7)]
+      : [mod << 6 | field | base & 7];
+    const length = base < 0 ? 4 : mod === 1 ? 1 : mod === 2 ? 4 : 0;
+    return { bytes: [...bytes, ...little(Number(BigInt.asIntN(32, displacement)), length)], rex, relative: false };
+  }
+
+  /** A branch into the INT3s of the slot, seldom to nowhere. */
+  private displacement(kind: K, length: number): number[] {
+    const random = this.random;
+    const near = random.chance(0.5) ? random.between(0, 100) : random.between(-SLOT_ENTRY + 8, -length - 1);
+    if (kind === K.br64_1) return little(near, 1);
+    return little(random.chance(0.1) ? random.u32() | 0 : near, 4);
+  }
+
+  private immediate(kind: K, form: Form, segment: boolean): number[] {
+    const random = this.random, bytes = immediateBytes(kind);
+    if (!bytes) return [];
+    if (kind === K.mem_offs) return little64(BigInt(address(random, 8, 0.88) - (segment ? GS_BASE : 0)));
+    if (form.mnemonic === Mnemonic.Ret) return little(random.between(0, 40), 2);
+    return little64(random.value()).slice(0, bytes);
+  }
+
+  /** Gives the registers and the memory that the instruction uses implicitly values at which something happens. */
+  private prepare(form: Form, start: Start, at: number, target: number | undefined, size: number, string: boolean, short: boolean, register: number): void {
+    const random = this.random, { mnemonic } = form;
+    const wide = short ? random.u64() & ~0xffffffffn : 0n;
+    if (string) {
+      start.set(RCX, BigInt(random.between(0, 24)) | wide);
+      start.set(RSI, BigInt(address(random, size, 0.9)) | wide);
+      // Often near each other, so that copies overlap.
+      start.set(RDI, random.chance(0.3) ? BigInt.asUintN(64, start.gpr[RSI]! + BigInt(random.between(-20, 20))) : BigInt(address(random, size, 0.9)) | wide);
+      if (random.chance(0.3)) start.set(RAX, BigInt(random.u32()));
+    }
+    if (DIVIDES.has(mnemonic) && random.chance(0.8)) {
+      start.set(RDX, random.pick([0n, 0xffffffffffffffffn, BigInt(random.below(4)), BigInt.asUintN(64, -BigInt(random.below(4)))]));
+      if (form.info.operandSize === 0) start.set(RAX, BigInt(random.below(0x800)));
+    }
+    if (SHIFTS.has(mnemonic) && random.chance(0.7)) start.set(RCX, start.gpr[RCX]! & ~0xffn | BigInt(random.below(70)));
+    if (mnemonic === Mnemonic.Loop || mnemonic === Mnemonic.Loope || mnemonic === Mnemonic.Loopne || mnemonic === Mnemonic.Jecxz || mnemonic === Mnemonic.Jrcxz) {
+      start.set(RCX, random.pick([0n, 1n, 2n, 0x100000000n, 0x100000001n, random.u64()]));
+    }
+    if (mnemonic === Mnemonic.Cmpxchg && random.chance(0.5)) {
+      if (register >= 0) start.set(register, start.gpr[RAX]!);
+      else if (target !== undefined) start.patch(target, start.gpr[RAX]!);
+    }
+    if ((mnemonic === Mnemonic.Cmpxchg8b || mnemonic === Mnemonic.Cmpxchg16b) && target !== undefined && random.chance(0.6)) {
+      if (mnemonic === Mnemonic.Cmpxchg8b) start.patch(target, start.gpr[RAX]! & 0xffffffffn | (start.gpr[RDX]! & 0xffffffffn) << 32n);
+      else {
+        start.patch(target, start.gpr[RAX]!);
+        start.patch(target + 8, start.gpr[RDX]!);
+      }
+    }
+    const goal = () => random.chance(0.85) ? BigInt(Math.floor(at / SLOT) * SLOT + random.between(0, 100)) : random.pick([0x1234567812345678n, 0x800000000000n, 0x77777777n, 0xffff800000000000n]);
+    if (mnemonic === Mnemonic.Ret) start.patch(Number(start.gpr[RSP]), goal());
+    if (mnemonic === Mnemonic.Jmp || mnemonic === Mnemonic.Call) {
+      if (register >= 0) start.set(register, goal());
+      else if (target !== undefined) start.patch(target, goal());
+    }
+  }
+}
+
+/** The instruction that bytes stand for; free it. */
+export function disassemble(bytes: Uint8Array, ip: number): Instruction | undefined {
+  const decoder = new Decoder(64, bytes, DecoderOptions.None);
+  decoder.ip = BigInt(ip);
+  const decoded = decoder.decode();
+  decoder.free();
+  if (!decoded.isInvalid) return decoded;
+  decoded.free();
+  return undefined;
+}
+
+function operandSize(i: Instruction): number {
+  if (i.op0Kind === OpKind.Memory) return MemorySizeExt.size(i.memorySize);
+  const name = i.op0Register;
+  // iced numbers AL..R15L 1-20, AX.. 21-36, EAX.. 37-52, RAX.. 53-68.
+  return name >= 53 ? 8 : name >= 37 ? 4 : name >= 21 ? 2 : 1;
+}
+
+/** Masked count of a shift, from its immediate or from CL. */
+function shiftCount(i: Instruction, gpr: readonly bigint[], size: number): number {
+  if (!SHIFTS.has(i.mnemonic)) return 0;
+  const n = i.opCount - 1, kind = i.opKind(n), mask = size === 8 ? 0x3f : 0x1f;
+  return kind === OpKind.Register ? Number(gpr[RCX]! & 0xffn) & mask : Number(i.immediate(n)) & mask;
+}
+
+/** Number of the register that ModRM.rm names. */
+function registerNumber(form: Form, i: Instruction, code: Uint8Array): number {
+  if (!form.modrm) return -1;
+  const rexAt = code.findIndex(byte => byte >= 0x40 && byte <= 0x4f);
+  return code[code.length - 1]! & 7 | (rexAt >= 0 && rexAt < 4 ? (code[rexAt]! & 1) << 3 : 0);
+}
+
+/** iced's RflagsBits as bits of RFLAGS (arithmetic flags only). */
+function rflags(bits: number): number {
+  // OF SF ZF AF CF PF
+  return (bits & 1 ? 0x800 : 0) | (bits & 2 ? 0x80 : 0) | (bits & 4 ? 0x40 : 0) | (bits & 8 ? 0x10 : 0) | (bits & 16 ? 1 : 0) | (bits & 32 ? 4 : 0);
+}
+
+function little(value: number, bytes: number): number[] { return little64(BigInt.asUintN(64, BigInt(value))).slice(0, bytes); }
+function little64(value: bigint): number[] { return Array.from({ length: 8 }, (_, n) => Number(value >> BigInt(8 * n) & 0xffn)); }
