@@ -6,7 +6,7 @@
 #include "mm/layout.h"
 
 #define PHYS(symbol) (symbol - KERNEL_BASE)
-#define CR0_PG_WP_NE_PE 0x80010021      /* paging, write protect for the kernel too, native FPU errors, protected mode */
+#define CR0_START 0x80010025            /* paging, write protect for the kernel too, no x87, protected mode */
 #define CR4_PAE 0x20
 #define EFER 0xc0000080
 #define EFER_LME_SCE 0x101              /* long mode, SYSCALL */
@@ -36,7 +36,7 @@ pvh_start:
   rdmsr
   or $EFER_LME_SCE, %eax
   wrmsr
-  mov $CR0_PG_WP_NE_PE, %eax
+  mov $CR0_START, %eax
   mov %eax, %cr0                        /* long mode is active now, in a 32-bit code segment */
   lgdt PHYS(boot_gdt_pointer)
   ljmp $0x10, $PHYS(1f)

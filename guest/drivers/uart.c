@@ -2,9 +2,10 @@
 
 #include "lib/asm.h"
 
-enum { UART = 0x3f8, DATA = UART, IER = UART + 1, FCR = UART + 2, LCR = UART + 3, MCR = UART + 4, LSR = UART + 5 };
+enum { UART = 0x3f8, DATA = UART, IER = UART + 1, LCR = UART + 3, MCR = UART + 4, LSR = UART + 5 };
 enum { LSR_DATA_READY = 1 << 0, LSR_TRANSMIT_EMPTY = 1 << 5 };
 
+/* The FIFOs stay as they are: to switch them on would clear them, and what was typed so far would be lost. */
 void uart_init(void)
 {
   outb(IER, 0);    /* no interrupts */
@@ -12,7 +13,6 @@ void uart_init(void)
   outb(DATA, 1);   /* 115200 baud */
   outb(IER, 0);
   outb(LCR, 0x03); /* 8 bits, no parity, one stop bit */
-  outb(FCR, 0x07); /* FIFOs on and cleared */
   outb(MCR, 0x03); /* DTR, RTS */
 }
 

@@ -1,3 +1,25 @@
-void exit(int code);
-void exit(int code) { (void)code; for (;;) ; }
-const int user_programs = 1;
+/* The programs there are: what exec finds by name. */
+#include "user/lib.h"
+
+int shell_main(int argc, char **argv);
+int storm_main(int argc, char **argv);
+int touch_main(int argc, char **argv);
+int forks_main(int argc, char **argv);
+int toggle_main(int argc, char **argv);
+int spin_main(int argc, char **argv);
+
+struct user_program {
+  const char *name;
+  int (*main)(int argc, char **argv);
+};
+
+extern const struct user_program user_programs[];
+const struct user_program user_programs[] = {
+  { "sh", shell_main },
+  { "storm", storm_main },
+  { "touch", touch_main },
+  { "forks", forks_main },
+  { "toggle", toggle_main },
+  { "spin", spin_main },
+  { 0, 0 },
+};

@@ -1,0 +1,50 @@
+/* Where a debugger finds the kernel's state without knowing its types: addresses and offsets, all 64 bits wide. */
+#include "kaiser/cpu_entry_area.h"
+#include "kaiser/kaiser.h"
+#include "mm/init.h"
+#include "mm/mm.h"
+#include "sched/task.h"
+#include "smp/percpu.h"
+
+struct kaiserscope_abi {
+  u64 magic;
+  u64 nr_cpus_addr;         /* u32: CPUs online */
+  u64 percpu_base_addr;     /* u64[MAX_CPUS]: base address of each CPU's area */
+  u64 off_percpu_current;   /* in that area: pointer to the current task */
+  u64 off_task_pid;         /* u32 */
+  u64 off_task_comm;        /* char[16] */
+  u64 off_task_mm;          /* pointer, null for kernel tasks */
+  u64 off_mm_pgd;           /* virtual address of the kernel half; the shadow half is the next page */
+  u64 tasks_head;           /* pointer to the first task */
+  u64 off_task_next;        /* pointer to the next one, null at the end */
+  u64 off_task_state;       /* u32: 0 running, 1 sleeping, 2 zombie */
+  u64 kaiser_enabled_addr;  /* u32: the policy */
+  u64 kaiser_flag_addr;     /* u32: what entry code tests */
+  u64 kaiser_design_addr;   /* const char *: name of the design */
+  u64 physmap_base;
+  u64 cpu_entry_area_base;  /* of CPU 0 */
+  u64 cpu_entry_area_stride;
+  u64 init_pgd_phys_addr;   /* u64: physical address of the kernel's own root */
+};
+
+extern const struct kaiserscope_abi kaiserscope_abi;
+const struct kaiserscope_abi kaiserscope_abi = {
+  .magic = 0x4b53434f50450001,
+  .nr_cpus_addr = (u64)&nr_cpus,
+  .percpu_base_addr = (u64)percpu_base,
+  .off_percpu_current = offsetof(struct percpu, current),
+  .off_task_pid = offsetof(struct task, pid),
+  .off_task_comm = offsetof(struct task, comm),
+  .off_task_mm = offsetof(struct task, mm),
+  .off_mm_pgd = offsetof(struct mm, pgd),
+  .tasks_head = (u64)&task_list,
+  .off_task_next = offsetof(struct task, next),
+  .off_task_state = offsetof(struct task, state),
+  .kaiser_enabled_addr = (u64)&kaiser_enabled,
+  .kaiser_flag_addr = (u64)&kaiser_asm_do_switch,
+  .kaiser_design_addr = (u64)&kaiser_design_name,
+  .physmap_base = PHYSMAP_BASE,
+  .cpu_entry_area_base = CPU_ENTRY_AREA_BASE,
+  .cpu_entry_area_stride = CPU_ENTRY_AREA_STRIDE,
+  .init_pgd_phys_addr = (u64)&init_pgd_phys,
+};

@@ -1,0 +1,161 @@
+/*
+ * The macros that every entry and exit is made of: saving registers, and switching CR3 between the two halves of a PGD
+ * pair. All of what they touch before a switch to the kernel's half and after a switch to the shadow half must be mapped
+ * in both: entry text, the flag page, the CPU's exported per-CPU page and its cpu_entry_area.
+ *
+ * The first thing each switch does is to look at the flag kaiser_asm_do_switch. That is what makes switching at run time
+ * dangerous: between two such looks the answer can change.
+ */
+#include "entry/offsets.h"
+
+/* Pushes the general registers below an original RAX or error code: struct registers. */
+.macro PUSH_REGS
+  push %rdi
+  push %rsi
+  push %rdx
+  push %rcx
+  push %rax
+  push %r8
+  push %r9
+  push %r10
+  push %r11
+  push %rbx
+  push %rbp
+  push %r12
+  push %r13
+  push %r14
+  push %r15
+.endm
+
+/* Pops all of them but RDI; RSP then points at the RDI slot. */
+.macro POP_REGS_BUT_RDI
+  pop %r15
+  pop %r14
+  pop %r13
+  pop %r12
+  pop %rbp
+  pop %rbx
+  pop %r11
+  pop %r10
+  pop %r9
+  pop %r8
+  pop %rax
+  pop %rcx
+  pop %rdx
+  pop %rsi
+.endm
+
+/*
+ * To the kernel's half: clear bits 12 and 11 of CR3. Harmless when it is loaded already. The user's translations stay
+ * valid under their own PCID, so with PCIDs nothing is flushed (bit 63); without them any write to CR3 flushes.
+ * `label` names the instruction that switches, for the debugger.
+ */
+.macro SWITCH_TO_KERNEL_CR3 scratch:req label:req
+  testl $1, kaiser_asm_do_switch(%rip)
+  jz .Lskip_\@
+  mov %cr3, \scratch
+  and $~CR3_HALF_MASK, \scratch
+  or kaiser_asm_cr3_noflush(%rip), \scratch
+  .globl \label
+\label:
+  mov \scratch, %cr3
+.Lskip_\@:
+.endm
+
+/*
+ * From CR3's value in `cr3` to what is to be written for the shadow half: set bit 12, and with PCIDs bit 11 and, unless
+ * the kernel has asked for a flush of that PCID, bit 63. Needs the kernel's GS. Changes `index`.
+ */
+.macro MAKE_USER_CR3 cr3:req index:req
+  cmpq $0, kaiser_asm_cr3_noflush(%rip)
+  je .Lplain_\@
+  mov \cr3, \index
+  and $CR3_ASID_MASK, \index
+  btr \index, %gs:PERCPU_USER_PCID_FLUSH_MASK
+  jc .Lflush_\@
+  or kaiser_asm_cr3_noflush(%rip), \cr3
+.Lflush_\@:
+  or $CR3_SHADOW_PCID, \cr3
+.Lplain_\@:
+  or $CR3_SHADOW, \cr3
+.endm
+
+/* To the shadow half, on the entry stack, with the kernel's GS. */
+.macro SWITCH_TO_USER_CR3 scratch:req label:req
+  testl $1, kaiser_asm_do_switch(%rip)
+  jz .Lskip_\@
+  push %rax
+  mov %cr3, \scratch
+  MAKE_USER_CR3 cr3=\scratch index=%rax
+  .globl \label
+\label:
+  mov \scratch, %cr3
+  pop %rax
+.Lskip_\@:
+.endm
+
+/*
+ * For entries that may have interrupted entry code itself, where CR3 can be either: remember it in `save` and go to the
+ * kernel's half. A design that asks for it (kaiser_asm_paranoid_by_cr3) looks at CR3 and not at the flag, so that a flag
+ * which changes between this and RESTORE_CR3 cannot do harm; the naive patch skips both by the flag alone.
+ */
+.macro SAVE_AND_SWITCH_TO_KERNEL_CR3 scratch:req save:req label:req
+  testl $1, kaiser_asm_paranoid_by_cr3(%rip)
+  jnz .Lread_\@
+  testl $1, kaiser_asm_do_switch(%rip)
+  jz .Lskip_\@
+.Lread_\@:
+  mov %cr3, \save
+  test $CR3_SHADOW, \save
+  jz .Lskip_\@
+  mov \save, \scratch
+  and $~CR3_HALF_MASK, \scratch
+  or kaiser_asm_cr3_noflush(%rip), \scratch
+  .globl \label
+\label:
+  mov \scratch, %cr3
+.Lskip_\@:
+.endm
+
+/* Back to what SAVE_AND_SWITCH_TO_KERNEL_CR3 found. Needs the kernel's GS. */
+.macro RESTORE_CR3 scratch:req save:req label:req
+  testl $1, kaiser_asm_paranoid_by_cr3(%rip)
+  jz .Lby_flag_\@
+  mov %cr3, \scratch
+  xor \save, \scratch
+  test $CR3_SHADOW, \scratch
+  jz .Lskip_\@
+  jmp .Lwrite_\@
+.Lby_flag_\@:
+  testl $1, kaiser_asm_do_switch(%rip)
+  jz .Lskip_\@
+.Lwrite_\@:
+  test $CR3_SHADOW, \save
+  jz .Lkernel_\@
+  MAKE_USER_CR3 cr3=\save index=\scratch
+  jmp .Lready_\@
+.Lkernel_\@:
+  or kaiser_asm_cr3_noflush(%rip), \save
+.Lready_\@:
+  .globl \label
+\label:
+  mov \save, %cr3
+.Lskip_\@:
+.endm
+
+/* With SMAP the kernel must not run with the AC flag that user mode may have set. */
+.macro CLEAR_AC
+  testl $1, kaiser_asm_smap(%rip)
+  jz .Lnosmap_\@
+  clac
+.Lnosmap_\@:
+.endm
+
+.macro FUNCTION name:req
+  .globl \name
+  .type \name, @function
+\name:
+.endm
+.macro END_FUNCTION name:req
+  .size \name, . - \name
+.endm

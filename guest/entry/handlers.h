@@ -1,0 +1,31 @@
+/* The C side of entry code: every handler that a trampoline calls, and what kernel code needs to know of them. */
+#ifndef ENTRY_HANDLERS_H
+#define ENTRY_HANDLERS_H
+
+#include "entry/registers.h"
+
+/* Called from assembly. */
+struct registers *sync_registers(struct registers *from);
+struct registers *fixup_bad_iret(struct registers *bad);
+void exit_to_user_mode(struct registers *regs);
+void exit_to_kernel_mode(struct registers *regs);
+void do_syscall(struct registers *regs);
+void do_page_fault(struct registers *regs, u64 error);
+void do_debug(struct registers *regs, u64 error);
+void do_breakpoint(struct registers *regs, u64 error);
+void do_machine_check(struct registers *regs, u64 error);
+void do_double_fault(struct registers *regs, u64 error);
+void do_nmi(struct registers *regs);
+void do_timer_interrupt(struct registers *regs);
+void do_ipi_tlb_interrupt(struct registers *regs);
+void do_ipi_resched_interrupt(struct registers *regs);
+void do_spurious(struct registers *regs);
+
+/* The work of the interrupts, after the local APIC has been told. */
+void do_ipi_tlb(struct registers *regs);
+void do_ipi_resched(struct registers *regs);
+
+/* Says on the console why the current process dies, and ends it. `address` is CR2 for a page fault, else 0. */
+__attribute__((noreturn)) void kill_for_fault(const struct registers *regs, u64 error, u64 address, const char *what);
+
+#endif

@@ -1,0 +1,137 @@
+/* What exceptions come to, page faults apart, and the C part of entering and leaving the kernel. */
+#include "drivers/lapic.h"
+#include "entry/handlers.h"
+#include "lib/asm.h"
+#include "lib/panic.h"
+#include "lib/print.h"
+#include "sched/task.h"
+#include "smp/ipi.h"
+#include "smp/percpu.h"
+
+struct registers *sync_registers(struct registers *from)
+{
+  struct registers *to = (struct registers *)this_cpu_read(kernel_stack_top) - 1;
+  *to = *from;
+  return to;
+}
+
+/* `bad` interrupted the IRET, whose own frame is what its RSP points at. */
+struct registers *fixup_bad_iret(struct registers *bad)
+{
+  struct registers *to = (struct registers *)this_cpu_read(kernel_stack_top) - 1;
+  const u64 *frame = (const u64 *)bad->rsp;
+  *to = *bad;
+  to->rip = frame[0];
+  to->cs = frame[1];
+  to->rflags = frame[2];
+  to->rsp = frame[3];
+  to->ss = frame[4];
+  return to;
+}
+
+/* Runs with interrupts off, last thing before user mode; everything that is due is done when it returns. */
+void exit_to_user_mode(struct registers *regs)
+{
+  (void)regs;
+  for (;;) {
+    if (current()->killed) do_exit(EXIT_KILLED);
+    if (!this_cpu_read(need_resched)) return;
+    local_irq_enable();
+    schedule();
+    local_irq_disable();
+  }
+}
+
+/* The interrupted kernel code may be preempted when it holds no lock. */
+void exit_to_kernel_mode(struct registers *regs)
+{
+  if (!(regs->rflags & RFLAGS_IF)) return;
+  if (this_cpu_read(need_resched) && this_cpu_read(preempt_count) == 0) schedule();
+}
+
+void kill_for_fault(const struct registers *regs, u64 error, u64 address, const char *what)
+{
+  local_irq_enable();
+  if (address || error != (u64)-1)
+    printk("sh: %u %s: %s at rip=0x%lx cr2=0x%lx err=0x%lx\n", current()->pid, current()->comm, what, regs->rip, address, error);
+  else
+    printk("sh: %u %s: %s at rip=0x%lx\n", current()->pid, current()->comm, what, regs->rip);
+  do_exit(EXIT_FAULT);
+}
+
+/* An exception that has no other use: it ends the process, or the kernel. */
+#define FATAL_EXCEPTION(name, what)                                                                                    \
+  void do_##name(struct registers *regs, u64 error);                                                                   \
+  void do_##name(struct registers *regs, u64 error)                                                                    \
+  {                                                                                                                    \
+    if (!from_user_mode(regs)) panic_at(regs, error, what);                                                            \
+    kill_for_fault(regs, error, 0, what);                                                                              \
+  }
+FATAL_EXCEPTION(divide_error, "divide error")
+FATAL_EXCEPTION(overflow, "overflow")
+FATAL_EXCEPTION(bound_range, "bound range exceeded")
+FATAL_EXCEPTION(invalid_opcode, "invalid opcode")
+FATAL_EXCEPTION(device_not_available, "x87 instruction")
+FATAL_EXCEPTION(invalid_tss, "invalid TSS")
+FATAL_EXCEPTION(segment_not_present, "segment not present")
+FATAL_EXCEPTION(stack_segment, "stack segment fault")
+FATAL_EXCEPTION(general_protection, "general protection fault")
+FATAL_EXCEPTION(x87, "x87 error")
+FATAL_EXCEPTION(alignment_check, "alignment check")
+FATAL_EXCEPTION(simd, "SIMD error")
+FATAL_EXCEPTION(breakpoint, "breakpoint")
+
+void do_double_fault(struct registers *regs, u64 error)
+{
+  panic_at(regs, error, "double fault");
+}
+
+/* Debug registers are not used, so this is single stepping that user mode switched on for itself. */
+void do_debug(struct registers *regs, u64 error)
+{
+  if (!from_user_mode(regs)) {
+    regs->rflags &= ~RFLAGS_TF;
+    return;
+  }
+  kill_for_fault(regs, error, 0, "debug trap");
+}
+
+/* A machine check that says nothing is wrong with any register: counted, and the interrupted code goes on. */
+void do_machine_check(struct registers *regs, u64 error)
+{
+  (void)regs;
+  (void)error;
+  this_percpu()->machine_checks++;
+}
+
+void do_nmi(struct registers *regs)
+{
+  (void)regs;
+  this_percpu()->nmis++;
+  if (READ_ONCE(halting))
+    for (;;) asm volatile("cli; hlt");
+}
+
+void do_timer_interrupt(struct registers *regs)
+{
+  lapic_eoi();
+  sched_tick(from_user_mode(regs));
+}
+
+void do_ipi_tlb_interrupt(struct registers *regs)
+{
+  lapic_eoi();
+  do_ipi_tlb(regs);
+}
+
+void do_ipi_resched_interrupt(struct registers *regs)
+{
+  lapic_eoi();
+  do_ipi_resched(regs);
+}
+
+/* Needs no end-of-interrupt (SDM Vol. 3A, 10.9). */
+void do_spurious(struct registers *regs)
+{
+  (void)regs;
+}

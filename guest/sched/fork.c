@@ -1,0 +1,28 @@
+/* fork: a second process like the current one. */
+#include "fs/file.h"
+#include "mm/mm.h"
+#include "sched/new_task.h"
+#include "smp/percpu.h"
+#include "smp/spinlock.h"
+
+s64 sys_fork(const struct registers *regs)
+{
+  struct mm *mm = mm_create();
+  if (!mm) return -ENOMEM;
+  struct task *child = mm_copy(mm, current()->mm) == 0 ? task_allocate(current()->comm) : NULL;
+  if (!child) {
+    mm_destroy(mm);
+    return -ENOMEM;
+  }
+  child->mm = mm;
+  child->parent = current();
+  for (unsigned i = 0; i < MAX_FILES; i++) child->files[i] = file_get(current()->files[i]);
+  /* It returns from the same system call, with 0. */
+  struct registers *registers = task_registers(child);
+  *registers = *regs;
+  registers->rax = 0;
+  task_prepare(child, NULL, NULL);
+  u32 pid = child->pid; /* once it runs it may be gone before we look */
+  task_start(child);
+  return pid;
+}

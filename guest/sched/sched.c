@@ -1,0 +1,160 @@
+/*
+ * One queue for all CPUs, in turn. sched_lock protects it and every task's state; it is held across switch_to, so that
+ * nobody can run, or free, a task whose stack a CPU is still leaving.
+ */
+#include "lib/panic.h"
+#include "mm/mm.h"
+#include "mm/tlb.h"
+#include "sched/new_task.h"
+#include "sched/task.h"
+#include "smp/ipi.h"
+#include "smp/spinlock.h"
+
+void switch_to(struct task *previous, struct task *next);
+
+static struct task *queue_first, **queue_end = &queue_first;
+
+static bool may_run_on(const struct task *task, u32 cpu)
+{
+  return task->only_cpu == NO_CPU || task->only_cpu == cpu;
+}
+
+static void enqueue(struct task *task)
+{
+  if (task->queued) return;
+  task->queued = true;
+  task->queue_next = NULL;
+  *queue_end = task;
+  queue_end = &task->queue_next;
+}
+
+/* The stopper of this CPU before anything else, then whoever has waited longest. Null: nobody. */
+static struct task *dequeue(u32 cpu)
+{
+  struct task **chosen = NULL;
+  for (struct task **link = &queue_first; *link; link = &(*link)->queue_next) {
+    if (!may_run_on(*link, cpu)) continue;
+    if (!chosen) chosen = link;
+    if (*link == percpu_areas[cpu].stopper) {
+      chosen = link;
+      break;
+    }
+  }
+  if (!chosen) return NULL;
+  struct task *task = *chosen;
+  *chosen = task->queue_next;
+  if (!*chosen) queue_end = chosen;
+  task->queued = false;
+  return task;
+}
+
+static bool work_waits(u32 cpu)
+{
+  for (struct task *task = queue_first; task; task = task->queue_next)
+    if (may_run_on(task, cpu)) return true;
+  return false;
+}
+
+/* Under sched_lock, interrupts off, which is also the state on return: in another task, or the same much later. */
+static void schedule_locked(void)
+{
+  struct percpu *cpu = this_percpu();
+  struct task *previous = cpu->current;
+  cpu->need_resched = 0;
+  cpu->quiescent++;
+  if (previous->state == TASK_RUNNING && previous != cpu->idle) enqueue(previous);
+  struct task *next = dequeue(cpu->cpu);
+  if (!next) next = cpu->idle;
+  cpu->idling = next == cpu->idle;
+  if (next == previous) return;
+
+  /* A kernel task uses the kernel's half of whatever is loaded; no need to flush anything for it. */
+  if (next->mm) switch_mm(next->mm);
+  cpu->current = next;
+  cpu->kernel_stack_top = task_stack_top(next);
+  switch_to(previous, next);
+}
+
+void schedule(void)
+{
+  if (this_cpu_read(preempt_count)) panic("task switch while a spinlock is held");
+  u64 flags = spin_lock_irq(&sched_lock);
+  schedule_locked();
+  __atomic_store_n(&sched_lock.held, 0, __ATOMIC_RELEASE);
+  preempt_enable_no_check();
+  local_irq_restore(flags);
+}
+
+void schedule_tail(void)
+{
+  __atomic_store_n(&sched_lock.held, 0, __ATOMIC_RELEASE);
+  preempt_enable_no_check();
+  local_irq_enable();
+}
+
+void preempt_check(void)
+{
+  if (this_cpu_read(preempt_count) == 0 && irqs_enabled()) schedule();
+}
+
+void wake_task_locked(struct task *task)
+{
+  if (task->state != TASK_SLEEPING) return;
+  task->state = TASK_RUNNING;
+  task->wake_tick = 0;
+  enqueue(task);
+  if (task->only_cpu != NO_CPU) {
+    ipi_resched(task->only_cpu);
+    return;
+  }
+  /* Somebody idle takes it; if nobody is, it waits for the next tick. */
+  for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
+    if (!percpu_areas[cpu].idling || percpu_areas[cpu].need_resched) continue;
+    ipi_resched(cpu);
+    return;
+  }
+}
+
+void wake_up_locked(const void *channel)
+{
+  for (struct task *task = task_list; task; task = task->next)
+    if (task->state == TASK_SLEEPING && task->channel == channel) wake_task_locked(task);
+}
+
+void wake_up(const void *channel)
+{
+  u64 flags = spin_lock_irq(&sched_lock);
+  wake_up_locked(channel);
+  spin_unlock_irq(&sched_lock, flags);
+}
+
+void sleep_locked(const void *channel, u64 for_ticks)
+{
+  struct task *task = current();
+  if (this_cpu_read(preempt_count) != 1) panic("a task goes to sleep while a spinlock is held");
+  task->channel = channel;
+  task->wake_tick = for_ticks ? ticks + for_ticks : 0;
+  task->state = TASK_SLEEPING;
+  schedule_locked();
+}
+
+__attribute__((noreturn)) void schedule_away_locked(void)
+{
+  schedule_locked();
+  panic("a task that has ended was run again");
+}
+
+void task_start(struct task *task)
+{
+  u64 flags = spin_lock_irq(&sched_lock);
+  wake_task_locked(task);
+  spin_unlock_irq(&sched_lock, flags);
+}
+
+bool sched_work_waits(void)
+{
+  u64 flags = spin_lock_irq(&sched_lock);
+  bool waits = work_waits(this_cpu_read(cpu));
+  spin_unlock_irq(&sched_lock, flags);
+  return waits;
+}
