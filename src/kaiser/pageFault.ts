@@ -1,4 +1,4 @@
-import { checkAccess, type Access, levels, type Walk } from '../paging/index.js';
+import { checkAccess, type Access, saying, type Walk } from '../paging/index.js';
 import type { ExceptionRecord, Scene } from './crash.js';
 import { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } from './errorCode.js';
 
@@ -65,6 +65,6 @@ export function whyStopped(walked: Walk, access: Access, scene: Scene): string {
   const check = checkAccess(walked, access, scene.facts.features);
   if (check.allowed) return 'allowed';
   const { result } = walked;
-  if (result.kind === 'mapped' && access.kind === 'execute' && !result.rights.execute) return `the ${levels(result.limits.execute)} says no execute`;
+  if (result.kind === 'mapped' && access.kind === 'execute' && !result.rights.execute) return `${saying(result.limits.execute)} no execute`;
   return check.text;
 }

@@ -56,17 +56,18 @@ export function attributeColumns(attributes: PageAttributes): string {
   return columns.join(' ');
 }
 
-/** Which upper levels take rights away: what a dump of leaf flags alone would hide. Empty where none does. */
+/** The rights that only upper levels take away, which a dump of leaf flags would hide. Empty where there are none. */
 export function inheritedLimits(attributes: PageAttributes, poisoned: boolean): string {
   if (attributes.broken) return '';
-  const upper = (list: readonly Level[]): Level[] => list.filter((level) => level > attributes.level);
   const parts: string[] = [];
-  const add = (name: string, list: readonly Level[]): void => void (list.length > 0 && parts.push(`${name} by ${levels(list)}`));
-  add('supervisor', upper(attributes.limits.user));
-  add('ro', upper(attributes.limits.write));
-  add('NX', upper(attributes.limits.execute));
+  const add = (name: string, list: readonly Level[]): void => {
+    if (list.length > 0 && !list.includes(attributes.level)) parts.push(`${name} by ${levels(list)}`);
+  };
+  add('supervisor', attributes.limits.user);
+  add('ro', attributes.limits.write);
+  add('NX', attributes.limits.execute);
   const text = parts.join(', ');
-  return poisoned ? `${text} (poison)` : text;
+  return poisoned ? `${text || 'NX by PML4E too'} (poison)` : text;
 }
 
 function rangeLine(range: { start: bigint; end: bigint; size: number }, columns: string): string {

@@ -129,9 +129,9 @@ export function checkAccess(walked: Walk, access: Access, features: PagingFeatur
     case 'reserved bits': return deny(1 | 8, result.text);
   }
   const { rights, limits } = result;
-  if (user && !rights.user) return deny(1, `user mode may not touch it: the ${levels(limits.user)} says supervisor only`);
+  if (user && !rights.user) return deny(1, `user mode may not touch it: ${saying(limits.user)} supervisor only`);
   if (access.kind === 'execute') {
-    if (!rights.execute) return deny(1, `${who} may not execute it: the ${levels(limits.execute)} says no execute`);
+    if (!rights.execute) return deny(1, `${who} may not execute it: ${saying(limits.execute)} no execute`);
     if (!user && rights.user && features.smep) return deny(1, 'the kernel may not execute it: it is a user page and SMEP is on');
     return { allowed: true };
   }
@@ -139,14 +139,20 @@ export function checkAccess(walked: Walk, access: Access, features: PagingFeatur
     return deny(1, 'the kernel may not touch it: it is a user page, SMAP is on and RFLAGS.AC is clear');
   }
   if (access.kind === 'write' && !rights.write && (user || features.writeProtect)) {
-    return deny(1, `${who} may not write it: the ${levels(limits.write)} says read-only`);
+    return deny(1, `${who} may not write it: ${saying(limits.write)} read-only`);
   }
   return { allowed: true };
 }
 
-/** `PML4E`, or `PML4E and PTE`. */
+/** `PML4E`, or `PML4E, PDE and PTE`. */
 export function levels(list: readonly Level[]): string {
-  return list.map(levelName).join(' and ');
+  const names = list.map(levelName);
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`;
+}
+
+/** `the PTE says`, `the PML4E and PTE say`. */
+export function saying(list: readonly Level[]): string {
+  return `the ${levels(list)} ${list.length > 1 ? 'say' : 'says'}`;
 }
 
 function hex(value: bigint | number): string {
