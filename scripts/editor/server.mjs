@@ -10,6 +10,8 @@ export const quietSettings = {
   'chat.disableAIFeatures': true,
   'extensions.autoCheckUpdates': false,
   'extensions.autoUpdate': false,
+  // The server build saves on its own by default; a key in a source that a stop has opened must not change the file.
+  'files.autoSave': 'off',
   'remote.autoForwardPorts': false,
   'telemetry.telemetryLevel': 'off',
   'workbench.enableExperiments': false,

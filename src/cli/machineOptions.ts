@@ -93,12 +93,5 @@ export async function makeMachine(launch: LaunchArguments, io: Io): Promise<Debu
 }
 
 export async function readProgram(program: string | undefined, io: Io, host = nodeHost(io.installFolder)): Promise<Uint8Array> {
-  if (program === undefined) return host.builtInKernel();
-  try {
-    return await host.readFile(program);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'it does not exist' : code === 'EISDIR' ? 'it is a folder' : String((error as Error).message);
-    throw new Error(`The kernel ${program} cannot be read: ${reason}. Give the path of an x86-64 ELF64 kernel, or none for the built-in one.`);
-  }
+  return program === undefined ? host.builtInKernel() : host.readFile(program);
 }

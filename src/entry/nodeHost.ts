@@ -9,15 +9,26 @@ import type { Host } from '../dap/host.js';
 export function nodeHost(installFolder: string): Host {
   const kernel = path.join(installFolder, 'dist', 'guest', 'kaiser.elf');
   return {
-    readFile: file => readFile(file),
-    async builtInKernel() {
-      try {
-        return await readFile(kernel);
-      } catch (error) {
-        const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : String(error);
-        throw new Error(`The built-in kernel ${kernel} cannot be read: ${reason}. Build it with \`npm run build\`, or name a "program".`);
-      }
-    },
+    readFile: file => read(file, `The kernel ${file}`, 'Give the path of an x86-64 ELF file, or none for the built-in kernel.'),
+    builtInKernel: () => read(kernel, `The built-in kernel ${kernel}`, 'Build it with `npm run build`, or name a program.'),
     builtInSourceRoot: installFolder,
   };
+}
+
+/** Reads a file; the error of a failure says which file, why, and what to do. */
+async function read(file: string, what: string, advice: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new Error(`${what} cannot be read: ${reasonOf(error as NodeJS.ErrnoException)}. ${advice}`);
+  }
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ENOENT': return 'it does not exist';
+    case 'EISDIR': return 'it is a folder';
+    case 'EACCES': return 'this user has no permission';
+    default: return error.message;
+  }
 }

@@ -30,7 +30,10 @@ export interface Editor {
 export async function openEditor(options: EditorOptions = {}): Promise<Editor> {
   const state = mkdtempSync(path.join(tmpdir(), 'kaiserscope-editor-'));
   const settings = {
-    ...quietSettings, 'workbench.reduceMotion': 'on', 'window.menuBarVisibility': 'compact', 'git.enabled': false, ...options.settings,
+    ...quietSettings, 'workbench.reduceMotion': 'on', 'window.menuBarVisibility': 'compact', 'git.enabled': false,
+    // Stops open the sources of this very checkout: no key that goes astray may change them.
+    'files.readonlyInclude': { '**/*.{S,c,h}': true },
+    ...options.settings,
   };
   let folder: string | undefined;
   if (options.files) {

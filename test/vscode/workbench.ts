@@ -4,6 +4,9 @@ import type { Locator, Page } from 'playwright-core';
 /** The longest that the editor or the machine may take to show what was asked for. */
 const patience = 30_000;
 
+/** The longest that a list may take to show an entry. */
+const promptness = 8000;
+
 /** A row of a tree as it stands on the screen. */
 export interface ShownRow {
   label: string;
@@ -42,7 +45,24 @@ export class Workbench {
   /** Runs a command from the palette, by its exact title there. */
   async command(title: string): Promise<void> {
     await this.press('F1');
-    if (!await this.#pick(`>${title}`, patience)) throw new Error(`The palette does not offer "${title}".`);
+    if (!await this.#pick(`>${title}`, promptness)) throw new Error(`The palette does not offer "${title}".`);
+    await this.press('Enter');
+  }
+
+  /** Types into quick open and takes its first entry once that is `title`. */
+  async quickOpen(text: string, title: string): Promise<void> {
+    await until(async () => {
+      await this.press('F1');
+      const found = await this.#pick(text, 2000, title);
+      await this.press(found ? 'Enter' : 'Escape');
+      return found;
+    }, found => found, `"${title}" in quick open`);
+  }
+
+  /** Types into a field, once it has the focus. */
+  async typeInto(selector: string, text: string): Promise<void> {
+    await this.page.locator(`${selector}:focus`).waitFor({ timeout: patience });
+    await this.page.keyboard.type(text);
     await this.press('Enter');
   }
 
@@ -159,7 +179,7 @@ export class Workbench {
     return (await this.page.locator('.tab.active').first().getAttribute('data-resource-name')) ?? '';
   }
 
-  async #pick(text: string, milliseconds: number): Promise<boolean> {
+  async #pick(text: string, milliseconds: number, title = text.slice(1)): Promise<boolean> {
     const input = this.page.locator('.quick-input-widget input.input');
     try {
       await input.waitFor({ timeout: milliseconds });
@@ -167,7 +187,6 @@ export class Workbench {
       return false;
     }
     await input.fill(text);
-    const title = text.slice(1);
     const row = this.page.locator('.quick-input-list .monaco-list-row').first();
     return until(
       async () => (await row.count()) === 1 && (await row.getAttribute('aria-label'))?.startsWith(title) === true,
