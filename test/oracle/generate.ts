@@ -12,6 +12,8 @@ export interface Generated extends Case {
   text: string;
   /** RFLAGS bits that the SDM leaves undefined at the end. */
   undefinedFlags: number;
+  /** The same before the instruction at each offset, for sequences that end in the middle by a fault. */
+  undefinedAt: Record<number, number>;
   /** Steps that the machine needs at most. */
   instructions: number;
   /** A string instruction with 32-bit addresses: if it faults, processors may have cut the registers to 32 bits already. */
@@ -79,14 +81,14 @@ export class Generator {
     const decoded = code && disassemble(code, CODE + slot * SLOT + SLOT_ENTRY);
     if (!decoded || decoded.length !== code.length) return undefined;
     const size = operandSize(decoded), count = shiftCount(decoded, start.gpr, size);
-    const source = decoded.opCount > 1 && decoded.op1Kind === OpKind.Register ? registerNumber(form, decoded, code) : -1;
+    const source = decoded.opCount > 1 && decoded.op1Kind === OpKind.Register ? registerNumber(form, code) : -1;
     const zero = source >= 0 && BigInt.asUintN(size * 8, start.gpr[source]!) === 0n;
     const not = undefinedBy(decoded, size, count, zero);
     const text = decoded.toString();
     decoded.free();
     if (not.result) return undefined;
     return {
-      code, slot, text, gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: 1, undefinedFlags: not.flags,
+      code, slot, text, gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: 1, undefinedFlags: not.flags, undefinedAt: {},
       cutRegisters: STRINGS.has(form.mnemonic) && code.includes(0x67),
       flags: random.u32() & ARITHMETIC | (STRINGS.has(form.mnemonic) && random.chance(0.4) ? DF : 0),
     };
@@ -96,6 +98,7 @@ export class Generator {
   sequence(slot: number, length: number): Generated {
     const random = this.random, start = new Start(random), bytes: number[] = [], texts: string[] = [];
     for (const register of [3, 6, 13, 14]) start.set(register, BigInt(address(random, 8, 0.95)));
+    const undefinedAt: Record<number, number> = {};
     let undefinedFlags = 0;
     while (texts.length < length) {
       const form = random.pick(this.forms);
@@ -106,6 +109,7 @@ export class Generator {
       if (!decoded) continue;
       const keep = bytes.length + code.length <= SLOT - SLOT_ENTRY - 8 && decoded.length === code.length && !(rflags(decoded.rflagsRead) & undefinedFlags);
       if (keep) {
+        undefinedAt[bytes.length] = undefinedFlags;
         bytes.push(...code);
         texts.push(decoded.toString());
         if (SHIFTS.has(decoded.mnemonic)) undefinedFlags |= 0x811;
@@ -114,7 +118,7 @@ export class Generator {
       decoded.free();
     }
     return {
-      code: Uint8Array.from(bytes), slot, text: texts.join('; '), gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: length, undefinedFlags, cutRegisters: false,
+      code: Uint8Array.from(bytes), slot, text: texts.join('; '), gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: length, undefinedFlags, undefinedAt, cutRegisters: false,
       flags: random.u32() & ARITHMETIC,
     };
   }
@@ -309,7 +313,7 @@ function shiftCount(i: Instruction, gpr: readonly bigint[], size: number): numbe
 }
 
 /** Number of the register that ModRM.rm names. */
-function registerNumber(form: Form, i: Instruction, code: Uint8Array): number {
+function registerNumber(form: Form, code: Uint8Array): number {
   if (!form.modrm) return -1;
   const rexAt = code.findIndex(byte => byte >= 0x40 && byte <= 0x4f);
   return code[code.length - 1]! & 7 | (rexAt >= 0 && rexAt < 4 ? (code[rexAt]! & 1) << 3 : 0);

@@ -1,7 +1,7 @@
 import { type Instruction, Mnemonic } from 'iced-x86';
 import { Flag } from '../../src/machine/cpu/layout.js';
 
-const { CF, PF, AF, ZF, SF, OF } = Flag as unknown as Record<'CF' | 'PF' | 'AF' | 'ZF' | 'SF' | 'OF', number>;
+const CF = Flag.CF, PF = Flag.PF, AF = Flag.AF, ZF = Flag.ZF, SF = Flag.SF, OF = Flag.OF;
 
 /** What an instruction leaves undefined: RFLAGS bits, and whether its destination is. */
 export interface Undefined { flags: number; result: boolean; }

@@ -18,12 +18,12 @@ function bitTest(change: Change) {
     const offset = e.keep();
     let place: Place;
     if (e.insn.operands[0]!.kind === 'memory' && e.insn.operands[1]!.kind === 'register') {
-      e.pushLinear(size, access);
-      f.get(offset);
-      e.signExtend(size);
-      f.i64(BigInt(Math.log2(size * 8))).op(Op.i64_shr_s).i64(BigInt(size)).op(Op.i64_mul, Op.i64_add);
-      if (!e.long) e.truncate(4);
-      place = { host: e.resolve(size, access), size };
+      e.pushLinear(size, access, () => {
+        f.get(offset);
+        e.signExtend(size);
+        f.i64(BigInt(Math.log2(size * 8))).op(Op.i64_shr_s).i64(BigInt(size)).op(Op.i64_mul);
+      });
+      place = { host: e.resolve(size, access | e.stackKind), size };
     } else place = e.place(0, access);
     e.load(place);
     const value = e.keep();

@@ -37,8 +37,14 @@ function execute(core: Core, cpu: CpuState, insn: Insn, operation: Operation, si
   const mask = addressMask(insn.memory!.addressSize);
   if (insn.rep === 'none') { iterate(core, cpu, insn, operation, size, mask); return; }
   let left = cpu.gpr(RCX) & mask;
-  if (left === 0n) return;
   const compares = operation === 'scas' || operation === 'cmps';
+  if (left === 0n) {
+    // With 32-bit addresses Intel's processors clear upper halves even so (measured); the SDM leaves it open.
+    setCounter(cpu, RCX, 0n, mask);
+    if (operation === 'movs') setCounter(cpu, RSI, cpu.gpr(RSI), mask);
+    if (operation === 'movs' || operation === 'stos') setCounter(cpu, RDI, cpu.gpr(RDI), mask);
+    return;
+  }
   for (;;) {
     // The step that completes last is taken from the budget by the caller.
     const budget = cpu.int(L.BUDGET);
@@ -73,8 +79,9 @@ function iterate(core: Core, cpu: CpuState, insn: Insn, operation: Operation, si
     }
     case 'scas': compare(cpu, BigInt.asUintN(size * 8, cpu.gpr(RAX)), read(core, cpu, destination(false), size), size); advanceDestination(); break;
     case 'cmps': {
-      const first = read(core, cpu, source(), size);
-      compare(cpu, first, read(core, cpu, destination(false), size), size);
+      // ES:(R)DI is read first, which shows where both fault (measured).
+      const second = read(core, cpu, destination(false), size);
+      compare(cpu, read(core, cpu, source(), size), second, size);
       advanceSource();
       advanceDestination();
     }

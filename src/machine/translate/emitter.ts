@@ -83,6 +83,8 @@ export abstract class Emitter {
   abstract pushImmediate2(): void;
   /** Pushes the effective address (offset in the segment), already masked to the address size. */
   abstract pushOffset(): void;
+  /** Cuts the offset on the stack to the operand's address size. */
+  protected abstract maskOffset(): void;
   /** Adds the base of FS or GS to the address on the stack, if the operand has that segment (64-bit code). */
   protected abstract addSegmentBase(): void;
   /** Pushes the i32 number of the memory operand's segment register. */
@@ -140,7 +142,8 @@ export abstract class Emitter {
     this.pushLinear(operand.size, access);
     return { host: this.resolve(operand.size, access | this.stackKind), size: operand.size };
   }
-  private get stackKind(): number { return this.insn.memory!.segment === Seg.SS ? MemoryKind.Stack : 0; }
+  /** `MemoryKind.Stack` if the memory operand is in the stack segment. */
+  get stackKind(): number { return this.insn.memory!.segment === Seg.SS ? MemoryKind.Stack : 0; }
 
   load(place: Place): void {
     if ('register' in place) this.pushRegisterOperand(place.register, place.size);
@@ -157,9 +160,17 @@ export abstract class Emitter {
 
   done(place: Place): void { if ('host' in place) this.f.release(place.host); }
 
-  /** Pushes the linear address of the memory operand; outside 64-bit code the segment is checked and may fault. */
-  pushLinear(size: number, access: MemoryKind): void {
+  /**
+   * Pushes the linear address of the memory operand; outside 64-bit code the segment is checked and may fault.
+   * @param add emits an i64 that is added to the offset, within the address size
+   */
+  pushLinear(size: number, access: MemoryKind, add?: () => void): void {
     this.pushOffset();
+    if (add) {
+      add();
+      this.f.op(Op.i64_add);
+      this.maskOffset();
+    }
     if (this.long) this.addSegmentBase();
     else {
       const offset = this.f.local(Type.I64);

@@ -1,7 +1,6 @@
 import * as L from '../cpu/layout.js';
 import { Cc, Emitter, Exit, Imports } from './emitter.js';
 import type { Insn } from './insn.js';
-import { addressMask } from './record.js';
 import { FunctionBody, Label, Op, Type } from './wasm.js';
 
 /** A straight run of instructions: what the region is made of. */
@@ -176,9 +175,9 @@ export class RegionEmitter extends Emitter {
       f.i64(m.displacement);
       if (terms) f.op(Op.i64_add);
     }
-    if (m.addressSize === 4) this.truncate(4);
-    else if (m.addressSize === 2) f.i64(addressMask(2)).op(Op.i64_and);
+    this.maskOffset();
   }
+  protected maskOffset(): void { this.truncate(this.insn.memory!.addressSize); }
   protected addSegmentBase(): void {
     const segment = this.insn.memory!.segment;
     if (segment >= L.Seg.FS) this.f.get(this.cpu).memory(Op.i64_load, L.SEG + segment * L.SEG_SIZE + L.SEG_BASE).op(Op.i64_add);

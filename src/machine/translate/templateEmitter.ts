@@ -43,8 +43,9 @@ export class TemplateEmitter extends Emitter {
     this.pushAt(R.R_INDEX);
     f.memory(Op.i64_load).get(this.record).memory(Op.i64_load8_u, R.R_SCALE).op(Op.i64_shl, Op.i64_add);
     f.get(this.record).memory(Op.i64_load, R.R_DISPLACEMENT).op(Op.i64_add);
-    f.get(this.record).memory(Op.i64_load, R.R_ADDRESS_MASK).op(Op.i64_and);
+    this.maskOffset();
   }
+  protected maskOffset(): void { this.f.get(this.record).memory(Op.i64_load, R.R_ADDRESS_MASK).op(Op.i64_and); }
   protected addSegmentBase(): void {
     this.pushAt(R.R_SEGMENT_BASE);
     this.f.memory(Op.i64_load).op(Op.i64_add);
