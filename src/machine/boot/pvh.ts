@@ -8,7 +8,7 @@ import { ImageError, readBootImage } from './elfLoader.js';
 /** Where the boot information goes: below 640 KiB and away from where kernels put their start-up code for other CPUs. */
 const START_INFO = 0x9000, MEMORY_MAP = 0x9100, COMMAND_LINE = 0x9200, COMMAND_LINE_END = 0xa000;
 /** The RSDP is also where firmware has it, for kernels that search (ACPI 6.5, 5.2.5.1). */
-const ACPI = 0xf0000;
+const ACPI = 0xf0000, ACPI_END = 0x100000;
 const MAGIC = 0x336ec578;
 const RAM = 1, RESERVED = 2;
 
@@ -25,6 +25,11 @@ export function loadPvh(core: Core, file: Uint8Array, options: { commandLine: st
     if (physical + memorySize > memory.ramSize) {
       throw new ImageError(`${options.name}: too large for ${mib} MiB of memory: a segment ends at physical 0x${(physical + memorySize).toString(16)}. `
         + `Give the machine at least ${Math.ceil((physical + memorySize) / 0x100000)} MiB.`);
+    }
+    const taken = [[START_INFO, COMMAND_LINE_END], [ACPI, ACPI_END]].find(([start, end]) => physical < end! && physical + memorySize > start!);
+    if (taken) {
+      throw new ImageError(`${options.name}: a segment at physical 0x${physical.toString(16)}-0x${(physical + memorySize).toString(16)} covers 0x${taken[0]!.toString(16)}-`
+        + `0x${taken[1]!.toString(16)}, where the machine puts its boot information. Link the kernel at 1 MiB or above.`);
     }
     memory.write(physical, bytes);
     if (memorySize > bytes.length) memory.fill(physical + bytes.length, memorySize - bytes.length);

@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import { acpiTables } from '../../../src/machine/boot/acpi.js';
+import { ImageError, readBootImage } from '../../../src/machine/boot/elfLoader.js';
+import { loadPvh } from '../../../src/machine/boot/pvh.js';
+import * as L from '../../../src/machine/cpu/layout.js';
+import { CodeMode, RunState, Seg } from '../../../src/machine/cpu/layout.js';
+import { TestCore } from '../cpu/testCore.js';
+
+interface Segment { type?: number; physical?: number; bytes: number[]; memorySize?: number; }
+
+/** A PVH note as gas writes it; `size` is that of its descriptor. */
+function note(entry: number, owner = 'Xen', type = 18, size = 4): number[] {
+  const name = [...owner].map(c => c.charCodeAt(0)).concat(0);
+  const words = new Uint8Array(Uint32Array.of(name.length, size, type).buffer);
+  const padded = [...name, ...new Array<number>(-name.length & 3).fill(0)];
+  return [...words, ...padded, ...new Uint8Array(Uint32Array.of(entry).buffer), ...new Array<number>(size - 4).fill(0)];
+}
+
+/** Builds an ELF64 file of these segments. */
+function elf(segments: Segment[], change: (view: DataView) => void = () => {}): Uint8Array {
+  const headers = 64 + 56 * segments.length, size = headers + segments.reduce((sum, s) => sum + s.bytes.length, 0);
+  const file = new Uint8Array(size), view = new DataView(file.buffer);
+  file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  view.setUint16(16, 2, true);
+  view.setUint16(18, 62, true);
+  view.setBigUint64(32, 64n, true);
+  view.setUint16(54, 56, true);
+  view.setUint16(56, segments.length, true);
+  let offset = headers;
+  segments.forEach((segment, n) => {
+    const at = 64 + 56 * n;
+    view.setUint32(at, segment.type ?? 1, true);
+    view.setBigUint64(at + 8, BigInt(offset), true);
+    view.setBigUint64(at + 16, 0xffffffff80000000n + BigInt(segment.physical ?? 0), true);
+    view.setBigUint64(at + 24, BigInt(segment.physical ?? 0), true);
+    view.setBigUint64(at + 32, BigInt(segment.bytes.length), true);
+    view.setBigUint64(at + 40, BigInt(segment.memorySize ?? segment.bytes.length), true);
+    file.set(segment.bytes, offset);
+    offset += segment.bytes.length;
+  });
+  change(view);
+  return file;
+}
+
+const good = (): Segment[] => [{ physical: 0x100000, bytes: [1, 2, 3, 4], memorySize: 16 }, { type: 4, bytes: note(0x100002) }];
+
+describe('the image', () => {
+  it('gives segments and the PVH entry', () => {
+    const image = readBootImage(elf(good()), 'k');
+    expect(image.pvhEntry).toBe(0x100002);
+    expect(image.segments.map(s => [s.physical, [...s.bytes], s.memorySize])).toEqual([[0x100000, [1, 2, 3, 4], 16]]);
+  });
+  it('finds the note behind others, and with a descriptor of 8 bytes', () => {
+    const notes = [...note(1, 'GNU', 3), ...note(2, 'Xen', 6), ...note(0x100001, 'Xen', 18, 8)];
+    expect(readBootImage(elf([good()[0]!, { type: 4, bytes: notes }]), 'k').pvhEntry).toBe(0x100001);
+  });
+  it.each<[string, () => Uint8Array, RegExp]>([
+    ['an empty file', () => new Uint8Array(), /k: the file is empty/],
+    ['text', () => new TextEncoder().encode('#!/bin/sh'), /k: not an ELF file/],
+    ['a cut header', () => elf(good()).slice(0, 40), /cut off: the file has 40 bytes/],
+    ['ELF32', () => elf(good(), v => { v.setUint8(4, 1); v.setUint16(18, 3, true); }), /ELF32, i386.*Build the kernel for x86-64/],
+    ['another machine', () => elf(good(), v => v.setUint16(18, 183, true)), /ELF64, machine 183/],
+    ['big-endian', () => elf(good(), v => v.setUint8(5, 2)), /big-endian/],
+    ['no program headers', () => elf([]), /no program headers/],
+    ['tiny program headers', () => elf(good(), v => v.setUint16(54, 32, true)), /program headers of 32 bytes/],
+    ['program headers beyond the end', () => elf(good(), v => v.setBigUint64(32, 1n << 60n, true)), /truncated: its program headers/],
+    ['a segment beyond the end', () => elf(good()).slice(0, 64 + 112 + 2), /truncated: segment 0 ends at byte/],
+    ['less memory than file', () => elf([{ ...good()[0]!, memorySize: 2 }, good()[1]!]), /damaged: segment 0 has 4 bytes in the file and 2 in memory/],
+    ['no note', () => elf([good()[0]!]), /no entry point that this machine knows.*PVH/],
+    ['a note of another owner', () => elf([good()[0]!, { type: 4, bytes: note(0x100000, 'GNU') }]), /no entry point/],
+    ['a cut note', () => elf([good()[0]!, { type: 4, bytes: note(0x100000).slice(0, 16) }]), /no entry point/],
+    ['an entry outside', () => elf([good()[0]!, { type: 4, bytes: note(0x80000000) }]), /entry 0x80000000, where no segment is loaded/],
+  ])('%s is refused with the reason', (_what, file, message) => {
+    expect(() => readBootImage(file(), 'k')).toThrow(ImageError);
+    expect(() => readBootImage(file(), 'k')).toThrow(message);
+  });
+});
+
+describe('loading', () => {
+  const boot = (segments = good(), options = { commandLine: 'kaiser=on quiet', name: 'k' }) => {
+    const t = new TestCore({ cpus: 3 });
+    t.memory.fill(0x100000, 0x1000, 0xee);
+    loadPvh(t, elf(segments), options);
+    return t;
+  };
+
+  it('puts segments at their physical addresses and clears the rest', () => {
+    expect([...boot().memory.read(0x100000, 17)]).toEqual([1, 2, 3, 4, ...new Array<number>(12).fill(0), 0xee]);
+  });
+  it('starts CPU 0 as the PVH specification says; the others wait', () => {
+    const t = boot(), cpu = t.cpu;
+    expect([cpu.rip, cpu.get(L.CR0), cpu.get(L.CR4), cpu.get(L.EFER), cpu.int(L.MODE)]).toEqual([0x100002n, 0x11n, 0n, 0n, CodeMode.Code32 | CodeMode.Stack32]);
+    for (const seg of [Seg.CS, Seg.DS, Seg.ES, Seg.SS]) expect([cpu.segBase(seg), cpu.segLimit(seg)]).toEqual([0n, 0xffffffff]);
+    expect([cpu.segLimit(Seg.TR), cpu.segRights(Seg.TR)]).toEqual([0x67, 0x8b]);
+    expect(t.cpus.map(c => c.runState)).toEqual([RunState.Running, RunState.WaitForSipi, RunState.WaitForSipi]);
+  });
+  it('hvm_start_info in EBX has the command line, the memory map and the RSDP', () => {
+    const t = boot(), m = t.memory, info = Number(t.cpu.gpr(3));
+    expect([m.readU32(info), m.readU32(info + 4)]).toEqual([0x336ec578, 1]);
+    const line = Number(m.readU64(info + 24));
+    expect(new TextDecoder().decode(m.read(line, 16))).toBe('kaiser=on quiet\0');
+    const map = Number(m.readU64(info + 40)), count = m.readU32(info + 48);
+    const entries = Array.from({ length: count }, (_, n) => [m.readU64(map + 24 * n), m.readU64(map + 24 * n + 8), m.readU32(map + 24 * n + 16)]);
+    expect(entries.filter(e => e[2] === 1)).toEqual([[0n, 0xa0000n, 1], [0x100000n, 0x300000n, 1]]);
+    // Boot information and tables lie in what the map declares as present and nothing overlaps.
+    expect(new TextDecoder().decode(m.read(Number(m.readU64(info + 32)), 8))).toBe('RSD PTR ');
+    const sorted = entries.map(e => [e[0] as bigint, (e[0] as bigint) + (e[1] as bigint)]).sort((a, b) => a[0]! < b[0]! ? -1 : 1);
+    for (let n = 1; n < sorted.length; n++) expect(sorted[n]![0]! >= sorted[n - 1]![1]!).toBe(true);
+  });
+  it('an image that does not fit says how much memory it needs', () => {
+    const large = [{ physical: 0x100000, bytes: [1], memorySize: 0x500000 }, { type: 4, bytes: note(0x100000) }];
+    expect(() => boot(large)).toThrow(/k: too large for 4 MiB of memory.*at least 6 MiB/);
+  });
+  it('an image over the boot information is refused', () => {
+    expect(() => boot([{ physical: 0x8000, bytes: [1], memorySize: 0x2000 }, { type: 4, bytes: note(0x8000) }])).toThrow(/0x8000-0xa000 covers 0x9000-0xa000/);
+  });
+  it('a command line that is too long is refused', () => {
+    expect(() => boot(good(), { commandLine: 'x'.repeat(4000), name: 'k' })).toThrow(/command line has 4000 bytes; at most 3583/);
+  });
+});
+
+describe('ACPI tables', () => {
+  const base = 0xf0000;
+  const sum = (bytes: Uint8Array) => bytes.reduce((s, b) => s + b & 0xff, 0);
+  it.each([1, 2, 8])('list %i processors by way of the RSDT and of the XSDT', count => {
+    const bytes = acpiTables(count, base), view = new DataView(bytes.buffer);
+    expect([sum(bytes.subarray(0, 20)), sum(bytes.subarray(0, 36))]).toEqual([0, 0]);
+    const text = (at: number, length: number) => String.fromCharCode(...bytes.subarray(at, at + length));
+    const table = (physical: number, signature: string) => {
+      const at = physical - base;
+      expect(text(at, 4)).toBe(signature);
+      expect(sum(bytes.subarray(at, at + view.getUint32(at + 4, true)))).toBe(0);
+      return at;
+    };
+    const rsdt = table(view.getUint32(16, true), 'RSDT'), xsdt = table(Number(view.getBigUint64(24, true)), 'XSDT');
+    const madt = table(view.getUint32(rsdt + 36, true), 'APIC');
+    expect(Number(view.getBigUint64(xsdt + 36, true))).toBe(madt + base);
+    expect(view.getUint32(madt + 36, true)).toBe(0xfee00000);
+    const ids: number[] = [], end = madt + view.getUint32(madt + 4, true);
+    for (let at = madt + 44; at < end; at += bytes[at + 1]!) {
+      expect([bytes[at], view.getUint32(at + 4, true) & 1]).toEqual([0, 1]);
+      ids.push(bytes[at + 3]!);
+    }
+    expect(ids).toEqual(Array.from({ length: count }, (_, n) => n));
+  });
+});
