@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Debuggee as DebuggeeType } from '../dap/debuggee.js';
 import { Debuggee } from '../dap/debuggee.js';
 import { toLines, validateLaunch } from '../dap/launchArguments.js';
 import type { LaunchArguments } from '../dap/launchArguments.js';
 import { launchAttributes } from '../dap/launchSchema.js';
 import type { CpuFeature } from '../dap/launchSchema.js';
 import { nearestName } from '../dap/nearest.js';
+import { readProgram } from '../dap/readProgram.js';
 import { nodeHost } from '../entry/nodeHost.js';
 import { UsageError } from './option.js';
 import type { Arguments, Io, Option, Positional } from './option.js';
@@ -86,12 +86,7 @@ export function parseFeatures(text: string | undefined): Partial<Record<CpuFeatu
 }
 
 /** Reads the kernel and makes the machine. Throws an Error that names the file and what is wrong. */
-export async function makeMachine(launch: LaunchArguments, io: Io): Promise<DebuggeeType> {
-  const host = nodeHost(io.installFolder);
-  const name = launch.program ?? 'the built-in kernel';
-  return Debuggee.create(launch, await readProgram(launch.program, io, host), launch.program === undefined ? name : path.basename(launch.program));
-}
-
-export async function readProgram(program: string | undefined, io: Io, host = nodeHost(io.installFolder)): Promise<Uint8Array> {
-  return program === undefined ? host.builtInKernel() : host.readFile(program);
+export async function makeMachine(launch: LaunchArguments, io: Io): Promise<Debuggee> {
+  const name = launch.program === undefined ? 'the built-in kernel' : path.basename(launch.program);
+  return Debuggee.create(launch, await readProgram(nodeHost(io.installFolder), launch.program), name);
 }

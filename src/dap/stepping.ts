@@ -55,9 +55,10 @@ export async function stepLine(adapter: Adapter, startCpu: number, into: boolean
     const before = previous;
     previous = now;
     if (within(now.rip)) return { to: 'go on' };
-    const word = (index: number): bigint => readWord(adapter, cpu, now.rsp + BigInt(8 * index)) ?? 0n;
+    const size = wordSize(now);
+    const word = (index: number): bigint => readWord(adapter, cpu, now.rsp + BigInt(size * index), size) ?? 0n;
 
-    const called = now.rsp === before.rsp - 8n && word(0) > before.rip && word(0) <= before.rip + 15n ? { address: word(0), sp: before.rsp } : undefined;
+    const called = now.rsp === before.rsp - BigInt(size) && word(0) > before.rip && word(0) <= before.rip + 15n ? { address: word(0), sp: before.rsp } : undefined;
     const systemCall = before.cpl === 3 && now.cpl === 0 && target.readRegister(cpu, 'rcx') === before.rip + 2n && now.rsp === before.rsp
       ? { address: before.rip + 2n, sp: before.rsp } : undefined;
     const call = called ?? systemCall;
@@ -140,9 +141,16 @@ function isAtEventEntry(before: CpuInfo, now: CpuInfo): boolean {
   return now.cpl < before.cpl || now.rsp <= before.rsp - 40n || now.rsp > before.rsp;
 }
 
-function readWord(adapter: Adapter, cpu: number, address: bigint): bigint | undefined {
-  const bytes = adapter.debuggee.readEitherHalf(cpu, address, 8);
-  return bytes && new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+/** Bytes that a push takes: 32-bit code is met at start-up only. */
+function wordSize(info: CpuInfo): 4 | 8 {
+  return info.mode === 'long' ? 8 : 4;
+}
+
+function readWord(adapter: Adapter, cpu: number, address: bigint, size: 4 | 8): bigint | undefined {
+  const bytes = adapter.debuggee.readEitherHalf(cpu, address, size);
+  if (!bytes) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, size);
+  return size === 8 ? view.getBigUint64(0, true) : BigInt(view.getUint32(0, true));
 }
 
 function requireAlive(info: CpuInfo): void {

@@ -190,9 +190,9 @@ export class MachineTarget implements Target {
 
   private translateStop(stop: MachineStop): Stop {
     if (stop.kind === 'shutdown') {
-      // What was raised last: the exception, the one that its delivery raised, and the one that the double fault's did.
+      // All at one position: what was raised, what its delivery raised (perhaps twice), the double fault, and what its delivery raised.
       const recent = this.machine.recentExceptions(stop.cpu);
-      return { ...stop, exceptions: recent.slice(-3).filter(one => one.position === recent.at(-1)!.position) };
+      return { ...stop, exceptions: recent.slice(-5).filter(one => one.position === recent.at(-1)!.position) };
     }
     return stop;
   }

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { loadSymbols, parseElf } from '../../symbols/index.js';
 import { disassembleBytes } from '../../target/disassembler.js';
-import { readProgram } from '../machineOptions.js';
+import { readProgram } from '../../dap/readProgram.js';
+import { nodeHost } from '../../entry/nodeHost.js';
 import type { Command } from '../option.js';
 import { integer } from '../parse.js';
 
@@ -18,7 +19,7 @@ export const disasmCommand: Command = {
   async run(args, io) {
     const program = args.text('program');
     const name = program === undefined ? 'the built-in kernel' : path.basename(program);
-    const symbols = loadSymbols(parseElf(await readProgram(program, io), name));
+    const symbols = loadSymbols(parseElf(await readProgram(nodeHost(io.installFolder), program), name));
     const count = integer(args.positionals[1], 'COUNT', 1, 1_000_000);
     const { address, size } = place(args.positionals[0]!, symbols, name);
     const bytes = readAsFar(symbols, address, count === undefined ? size || 20 * 15 : count * 15);

@@ -5,6 +5,7 @@ import { messageOf, RequestError } from '../errors.js';
 import { validateLaunch } from '../launchArguments.js';
 import type { LaunchArguments } from '../launchArguments.js';
 import { parseLocation } from '../location.js';
+import { readProgram } from '../readProgram.js';
 import { defineRequest } from '../request.js';
 import { baseName } from '../sources.js';
 import type { Stop } from '../../target/target.js';
@@ -44,8 +45,7 @@ export async function boot(adapter: Adapter, args: LaunchArguments): Promise<voi
 
 async function makeDebuggee(adapter: Adapter, args: LaunchArguments, name: string): Promise<Debuggee> {
   try {
-    const image = args.program === undefined ? await adapter.host.builtInKernel() : await adapter.host.readFile(args.program);
-    return await Debuggee.create(args, image, name);
+    return await Debuggee.create(args, await readProgram(adapter.host, args.program), name);
   } catch (error) {
     throw new RequestError(messageOf(error));
   }
