@@ -10,6 +10,7 @@ import { Qemu, type Registers } from './qemu.js';
 
 /** What a lockstep run found. */
 export interface LockstepResult {
+  /** Instructions compared; a REP string instruction is one here. */
   steps: number;
   /** Instructions whose results come from a device or a timer and were taken over from QEMU. */
   takenOver: number;
@@ -52,11 +53,20 @@ export async function lockstep(elf: string, entry: number, options: { steps: num
     while (result.steps < options.steps) {
       const insn = instructionAt(machine);
       const before = cpu.rip;
-      const stop = machine.step(0);
+      const skip = insn !== undefined && insn.rep !== 'none' && (readFlags(cpu) & L.Flag.IF) === 0 && cpu.gpr(1) > 1n && machine.mmu.readLinear(cpu, insn.next, 1).length > 0;
+      let stop = machine.step(0);
+      while (skip && !stop && cpu.rip === before) stop = machine.step(0);
       if (stop) return { ...result, difference: `the machine stopped at 0x${before.toString(16)}: ${JSON.stringify(stop, (_, v) => typeof v === 'bigint' ? `0x${v.toString(16)}` : v as unknown)}` };
       if (insn?.mnemonic === Mnemonic.Hlt) return { ...result, halted: true };
-      await qemu.gdb.step();
+      if (skip && cpu.rip === insn.next) await qemu.runTo(insn.next);
+      else await qemu.gdb.step();
+      const last = theirs;
       theirs = await qemu.registers();
+      // Now and then QEMU answers a step without having executed anything: an event of its own came first.
+      if (theirs.rip === last.rip && insn?.target !== before && same(theirs, last)) {
+        await qemu.gdb.step();
+        theirs = await qemu.registers();
+      }
       result.steps++;
       if (insn && (TAKE_OVER.has(insn.mnemonic) || touchesDevice(machine, insn))) {
         theirs.gpr.forEach((value, n) => cpu.setGpr(n, value));
@@ -71,6 +81,8 @@ export async function lockstep(elf: string, entry: number, options: { steps: num
     qemu.stop();
   }
 }
+
+function same(a: Registers, b: Registers): boolean { return a.rflags === b.rflags && a.gpr.every((value, n) => value === b.gpr[n]); }
 
 /** Gives CPU 0 QEMU's registers; at the PVH entry segments are flat, 32 bits and ring 0. */
 function adopt(machine: Machine, from: Registers): void {

@@ -35,8 +35,8 @@ export class Qemu {
     return new Qemu(child, await GdbRemote.connect(port), mkdtempSync(path.join(tmpdir(), 'lockstep-')));
   }
 
-  /** Runs to a physical address (paging is off there). */
-  async runTo(address: number): Promise<void> {
+  /** Runs to a linear address. */
+  async runTo(address: number | bigint): Promise<void> {
     await this.gdb.request(`Z1,${address.toString(16)},1`);
     await this.gdb.request('vCont;c');
     await this.gdb.request(`z1,${address.toString(16)},1`);
