@@ -56,7 +56,7 @@ void kernel_main(u64 start_info)
   page_init();
   kaiser_init();
   idt_init();
-  mm_init();
+  mm_init(count);
   mm_load_init();
   features_enable();
   descriptors_load(0);

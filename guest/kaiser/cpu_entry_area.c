@@ -19,10 +19,10 @@ static void *stack_page(void)
   return page;
 }
 
-void cpu_entry_area_init(void)
+void cpu_entry_area_init(u32 count)
 {
   map(IDT_ADDRESS, idt, 0);
-  for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+  for (u32 cpu = 0; cpu < count; cpu++) {
     u64 area = cpu_entry_area(cpu);
     map(area + AREA_GDT * PAGE_SIZE, &gdts[cpu], 0);
     map(area + AREA_ENTRY_STACK * PAGE_SIZE, stack_page(), PTE_WRITE);

@@ -46,7 +46,7 @@ static inline u64 ist_stack_top(u32 cpu, enum ist ist)
   return cpu_entry_area(cpu) + (first + IST_STACK_PAGES) * PAGE_SIZE - 16;
 }
 
-/* Maps the areas of all CPUs, and the IDT, in init_mm. */
-void cpu_entry_area_init(void);
+/* Maps the areas of CPUs 0 to count - 1, and the IDT, in init_mm. */
+void cpu_entry_area_init(u32 count);
 
 #endif

@@ -62,7 +62,7 @@ static void expose_page(u64 address)
 
 extern char __entry_text_start[], __entry_text_end[], __kaiser_flag_page[];
 
-void kaiser_build_shadow(void)
+void kaiser_build_shadow(u32 nr_possible_cpus)
 {
   u64 *pgd = init_mm.pgd;
   /* The cpu_entry_area is shared from the top: one subtree for both halves. */
@@ -70,7 +70,7 @@ void kaiser_build_shadow(void)
   /* Of slot 511 the shadow half has tables of its own, with nothing in them but these pages. */
   for (u64 at = (u64)__entry_text_start; at < (u64)__entry_text_end; at += PAGE_SIZE) expose_page(at);
   expose_page((u64)__kaiser_flag_page);
-  for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) expose_page((u64)percpu_areas[cpu].exported_page);
+  for (u32 cpu = 0; cpu < nr_possible_cpus; cpu++) expose_page((u64)percpu_areas[cpu].exported_page);
 }
 
 static bool is_poisonable(u64 value)

@@ -45,8 +45,8 @@ extern const char *kaiser_design_name;
 
 /* Chooses the design and the state to boot with; before the first page table for a process. */
 void kaiser_init(void);
-/* Builds the shadow half of init_mm, from which all processes copy their kernel slots. */
-void kaiser_build_shadow(void);
+/* Builds the shadow half of init_mm for this many CPUs; all processes copy their kernel slots from it. */
+void kaiser_build_shadow(u32 nr_possible_cpus);
 
 /*
  * Writes an entry of a PGD's kernel half. Entries of the user half go to the shadow half as well, always; in the kernel

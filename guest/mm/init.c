@@ -36,7 +36,7 @@ static void map_image(void)
   }
 }
 
-void mm_init(void)
+void mm_init(u32 nr_possible_cpus)
 {
   init_mm.pgd = page_alloc(PGD_PAIR_ORDER);
   if (!init_mm.pgd) panic("no memory for the first PGD");
@@ -44,8 +44,8 @@ void mm_init(void)
   map_physmap();
   map_image();
   map_page(init_mm.pgd, LOCAL_APIC_BASE, LOCAL_APIC_PHYS, PTE_PRESENT | PTE_WRITE | PTE_PCD | PTE_PWT | nx_bit());
-  cpu_entry_area_init();
-  kaiser_build_shadow();
+  cpu_entry_area_init(nr_possible_cpus);
+  kaiser_build_shadow(nr_possible_cpus);
 }
 
 void mm_load_init(void)

@@ -4,8 +4,8 @@
 
 #include "lib/types.h"
 
-/* Builds the tables of init_mm, both halves. */
-void mm_init(void);
+/* Builds the tables of init_mm, both halves, for this many CPUs. */
+void mm_init(u32 nr_possible_cpus);
 /* Leaves the boot tables for those of init_mm; for each CPU, before features_enable. */
 void mm_load_init(void);
 

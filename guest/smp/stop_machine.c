@@ -9,7 +9,7 @@
 static struct {
   void (*once)(void *), (*each)(void *);
   void *argument;
-  u32 arrived, silent, ran, done; /* CPUs that have come to each step; `ran` is 0 or 1 */
+  u32 arrived, silent, ran, done, left; /* CPUs that have come to each step; `ran` is 0 or 1 */
 } work;
 static u32 wanted; /* bit n: CPU n is to stop */
 static bool finished;
@@ -44,11 +44,12 @@ static void stop_here(void)
   }
   wait_for(&work.ran, 1);
   work.each(work.argument);
-  bool last = step(&work.done) == nr_cpus;
+  step(&work.done);
   wait_for(&work.done, nr_cpus);
   local_irq_enable();
   preempt_enable_no_check();
-  if (!last) return;
+  /* Only who leaves last may say so: then nobody looks at these counters any more, and the next caller may reset them. */
+  if (step(&work.left) != nr_cpus) return;
   u64 flags = spin_lock_irq(&sched_lock);
   finished = true;
   wake_up_locked(&work);
@@ -84,7 +85,7 @@ void stop_machine(void (*once)(void *), void (*each)(void *), void *argument)
   work.once = once;
   work.each = each;
   work.argument = argument;
-  work.arrived = work.silent = work.ran = work.done = 0;
+  work.arrived = work.silent = work.ran = work.done = work.left = 0;
   u64 flags = spin_lock_irq(&sched_lock);
   finished = false;
   wanted = (u32)BIT(nr_cpus) - 1;
