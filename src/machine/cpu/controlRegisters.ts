@@ -40,12 +40,12 @@ export function writeCr0(core: Core, cpu: CpuState, value: bigint): void {
 
 /**
  * MOV to CR3: bits above the physical address width are reserved; bit 63 is "keep the TLB" with CR4.PCIDE and reserved
- * without. Low bits that paging ignores are kept as written.
+ * without. Low bits that paging ignores are kept as written. Halves, since kernels with KAISER do this twice a system call.
  */
-export function writeCr3(core: Core, cpu: CpuState, value: bigint): void {
-  const keep = 1n << 63n, pcide = (cpu.get(L.CR4) & CR4_PCIDE) !== 0n;
-  if ((pcide ? value & ~keep : value) >> BigInt(PHYSICAL_BITS)) refuse();
-  core.mmu.loadCr3(cpu, value);
+export function writeCr3(core: Core, cpu: CpuState, low: number, high: number): void {
+  const pcide = (cpu.int(L.CR4) & 1 << 17) !== 0;
+  if ((pcide ? high & 0x7fffffff : high) >>> PHYSICAL_BITS - 32) refuse();
+  core.mmu.loadCr3Halves(cpu, low, high);
 }
 
 /** The bits of CR4 that this processor has; all others are reserved. */

@@ -58,6 +58,9 @@ export function codeMode(cpu: CpuState): number {
   return mode;
 }
 
+/** `isCanonical` of an address whose high half is `high`. */
+export function isCanonicalHigh(high: number): boolean { return high + 0x8000 >>> 16 === 0; }
+
 /** Linear addresses have 48 bits: bits 63:47 must be equal (SDM Vol. 1, 3.3.7.1). */
 export function isCanonical(address: bigint): boolean {
   const top = BigInt.asUintN(64, address) >> 47n;

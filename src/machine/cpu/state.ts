@@ -29,6 +29,17 @@ export class CpuState {
   int(field: number): number { return this.i32[field >> 2]!; }
   setInt(field: number, value: number): void { this.i32[field >> 2] = value; }
 
+  /** Copies a 64-bit field without making a bigint of it. */
+  copy(to: number, from: number): void {
+    this.i32[to >> 2] = this.i32[from >> 2]!;
+    this.i32[to + 4 >> 2] = this.i32[from + 4 >> 2]!;
+  }
+  /** Sets a 64-bit field from its halves. */
+  setHalves(field: number, low: number, high: number): void {
+    this.i32[field >> 2] = low;
+    this.i32[field + 4 >> 2] = high;
+  }
+
   /** General-purpose register 0-15 in the order of the encoding (RAX RCX RDX RBX RSP RBP RSI RDI R8...). */
   gpr(n: number): bigint { return this.u64[(L.GPR >> 3) + n]!; }
   setGpr(n: number, value: bigint): void { this.u64[(L.GPR >> 3) + n] = value; }

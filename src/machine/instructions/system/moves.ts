@@ -16,9 +16,23 @@ function registerAt(insn: Insn, n: number): Register | undefined {
   return operand.kind === 'register' ? operand.register : undefined;
 }
 
+const CR3 = 3;
+const gprField = (n: number): number => L.GPR + 8 * n;
+
 /** MOV to and from segment, control and debug registers; the plain MOV is not written here. */
 const mov: Handler = (core, cpu, insn) => {
   const to = registerAt(insn, 0), from = registerAt(insn, 1);
+  // CR3 and a 64-bit register: the hot pair, without bigints.
+  if (to?.class === 'control' && to.number === CR3 && from!.size === 8) {
+    requireCpl0(cpu);
+    writeCr3(core, cpu, cpu.int(gprField(from!.number)), cpu.int(gprField(from!.number) + 4));
+    return;
+  }
+  if (from?.class === 'control' && from.number === CR3 && to!.size === 8) {
+    requireCpl0(cpu);
+    cpu.copy(gprField(to!.number), L.CR3);
+    return;
+  }
   if (to?.class === 'segment') loadSelector(core, cpu, to.number, Number(readOperand(core, cpu, insn, 1) & 0xffffn));
   else if (from?.class === 'segment') writeOperand(core, cpu, insn, 0, BigInt(cpu.segSelector(from.number)));
   else if (to?.class === 'control') movToControl(core, cpu, to.number, readOperand(core, cpu, insn, 1));
@@ -44,7 +58,7 @@ function movToControl(core: Core, cpu: CpuState, number: number, value: bigint):
   write(core, cpu, value);
 }
 const controlWriters = new Map<number, (core: Core, cpu: CpuState, value: bigint) => void>([
-  [0, writeCr0], [2, (_core, cpu, value) => cpu.set(L.CR2, value)], [3, writeCr3], [4, writeCr4], [8, writeCr8],
+  [0, writeCr0], [2, (_core, cpu, value) => cpu.set(L.CR2, value)], [CR3, (core, cpu, value) => writeCr3(core, cpu, Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)))], [4, writeCr4], [8, writeCr8],
 ]);
 
 function movFromControl(core: Core, cpu: CpuState, number: number): bigint {

@@ -13,9 +13,9 @@ export function segmentBaseField(seg: Seg): number { return L.SEG + seg * L.SEG_
 handle(Mnemonic.Swapgs, (_core, cpu) => {
   if (!(cpu.int(L.MODE) & CodeMode.Long)) throw new GuestFault(Vector.UD);
   requireCpl0(cpu);
-  const field = segmentBaseField(Seg.GS), base = cpu.get(field);
-  cpu.set(field, cpu.get(L.KERNEL_GS_BASE));
-  cpu.set(L.KERNEL_GS_BASE, base);
+  const field = segmentBaseField(Seg.GS), low = cpu.int(field), high = cpu.int(field + 4);
+  cpu.copy(field, L.KERNEL_GS_BASE);
+  cpu.setHalves(L.KERNEL_GS_BASE, low, high);
 });
 
 /** RDFSBASE and its kin (SDM Vol. 2B) exist in 64-bit code with CR4.FSGSBASE, at any CPL. */

@@ -3,7 +3,7 @@ import { type Core, GuestFault, type Handler, Vector } from '../../core.js';
 import { readFlags, writeFlags } from '../../cpu/flags.js';
 import * as L from '../../cpu/layout.js';
 import { CodeMode, Flag, Seg } from '../../cpu/layout.js';
-import { EFER_SCE, isCanonical, updateMode } from '../../cpu/modes.js';
+import { isCanonicalHigh, updateMode } from '../../cpu/modes.js';
 import type { CpuState } from '../../cpu/state.js';
 import { handle, requireCpl0 } from './registry.js';
 
@@ -15,7 +15,7 @@ const FLAT_LIMIT = 0xffffffff;
 
 /** Both exist in long mode with EFER.SCE; Intel's processors refuse SYSCALL in compatibility mode. */
 function requireSce(core: Core, cpu: CpuState): void {
-  if (!core.features.syscall || !(cpu.get(L.EFER) & EFER_SCE) || !(cpu.int(L.MODE) & CodeMode.Long)) throw new GuestFault(Vector.UD);
+  if (!core.features.syscall || !(cpu.int(L.EFER) & 1) || !(cpu.int(L.MODE) & CodeMode.Long)) throw new GuestFault(Vector.UD);
 }
 
 /** SYSCALL (SDM Vol. 2B): RIP to RCX, RFLAGS to R11, then to LSTAR at CPL 0. RSP stays the caller's. */
@@ -23,8 +23,8 @@ const syscall: Handler = (core, cpu, insn) => {
   requireSce(core, cpu);
   const flags = readFlags(cpu), selector = cpu.int(L.STAR + 4) & 0xfffc;
   cpu.setGpr(RCX, insn.next);
-  cpu.setGpr(R11, BigInt(flags & ~Flag.RF));
-  cpu.rip = cpu.get(L.LSTAR);
+  cpu.setHalves(L.GPR + 8 * R11, flags & ~Flag.RF, 0);
+  cpu.copy(L.RIP, L.LSTAR);
   writeFlags(cpu, flags & ~cpu.int(L.SFMASK) & ~Flag.RF);
   cpu.setSegment(Seg.CS, selector, CODE64, FLAT_LIMIT, 0n);
   cpu.setSegment(Seg.SS, selector + 8, DATA, FLAT_LIMIT, 0n);
@@ -40,11 +40,11 @@ function sysret(wide: boolean): Handler {
   return (core, cpu) => {
     requireSce(core, cpu);
     requireCpl0(cpu);
-    const target = cpu.gpr(RCX);
-    if (wide && !isCanonical(target)) throw new GuestFault(Vector.GP, 0);
+    const low = cpu.int(L.GPR + 8 * RCX), high = cpu.int(L.GPR + 8 * RCX + 4);
+    if (wide && !isCanonicalHigh(high)) throw new GuestFault(Vector.GP, 0);
     const base = cpu.int(L.STAR + 4) >>> 16;
-    const flags = Number(cpu.gpr(R11) & 0x3c7fd7n) | 2;
-    cpu.rip = wide ? target : target & 0xffffffffn;
+    const flags = cpu.int(L.GPR + 8 * R11) & 0x3c7fd7 | 2;
+    cpu.setHalves(L.RIP, low, wide ? high : 0);
     cpu.setSegment(Seg.CS, (base + (wide ? 16 : 0)) & 0xffff | 3, (wide ? CODE64 : CODE32) | DPL3, FLAT_LIMIT, 0n);
     cpu.setSegment(Seg.SS, base + 8 & 0xffff | 3, DATA | DPL3, FLAT_LIMIT, 0n);
     writeFlags(cpu, flags);
