@@ -1,4 +1,4 @@
-import { walk } from '../paging/index.js';
+import { checkAccess } from '../paging/index.js';
 import type { ExceptionRecord, Scene } from './crash.js';
 import { exceptionName, PF_WRITE } from './errorCode.js';
 
@@ -15,20 +15,24 @@ export function lastDelivery(records: readonly ExceptionRecord[]): ExceptionReco
 /** What an exception raised by a delivery failed on, as `push the frame on the stack at ...`. */
 function failedAt(scene: Scene, failure: ExceptionRecord, vector: number): string {
   const { facts } = scene;
+  const code = failure.errorCode ?? 0;
   if (failure.vector !== 14 || failure.address === undefined) {
-    const code = failure.errorCode ? `, error code 0x${failure.errorCode.toString(16)}` : '';
-    return `got a ${exceptionName(failure.vector).mnemonic} of its own (${exceptionName(failure.vector).name}${code})`;
+    const shown = code ? `, error code 0x${code.toString(16)}` : '';
+    return `got a ${exceptionName(failure.vector).mnemonic} of its own (${exceptionName(failure.vector).name}${shown})`;
   }
   const { address } = failure;
   const inside = (base: bigint | undefined, size: number): boolean => base !== undefined && address >= base && address < base + BigInt(size);
   const cr3 = scene.cr3(failure);
-  const result = walk(facts.reader, Number(cr3.root), address, facts.features).result;
-  const because = result.kind === 'mapped' ? 'may not be touched that way' : result.kind === 'not present' ? `is not mapped by the ${cr3.half === 'none' ? 'table' : `${cr3.half} CR3`}` : result.kind;
+  const walked = scene.walk(cr3.root, address);
+  // The CPU itself makes these accesses, with supervisor rights and without regard to RFLAGS.AC (SDM Vol. 3A, 4.6).
+  const check = checkAccess(walked, { kind: code & PF_WRITE ? 'write' : 'read', cpl: 0 }, facts.features);
+  const because = check.allowed ? 'the table allows now' : walked.result.kind === 'not present' ? `is not mapped by the ${cr3.half === 'none' ? 'table' : `${cr3.half} CR3`}`
+    : `is refused: ${check.text}`;
   const which = scene.place(address);
   if (inside(facts.idt, 4096)) return `could not read the gate of vector ${vector} in the IDT at ${which}, which ${because}`;
   if (inside(facts.tss, 104)) return `could not read the stack pointer in the TSS at ${which}, which ${because}`;
   if (inside(facts.gdt, 256)) return `could not read the code segment in the GDT at ${which}, which ${because}`;
-  if ((failure.errorCode ?? 0) & PF_WRITE) return `could not push the interrupt frame on the stack at ${which}, which ${because}`;
+  if (code & PF_WRITE) return `could not push the interrupt frame on the stack at ${which}, which ${because}`;
   return `could not read ${which}, which ${because}`;
 }
 

@@ -37,8 +37,6 @@ const knownNames: readonly KnownName[] = [
   { pattern: /^(?:restore_regs_and_return_to_kernel)$/, kind: 'exit', path: 'return to kernel' },
   { pattern: /^(?:native_irq_return_iret|native_iret)$/, kind: 'exit', path: 'iret' },
   { pattern: /^(?:syscall_return_via_sysret|entry_SYSRETQ_unsafe_stack)$/, kind: 'exit', path: 'sysret' },
-  { pattern: /^(?:paranoid_exit|error_return|nmi_restore)$/, kind: 'exit', path: '$&' },
-  { pattern: /^(?:paranoid_entry|error_entry)$/, kind: 'entry', path: '$&' },
   { pattern: /^ret_from_fork(?:_asm)?$/, kind: 'exit', path: 'ret_from_fork' },
 ];
 
@@ -63,6 +61,8 @@ export function findEntryPoints(symbols: Symbols): EntryPoint[] {
   for (const symbol of symbols.table.all()) {
     if (text ? symbol.address < text.start || symbol.address >= text.end : !isCode(symbols, symbol)) continue;
     const point = pointOf(symbol);
+    // Kernels name parts of their exit code likewise; what counts is the instruction that leaves.
+    if (point?.kind === 'exit' && /^exit_/.test(point.symbol) && !leaves(symbols, point.address)) continue;
     if (!point || seen.has(`${point.kind} ${point.address}`)) continue;
     seen.add(`${point.kind} ${point.address}`);
     points.push(point);
@@ -79,7 +79,7 @@ export function entryText(symbols: Symbols): { start: bigint; end: bigint } | un
   return start !== undefined && end !== undefined && end > start ? { start, end } : undefined;
 }
 
-/** The path and the point of it that an address in the entry text belongs to: the nearest point at or before it. */
+/** The nearest point at or before an address: in straight entry code, the one that the address belongs to. */
 export function pointBefore(points: readonly EntryPoint[], address: bigint): EntryPoint | undefined {
   let best: EntryPoint | undefined;
   for (const point of points) if (point.address <= address && (!best || point.address > best.address)) best = point;
@@ -96,10 +96,18 @@ function pointOf(symbol: SymbolInfo): EntryPoint | undefined {
   for (const known of knownNames) {
     const match = known.pattern.exec(symbol.name);
     if (!match) continue;
-    const path = known.path.replace('$1', match[1] ?? '').replace('$&', match[0]);
+    const path = known.path.replace('$1', match[1] ?? '');
     return { id: symbol.name, path, kind: known.kind, symbol: symbol.name, address: symbol.address };
   }
   return undefined;
+}
+
+/** Whether the instruction at an address is SYSRET, SYSEXIT or IRET, with or without REX.W. */
+function leaves(symbols: Symbols, address: bigint): boolean {
+  const code = symbols.bytesAt(address, 3);
+  if (!code) return false;
+  const at = code[0] === 0x48 ? 1 : 0;
+  return code[at] === 0xcf || (code[at] === 0x0f && (code[at + 1] === 0x07 || code[at + 1] === 0x35));
 }
 
 function isCode(symbols: Symbols, symbol: SymbolInfo): boolean {
@@ -126,10 +134,13 @@ export function pathInWords(path: string): string {
   return words[path] ?? path.replaceAll('_', ' ');
 }
 
+/** Code that several paths share, by the name of its function: it tells only what sort of entry it was. */
+export const sharedEntryCode: ReadonlySet<string> = new Set(['irq_entry', 'error_entry', 'paranoid_entry']);
+
 const words: Readonly<Record<string, string>> = {
   syscall64: 'SYSCALL', syscall32: '32-bit SYSCALL', sysenter: 'SYSENTER', int80: 'INT 0x80', page_fault: 'a page fault', general_protection: 'a general-protection fault',
   divide_error: 'a divide error', invalid_opcode: 'an invalid opcode', invalid_op: 'an invalid opcode', timer: 'the timer interrupt', apic_timer_interrupt: 'the timer interrupt',
-  ipi_tlb: 'a TLB shootdown interrupt', ipi_resched: 'a reschedule interrupt', ipi_stop: 'a stop interrupt', nmi: 'an NMI', double_fault: 'a double fault', debug: 'a debug exception',
+  irq_entry: 'an interrupt', ipi_tlb: 'a TLB shootdown interrupt', ipi_resched: 'a reschedule interrupt', ipi_stop: 'a stop interrupt', nmi: 'an NMI', double_fault: 'a double fault', debug: 'a debug exception',
   breakpoint: 'a breakpoint', int3: 'a breakpoint', machine_check: 'a machine check', error: 'an exception', error_entry: 'an exception', irq: 'an interrupt', interrupt: 'an interrupt',
   paranoid: 'a paranoid entry', paranoid_entry: 'a paranoid entry',
 };

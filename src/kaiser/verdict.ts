@@ -1,7 +1,7 @@
 import { NO_FLUSH_BIT } from './cr3.js';
 import { type CrashFacts, type ExceptionRecord, Scene, type Verdict } from './crash.js';
 import { describeDelivery, lastDelivery } from './delivery.js';
-import { type EntryPath, entryPathOf, firstOnEntryStack } from './entryPath.js';
+import { type EntryPath, entryPathOf, firstInterrupted, firstOnEntryStack } from './entryPath.js';
 import { describePageFault, exceptionName, pageFaultBits, PF_PRESENT, PF_RESERVED, PF_USER } from './errorCode.js';
 import { isMirrorHole, isMissedSwitch, isTripwire, type PageFaultView, poisonStops, viewPageFault, whyStopped } from './pageFault.js';
 
@@ -66,22 +66,27 @@ function missedSwitch(scene: Scene, view: PageFaultView, cut: boolean): Verdict 
   const last = facts.exceptions[facts.exceptions.length - 1];
   const early = cut ? firstOnEntryStack(scene, record) : undefined;
   const path: EntryPath = early ?? entryPathOf(scene, record, record === last && facts.event === 'exception');
-  const by = path.words ? ` by ${path.words}${path.point ? ` (${path.point.symbol})` : ''}` : '';
-  const what = view.fetch ? 'went on to' : view.access.kind === 'write' ? 'wrote to' : 'touched';
+  const by = path.words ? ` by ${path.words}${path.symbol ? ` (${path.symbol})` : ''}` : '';
+  // Of a chain that has outgrown the record, the entry stack still tells where it began.
+  const origin = cut ? firstInterrupted(scene, record) : undefined;
+  const unreachable = origin !== undefined && scene.walk(scene.cr3(record).shadowRoot, origin).result.kind !== 'mapped';
+  const address = origin !== undefined && unreachable ? origin : view.address;
+  const fetch = origin !== undefined && unreachable ? true : view.fetch;
+  const what = fetch ? 'went on to' : view.access.kind === 'write' ? 'wrote to' : 'touched';
   const place = (address: bigint): string => scene.place(address);
   if (path.direction === 'leaving') {
     return {
       predicate: 'P5', title: 'Kernel code ran on behind the switch to the shadow CR3', cause: record,
-      text: `CPU ${record.cpu} was leaving for user mode${by}, had the shadow CR3 loaded and ${what} ${place(view.address)}, which it does not map.`,
+      text: `CPU ${record.cpu} was leaving for user mode${by}, had the shadow CR3 loaded and ${what} ${place(address)}, which it does not map.`,
     };
   }
   const flag = facts.kaiser?.flag;
   const stayed = flag === 0 ? ', found kaiser off, stayed' : flag === undefined ? ' and stayed' : ', though kaiser is on, stayed';
-  const instruction = view.address === record.rip ? '' : ` The instruction is ${place(record.rip)}.`;
+  const instruction = fetch ? '' : ` The instruction is ${place(record.rip)}.`;
   const handler = record === last ? '' : ' The handler of that fault runs on the same CR3 and cannot work either.';
   return {
     hazard: 'H1', predicate: 'P20', title: 'Missed switch: kernel code on the shadow CR3', cause: record,
-    text: `CPU ${record.cpu} entered from user mode${by}${stayed} on the shadow CR3 and ${what} ${place(view.address)}, which it does not map.${instruction}${handler}${splitPolicy(scene)}`,
+    text: `CPU ${record.cpu} entered from user mode${by}${stayed} on the shadow CR3 and ${what} ${place(address)}, which it does not map.${instruction}${handler}${splitPolicy(scene)}`,
   };
 }
 
@@ -106,11 +111,12 @@ function judgeUserFault(scene: Scene, view: PageFaultView): Verdict | undefined 
       };
     }
     if (!poisonStops(view)) return undefined;
-    const why = `${whyStopped(view.kernel, view.access, scene)} in the kernel half${flag === undefined ? '' : `, and kaiser is ${flag === 0 ? 'off' : 'on'}`}`;
+    const split = splitPolicy(scene);
+    const why = `${whyStopped(view.kernel, view.access, scene)} in the kernel half${flag === undefined || split ? '' : `, and kaiser is ${flag === 0 ? 'off' : 'on'}`}`;
     return flag === 0 && !facts.kaiser?.enabled
       ? { hazard: 'H9', predicate: 'P9', title: 'Poison left behind while kaiser is off', cause: record, text: `${text}${why}: this table has been left poisoned, or was poisoned again.` }
       : flag === 0
-        ? { hazard: 'H4', predicate: 'P21', title: 'Tripwire: user code on the kernel CR3', cause: record, text: `${text}${why}.${splitPolicy(scene)}` }
+        ? { hazard: 'H4', predicate: 'P21', title: 'Tripwire: user code on the kernel CR3', cause: record, text: `${text}${why}.${split}` }
         : { hazard: 'H4', predicate: 'P21', title: 'Tripwire: user code on the kernel CR3', cause: record,
         text: `${text}${why}. The CPU has not passed an exit that switches since kaiser was switched on; the task did nothing wrong.` };
   }
