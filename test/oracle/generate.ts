@@ -244,6 +244,8 @@ export class Generator {
     const random = this.random, bytes = immediateBytes(kind);
     if (!bytes) return [];
     if (kind === K.mem_offs) return little64(BigInt(address(random, 8, 0.88) - (segment ? GS_BASE : 0)));
+    if (form.mnemonic === Mnemonic.Enter && kind === K.imm8) return little(random.pick([0, 1, 2, random.below(256)]), 1);
+    if (form.mnemonic === Mnemonic.Enter) return little(random.between(0, 1000), 2);
     if (form.mnemonic === Mnemonic.Ret) return little(random.between(0, 40), 2);
     return little64(random.value()).slice(0, bytes);
   }

@@ -1,17 +1,18 @@
-import { Mnemonic } from 'iced-x86';
+import { Code, Mnemonic } from 'iced-x86';
 import type { Core, Handler } from '../core.js';
 import { GuestFault, Vector } from '../core.js';
 import { writeFlags, readFlags } from '../cpu/flags.js';
-import { Flag } from '../cpu/layout.js';
+import { Flag, Seg } from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
 import type { Insn } from '../translate/insn.js';
 import { Privilege } from '../memory/access.js';
-import { readLinear, readOperand, writeOperand } from './operands.js';
+import { readLinear, readOperand, segmentAddress, writeOperand, writeRegister } from './operands.js';
+import { StackCursor, stackWidth } from './system/stack.js';
 
 /** Rare forms of instructions whose usual forms are WebAssembly: these hand over to TypeScript. */
 export const rareHandlers = new Map<Mnemonic, Handler>();
 
-const RAX = 0, RDX = 2, RSP = 4;
+const RAX = 0, RDX = 2, RSP = 4, RBP = 5;
 
 /** DIV and IDIV of 128-bit dividends (SDM Vol. 2A). A zero divisor has been dealt with. */
 function divide(signed: boolean): Handler {
@@ -39,6 +40,25 @@ rareHandlers.set(Mnemonic.Pop, (core, cpu, insn) => {
     cpu.setGpr(RSP, old);
     throw error;
   }
+});
+
+/** ENTER (SDM Vol. 2A): pushes the frame pointer and those of enclosing frames; the new stack pointer must be writable. */
+rareHandlers.set(Mnemonic.Enter, (core, cpu, insn) => {
+  const size = insn.code === Code.Enterw_imm16_imm8 ? 2 : insn.code === Code.Enterd_imm16_imm8 ? 4 : 8, width = stackWidth(cpu);
+  const level = insn.immediate2 & 31, stack = new StackCursor(core, cpu);
+  const frame = BigInt.asUintN(width, cpu.gpr(RSP) - BigInt(size));
+  stack.push(size, cpu.gpr(RBP));
+  let outer = cpu.gpr(RBP);
+  for (let n = 1; n < level; n++) {
+    outer = BigInt.asUintN(width, outer - BigInt(size));
+    stack.push(size, readLinear(core, cpu, segmentAddress(cpu, Seg.SS, outer, size, false), size, Privilege.Stack));
+  }
+  if (level) stack.push(size, frame);
+  const local = Number(insn.immediate & 0xffffn), end = BigInt.asUintN(width, frame - BigInt(level * size + local));
+  core.access.checkWrite(cpu, segmentAddress(cpu, Seg.SS, end, size, true), size, Privilege.Stack);
+  stack.skip(-local);
+  stack.commit();
+  writeRegister(cpu, { class: 'general', number: RBP, size }, frame);
 });
 
 /** CMPXCHG16B hands over only where its operand is not aligned to 16 bytes. */

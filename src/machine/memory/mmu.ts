@@ -95,14 +95,22 @@ export class Mmu {
    * @param cpuBase address of the CPU's state
    * @param kind size and access, see `MemoryKind`
    * @returns the host address of the bytes in the machine's memory (positive), RESOLVE_FAULT with FAULT_* set, or
-   *   RESOLVE_STEP if the access is not to one page of plain RAM (or writes code) and STEPPING is 0. When STEPPING is set
+   *   RESOLVE_STEP if the access is not to one page of plain RAM, writes code, or has ended the fast context, and STEPPING
+   *   is 0. When STEPPING is set
    *   such accesses get an address in SCRATCH; for a write PENDING becomes non-zero and `flushPending` is to be called
    *   after the instruction.
    */
   resolve(cpuBase: number, lo: number, hi: number, kind: number): number {
     if ((lo & 0xfff) + (kind & SIZE_MASK) > 0x1000) return this.resolveCrossing(cpuBase, lo, hi, kind);
+    const context = this.i32[(cpuBase >> 2) + FAST_CONTEXT_W]!;
     const frame = this.frameOf(cpuBase, lo, hi, kind);
     if (frame < 0) return RESOLVE_FAULT;
+    if (this.i32[(cpuBase >> 2) + FAST_CONTEXT_W] !== context && !(kind & MemoryKind.Execute)) {
+      // Entries have been dropped, perhaps that of the code which is running: it is to be fetched again before the next
+      // instruction. Translated code, which keeps the context in a local, hands back at once.
+      if (this.i32[(cpuBase >> 2) + STEPPING_W] === 0) return RESOLVE_STEP;
+      if (this.i32[(cpuBase >> 2) + PENDING_W] === 0) this.i32[(cpuBase >> 2) + PENDING_W] = -1;
+    }
     if (frame >= this.ramPages) return this.resolveDevice(cpuBase, frame, lo, hi, kind);
     let flags = this.u8[PAGE_FLAGS_BASE + frame]!;
     if ((kind & MemoryKind.Write) !== 0) {

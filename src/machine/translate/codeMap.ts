@@ -5,8 +5,8 @@ import { CODE_MAP_BASE, CODE_MAP_ENTRIES, CODE_MAP_ENTRY_SIZE } from '../memory/
  * the next instruction. An entry counts only if its key, host page and mode, is what the address means right now.
  */
 
-/** Linear address of the block's first instruction. i64. */
-export const M_LINEAR = 0;
+/** Names the block's first instruction: its linear address, and outside 64-bit code the base of CS above it (`codeTag`). i64. */
+export const M_TAG = 0;
 /** Host address of its page | MODE. i32. */
 export const M_KEY = 8;
 /** Address of its records. i32. */
@@ -26,6 +26,12 @@ export const M_CROSSING = 2;
 
 /** The dispatcher asks for translation each time a block has been interpreted this often. A power of two. */
 export const HOT_PERIOD = 32;
+
+/**
+ * The tag of an instruction outside 64-bit code: the same bytes decoded for another base of CS have other instruction
+ * pointers, so the base is part of it.
+ */
+export function codeTag(base: bigint, ip: bigint): bigint { return BigInt.asUintN(32, base + ip) | BigInt.asUintN(32, base) << 32n; }
 
 /** Address of the entry for a linear address; the same function is emitted in `runtime.ts`. */
 export function entryAddress(low: number): number {

@@ -5,22 +5,26 @@ import type { Insn, MemoryOperand, Operand, Register } from './insn.js';
 /** Longest instruction in bytes (SDM Vol. 2A, 2.3.11). */
 export const MAX_INSTRUCTION = 15;
 
-export type Decoded = Insn | 'invalid' | 'truncated';
+export type Decoded = Insn | 'invalid' | 'truncated' | 'too long';
+
+/** The machine has neither TZCNT nor LZCNT: as on processors without them, their F3 prefix is ignored (BSF, BSR). */
+const OPTIONS = DecoderOptions.NoMPFX_0FBC | DecoderOptions.NoMPFX_0FBD;
 
 /**
  * Decodes the instruction at the start of `bytes`.
  * `ip` is the instruction pointer, `linear` its linear address; `mode` a set of `CodeMode` bits.
- * Gives 'truncated' if more bytes are needed than there are, 'invalid' if no instruction has these bytes.
+ * Gives 'truncated' if more bytes are needed than there are, 'invalid' if no instruction has these bytes, 'too long' if
+ * prefixes make it longer than 15 bytes.
  */
 export function decode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number): Decoded {
   const bitness = mode & CodeMode.Long ? 64 : mode & CodeMode.Code32 ? 32 : 16;
-  const decoder = new Decoder(bitness, bytes.length > MAX_INSTRUCTION ? bytes.subarray(0, MAX_INSTRUCTION) : bytes, DecoderOptions.None);
+  const decoder = new Decoder(bitness, bytes.length > MAX_INSTRUCTION ? bytes.subarray(0, MAX_INSTRUCTION) : bytes, OPTIONS);
   decoder.ip = ip;
   instruction ??= new Instruction();
   decoder.decodeOut(instruction);
   const error = decoder.lastError;
   decoder.free();
-  if (error === DecoderError.NoMoreBytes) return bytes.length >= MAX_INSTRUCTION ? 'invalid' : 'truncated';
+  if (error === DecoderError.NoMoreBytes) return bytes.length >= MAX_INSTRUCTION ? 'too long' : 'truncated';
   if (error !== DecoderError.None || instruction.isInvalid) return 'invalid';
   return read(instruction, bytes, ip, linear, mode, bitness);
 }

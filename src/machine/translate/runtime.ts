@@ -77,7 +77,7 @@ function emitExecute(f: FunctionBody, template: number, flushPending: number): v
 /** The dispatcher. */
 function emitRun(f: FunctionBody, { resolve, execute, region }: { resolve: number; execute: number; region: number }): void {
   const cpu = 0;
-  const rip = f.local(Type.I64), mode = f.local(Type.I32), low = f.local(Type.I32), entry = f.local(Type.I32), page = f.local(Type.I32);
+  const rip = f.local(Type.I64), tag = f.local(Type.I64), mode = f.local(Type.I32), low = f.local(Type.I32), entry = f.local(Type.I32), page = f.local(Type.I32);
   const left = f.local(Type.I32), exit = f.local(Type.I32), budget = f.local(Type.I32), interpret = f.local(Type.I32);
   const field = (op: Op, offset: number) => f.get(cpu).memory(op, offset);
   const giveUp = (code: Exit) => f.i32(code).op(Op.return);
@@ -91,8 +91,8 @@ function emitRun(f: FunctionBody, { resolve, execute, region }: { resolve: numbe
   // The linear address of the next instruction: RIP, and outside 64-bit code CS.base + EIP.
   field(Op.i64_load, L.RIP).set(rip);
   field(Op.i32_load, L.MODE).tee(mode).i32(L.CodeMode.Long).op(Op.i32_and, Op.i32_eqz).if();
-  f.get(rip);
-  field(Op.i64_load, L.SEG + L.Seg.CS * L.SEG_SIZE + L.SEG_BASE).op(Op.i64_add).i64(0xffffffffn).op(Op.i64_and).set(rip).end();
+  field(Op.i64_load, L.SEG + L.Seg.CS * L.SEG_SIZE + L.SEG_BASE).tee(tag).get(rip).op(Op.i64_add).i64(0xffffffffn).op(Op.i64_and).tee(rip);
+  f.get(tag).i64(32n).op(Op.i64_shl, Op.i64_or).set(tag).else().get(rip).set(tag).end();
   f.get(rip).op(Op.i32_wrap_i64).set(low);
 
   // Its page, by the fast table or `resolve`.
@@ -109,7 +109,7 @@ function emitRun(f: FunctionBody, { resolve, execute, region }: { resolve: numbe
 
   // The block that starts there.
   f.get(low).get(low).i32(15).op(Op.i32_shr_u, Op.i32_xor).i32(CODE_MAP_ENTRIES - 1).op(Op.i32_and).i32(CODE_MAP_ENTRY_SIZE).op(Op.i32_mul);
-  f.i32(CODE_MAP_BASE).op(Op.i32_add).tee(entry).memory(Op.i64_load, M.M_LINEAR).get(rip).op(Op.i64_ne);
+  f.i32(CODE_MAP_BASE).op(Op.i32_add).tee(entry).memory(Op.i64_load, M.M_TAG).get(tag).op(Op.i64_ne);
   f.get(entry).memory(Op.i32_load, M.M_KEY).get(page).op(Op.i32_ne, Op.i32_or).if();
   giveUp(Exit.Miss);
   f.end();

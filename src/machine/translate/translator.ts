@@ -22,7 +22,10 @@ interface Decoded extends Insn { meaning: Meaning; }
 
 /** A decoded straight run of instructions within one page (or one instruction across two). */
 interface Block {
+  /** Linear address of the first instruction. */
   linear: bigint;
+  /** By which the dispatcher finds it, see `codeTag`. */
+  tag: bigint;
   /** Host address of the page | MODE, as the code map has it. */
   key: number;
   insns: Decoded[];
@@ -110,7 +113,7 @@ export class Translator {
     const host = this.core.mmu.resolve(cpu.base, Number(linear & 0xffffffffn) | 0, Number(linear >> 32n) | 0, memoryKind(1, MemoryKind.Execute));
     if (host < 0) return Exit.Fault;
     const key = host & -PAGE_SIZE | cpu.int(L.MODE);
-    let block = this.blocks.get(linear)?.find(b => b.key === key);
+    let block = this.blocks.get(this.tagOf(cpu))?.find(b => b.key === key);
     if (!block) {
       block = this.decodeBlock(cpu, linear, host, key);
       if (!block) return Exit.Fault;
@@ -121,8 +124,7 @@ export class Translator {
 
   /** Runs the page-crossing instruction at RIP, once its second page has been fetched like its first. */
   runCrossing(cpu: CpuState): Exit {
-    const linear = this.linearRip(cpu);
-    const block = this.installed(linear);
+    const linear = this.linearRip(cpu), block = this.installed(this.tagOf(cpu));
     if (!block) return Exit.Next;
     const second = this.fetchSecondPage(cpu, linear);
     if (second < 0) return Exit.Fault;
@@ -136,9 +138,9 @@ export class Translator {
 
   /** Considers the block at RIP for translation after `Exit.Hot`. */
   heat(cpu: CpuState): void {
-    const linear = this.linearRip(cpu), block = this.installed(linear);
-    if (!block || block.flags || block.region) return;
-    const hits = this.core.memory.view.getInt32(M.entryAddress(Number(linear & 0xffffffffn)) + M.M_HITS, true);
+    const block = this.installed(this.tagOf(cpu));
+    if (!block || block.flags || block.region || !block.insns[0]!.meaning.definition) return;
+    const hits = this.core.memory.view.getInt32(M.entryAddress(Number(block.linear & 0xffffffffn)) + M.M_HITS, true);
     if (hits >= QUEUE_AT && !block.queued) {
       block.queued = true;
       this.queue.push(block);
@@ -155,7 +157,7 @@ export class Translator {
     for (const address of addresses) {
       cpu.rip = address;
       if (this.provide(cpu) !== Exit.Next) throw new Error(`no code at 0x${address.toString(16)}`);
-      const block = this.installed(this.linearRip(cpu))!;
+      const block = this.installed(this.tagOf(cpu))!;
       if (!block.flags && !block.region && block.insns[0]!.meaning.definition) this.queue.push(block);
     }
     cpu.rip = rip;
@@ -188,14 +190,17 @@ export class Translator {
     return cpu.int(L.MODE) & CodeMode.Long ? cpu.rip : BigInt.asUintN(32, cpu.segBase(Seg.CS) + cpu.rip);
   }
 
-  private installed(linear: bigint): Block | undefined {
-    const key = this.core.memory.view.getInt32(M.entryAddress(Number(linear & 0xffffffffn)) + M.M_KEY, true);
-    return this.blocks.get(linear)?.find(b => b.key === key);
+  /** The code map's name for the CPU's next instruction. */
+  private tagOf(cpu: CpuState): bigint { return cpu.int(L.MODE) & CodeMode.Long ? cpu.rip : M.codeTag(cpu.segBase(Seg.CS), cpu.rip); }
+
+  private installed(tag: bigint): Block | undefined {
+    const key = this.core.memory.view.getInt32(M.entryAddress(Number(tag & 0xffffffffn)) + M.M_KEY, true);
+    return this.blocks.get(tag)?.find(b => b.key === key);
   }
 
   private install(block: Block): void {
     const view = this.core.memory.view, at = M.entryAddress(Number(block.linear & 0xffffffffn));
-    view.setBigUint64(at + M.M_LINEAR, block.linear, true);
+    view.setBigUint64(at + M.M_TAG, block.tag, true);
     view.setInt32(at + M.M_KEY, block.key, true);
     view.setInt32(at + M.M_RECORDS, block.records, true);
     view.setInt32(at + M.M_COUNT, block.insns.length, true);
@@ -205,15 +210,15 @@ export class Translator {
   }
 
   private drop(block: Block): void {
-    const list = this.blocks.get(block.linear);
+    const list = this.blocks.get(block.tag);
     if (list) {
       const rest = list.filter(b => b !== block);
-      if (rest.length) this.blocks.set(block.linear, rest);
-      else this.blocks.delete(block.linear);
+      if (rest.length) this.blocks.set(block.tag, rest);
+      else this.blocks.delete(block.tag);
     }
     const view = this.core.memory.view, at = M.entryAddress(Number(block.linear & 0xffffffffn));
-    if (view.getBigUint64(at + M.M_LINEAR, true) === block.linear && view.getInt32(at + M.M_KEY, true) === block.key) {
-      view.setBigInt64(at + M.M_LINEAR, -1n, true);
+    if (view.getBigUint64(at + M.M_TAG, true) === block.tag && view.getInt32(at + M.M_KEY, true) === block.key) {
+      view.setBigInt64(at + M.M_TAG, -1n, true);
       view.setInt32(at + M.M_KEY, -1, true);
     }
     for (const page of this.pagesOf(block)) this.pages.get(page)?.delete(block);
@@ -241,7 +246,7 @@ export class Translator {
   }
 
   private decodeBlock(cpu: CpuState, linear: bigint, host: number, key: number): Block | undefined {
-    const block: Block = { linear, key, insns: [], records: 0, region: 0, flags: 0, secondPage: -1, queued: false };
+    const block: Block = { linear, tag: this.tagOf(cpu), key, insns: [], records: 0, region: 0, flags: 0, secondPage: -1, queued: false };
     let insns = this.decodeRun(cpu.rip, linear, host, cpu.int(L.MODE));
     if (!insns.length) {
       const here = this.core.memory.u8.slice(host, (host | PAGE_SIZE - 1) + 1);
@@ -258,14 +263,18 @@ export class Translator {
     block.insns = insns;
     if (this.nextRecord + insns.length * RECORD_SIZE > RECORD_END) this.flush();
     block.records = this.nextRecord;
-    this.makeTemplates(insns);
+    if (insns.some(insn => !this.templates.has(templateKey(insn)))) {
+      // A module costs as much as dozens of functions in it, so what can be reached in this page comes along.
+      const near = block.flags & M.M_CROSSING || cpu.rip !== linear ? [] : [...this.reachable(block.linear, host & -PAGE_SIZE, insns[0]!.mode).values()].flat();
+      this.makeTemplates([...insns, ...near]);
+    }
     for (const insn of insns) {
       writeRecord(this.core.memory.view, this.nextRecord, insn, this.templates.get(templateKey(insn))!, this.insns.push(insn) - 1);
       this.nextRecord += RECORD_SIZE;
     }
-    const list = this.blocks.get(linear);
+    const list = this.blocks.get(block.tag);
     if (list) list.push(block);
-    else this.blocks.set(linear, [block]);
+    else this.blocks.set(block.tag, [block]);
     for (const page of this.pagesOf(block)) {
       const set = this.pages.get(page);
       if (set) set.add(block);
@@ -286,7 +295,8 @@ export class Translator {
       const insn = this.decodeOne(this.core.memory.u8.subarray(host, Math.min(end, host + MAX_INSTRUCTION)), ip, linear, mode);
       if (!insn) break;
       insns.push(insn);
-      if (!insn.meaning.definition || ENDS_BLOCK.has(insn.mnemonic)) break;
+      // Behind the end of a 16-bit or 32-bit segment IP starts from 0 again, elsewhere in memory.
+      if (!insn.meaning.definition || ENDS_BLOCK.has(insn.mnemonic) || insn.next < ip) break;
       ip = insn.next;
       linear += BigInt(insn.length);
       host += insn.length;
@@ -294,11 +304,12 @@ export class Translator {
     return insns;
   }
 
-  /** Undefined if the instruction goes on behind `bytes`. Bytes that are no instruction become one that raises #UD. */
+  /** Undefined if the instruction goes on behind `bytes`. Bytes that are no instruction become one that raises #UD or #GP. */
   private decodeOne(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number): Decoded | undefined {
     const insn = decode(bytes, ip, linear, mode);
     if (insn === 'truncated') return undefined;
-    return insn === 'invalid' ? undefinedOpcode(bytes, ip, linear, mode) : { ...insn, meaning: meaningOf(insn) };
+    if (insn === 'invalid') return undecodable(bytes, ip, linear, mode, UNDEFINED);
+    return insn === 'too long' ? undecodable(bytes, ip, linear, mode, TOO_LONG) : { ...insn, meaning: meaningOf(insn) };
   }
 
   /** Compiles the templates that these instructions lack, in one module. */
@@ -328,7 +339,7 @@ export class Translator {
   }
 
   private compileQueue(): void {
-    const blocks = this.queue.filter(b => !b.region && this.blocks.get(b.linear)?.includes(b));
+    const blocks = this.queue.filter(b => !b.region && this.blocks.get(b.tag)?.includes(b));
     this.queue = [];
     if (!blocks.length) return;
     if (this.counts.modules > MAX_MODULES) {
@@ -340,30 +351,20 @@ export class Translator {
     blocks.forEach((block, i) => {
       const { body } = module.function({ params: [Type.I32], results: [Type.I32] }, `r${i}`);
       const parts = this.collectRegion(block);
-      new RegionEmitter(body, imports, e => (e.insn as Decoded).meaning.definition!(e), parts, parts.findIndex(p => p.start === block.linear)).emit();
+      new RegionEmitter(body, imports, e => (e.insn as Decoded).meaning.definition!(e), parts, parts.findIndex(p => p.start === block.insns[0]!.ip)).emit();
     });
     const exports = this.instantiate(module);
     blocks.forEach((block, i) => {
       block.region = this.takeFunction();
       this.runtime.table.set(block.region, exports[`r${i}`] as () => void);
       this.counts.regions++;
-      if (this.installed(block.linear) === block) this.install(block);
+      if (this.installed(block.tag) === block) this.install(block);
     });
   }
 
   /** The blocks that can be reached from `entry` by direct branches inside its page, in the order of their addresses. */
   private collectRegion(entry: Block): RegionBlock[] {
-    const page = entry.linear >> 12n, mode = entry.insns[0]!.mode, pageHost = entry.key & -PAGE_SIZE;
-    const runs = new Map<bigint, Decoded[]>(), work = [entry.linear];
-    for (let start = work.pop(); start !== undefined; start = work.pop()) {
-      if (runs.has(start) || runs.size >= REGION_BLOCKS || start >> 12n !== page || start !== entry.linear && this.breakpoints.has(start)) continue;
-      const run = this.decodeRun(start, start, pageHost | Number(start & 0xfffn), mode);
-      if (!run.length) continue;
-      runs.set(start, run);
-      const last = run[run.length - 1]!;
-      if (last.operands[0]?.kind === 'branch' && last.meaning.definition) work.push(last.target);
-      if (last.meaning.definition && last.mnemonic !== Mnemonic.Jmp && last.mnemonic !== Mnemonic.Ret && last.mnemonic !== Mnemonic.Call) work.push(last.next);
-    }
+    const runs = this.reachable(entry.linear, entry.key & -PAGE_SIZE, entry.insns[0]!.mode);
     const starts = [...runs.keys()].sort((a, b) => a < b ? -1 : 1);
     return starts.map(start => {
       // Cut where another block of the region starts, and before what only the interpreter does.
@@ -373,6 +374,22 @@ export class Translator {
       const interpretNext = count === run.length && !run[count - 1]!.meaning.definition;
       return { start, insns: run.slice(0, interpretNext ? count - 1 : count), interpretNext };
     });
+  }
+
+  /** Runs of instructions by their start: `start` and what direct branches reach from there inside the page. 64-bit code, or CS.base 0. */
+  private reachable(start: bigint, pageHost: number, mode: number): Map<bigint, Decoded[]> {
+    const runs = new Map<bigint, Decoded[]>(), work = [start];
+    for (let next = work.pop(); next !== undefined; next = work.pop()) {
+      if (runs.has(next) || runs.size >= REGION_BLOCKS || next >> 12n !== start >> 12n || next !== start && this.breakpoints.has(next)) continue;
+      const run = this.decodeRun(next, next, pageHost | Number(next & 0xfffn), mode);
+      if (!run.length) continue;
+      runs.set(next, run);
+      const last = run[run.length - 1]!;
+      if (!last.meaning.definition) continue;
+      if (last.operands[0]?.kind === 'branch') work.push(last.target);
+      if (last.mnemonic !== Mnemonic.Jmp && last.mnemonic !== Mnemonic.Ret && last.mnemonic !== Mnemonic.Call) work.push(last.next);
+    }
+    return runs;
   }
 
   private newModule(): { module: ModuleBuilder; imports: Imports } {
@@ -441,11 +458,13 @@ const ENDS_BLOCK = new Set<Mnemonic>([Mnemonic.Jmp, Mnemonic.Call, Mnemonic.Ret,
   ...Object.keys(Mnemonic).filter(name => /^J(n?[opsbelg]|ae|be|ge|le|a)$/i.test(name)).map(name => Mnemonic[name as keyof typeof Mnemonic])]);
 
 const UNDEFINED: Meaning = { handler: () => { throw new GuestFault(Vector.UD); } };
+/** More than 15 bytes: #GP(0) (SDM Vol. 2A, 2.3.11). */
+const TOO_LONG: Meaning = { handler: () => { throw new GuestFault(Vector.GP, 0); } };
 
-function undefinedOpcode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number): Decoded {
+function undecodable(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, meaning: Meaning): Decoded {
   return {
     linear, ip, next: ip + 1n, length: 1, bytes: bytes.slice(0, 1), code: 0, mnemonic: Mnemonic.INVALID, operands: [], immediate: 0n, immediate2: 0,
-    target: 0n, farSelector: 0, lock: false, rep: 'none', operandSize: 0, mode, meaning: UNDEFINED,
+    target: 0n, farSelector: 0, lock: false, rep: 'none', operandSize: 0, mode, meaning,
   };
 }
 

@@ -95,7 +95,11 @@ describe('the MMU under random operations', () => {
             // The architectural result must be the same through resolve, and change nothing.
           }
           let got: bigint;
-          try { got = BigInt(f.resolve(linear, kind | 1, cpu)); } catch (error) {
+          try {
+            got = BigInt(f.resolve(linear, kind | 1, cpu));
+            // Translated code is sent back when the access has dropped entries; the interpreter then does it again.
+            if (got === -2n && ram && !code) got = BigInt(f.resolve(linear, kind | 1, cpu));
+          } catch (error) {
             if (!/executes from RAM only/.test((error as Error).message)) throw error;
             got = -2n;
           }

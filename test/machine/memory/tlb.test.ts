@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as L from '../../../src/machine/cpu/layout.js';
 import { checkFastTables } from '../../../src/machine/memory/fastCheck.js';
+import { RESOLVE_STEP } from '../../../src/machine/memory/mmu.js';
 import { RAM_BASE, TLB_BASE, TLB_CPU_SIZE } from '../../../src/machine/memory/layout.js';
 import { H_NEXT_STAMP, H_PCID_STAMPS, H_STAMP, tlbWord } from '../../../src/machine/memory/tlbLayout.js';
 import { CR4_PCIDE, CR4_PGE, D, A, EXECUTE, Fixture, G, hi, lo, NX, P, READ, RW, US, WRITE } from './fixture.js';
@@ -245,7 +246,10 @@ describe('the TLB', () => {
     f.paging(root);
     let most = 0;
     for (let i = 0; i < pages; i++) {
-      if (f.resolve(0x10_0000_0000n + BigInt(i) * 0x1000n, READ | 1) !== RAM_BASE + 0x1000000 + (i & 0xfff) * 0x1000) expect.fail(`page ${i}`);
+      let host = f.resolve(0x10_0000_0000n + BigInt(i) * 0x1000n, READ | 1);
+      // The flush sends translated code back to the interpreter, which does the access again.
+      if (host === RESOLVE_STEP) host = f.resolve(0x10_0000_0000n + BigInt(i) * 0x1000n, READ | 1);
+      if (host !== RAM_BASE + 0x1000000 + (i & 0xfff) * 0x1000) expect.fail(`page ${i}`);
       if (i % 1000 === 0) {
         most = Math.max(most, f.mmu.entries(f.cpu).length);
         expect(checkFastTables(f.memory, 0)).toEqual([]);
