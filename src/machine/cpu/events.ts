@@ -16,19 +16,24 @@ export const enum Delivery { Delivered, Stopped, Shutdown }
 
 /** Delivers an exception of the instruction at RIP. Counts as one step, which the caller adds. */
 export function deliverFault(core: Core, cpu: CpuState, fault: GuestFault): Delivery {
-  return deliver(core, cpu, undefined, fault);
+  const unblocks = cpu.int(L.NMI_UNBLOCK) !== 0;
+  cpu.setInt(L.NMI_UNBLOCK, 0);
+  const result = deliver(core, cpu, undefined, fault);
+  if (unblocks && result !== Delivery.Stopped) cpu.setInt(L.NMI_BLOCKED, 0);
+  return result;
 }
 
-/** Delivers an external interrupt that the local APIC has acknowledged. Wakes a halted CPU. One step. */
+/**
+ * Delivers an external interrupt that the local APIC has acknowledged; if it is not delivered after all, the APIC holds
+ * it again. Wakes a halted CPU. One step.
+ */
 export function deliverInterrupt(core: Core, cpu: CpuState, vector: number): Delivery {
   const before = cpu.runState;
   cpu.runState = RunState.Running;
-  const result = deliver(core, cpu, externalEvent(cpu, vector));
-  if (result === Delivery.Stopped) {
+  return deliverOr(core, cpu, vector, () => {
     cpu.runState = before;
     core.apics[cpu.index]!.retract(vector);
-  }
-  return result;
+  });
 }
 
 /** Delivers a pending NMI; further ones are blocked until the next IRET. Wakes a halted CPU. One step. */
@@ -37,13 +42,23 @@ export function deliverNmi(core: Core, cpu: CpuState): Delivery {
   cpu.runState = RunState.Running;
   cpu.setInt(L.NMI_PENDING, 0);
   cpu.setInt(L.NMI_BLOCKED, 1);
-  const result = deliver(core, cpu, externalEvent(cpu, Vector.NMI));
-  if (result === Delivery.Stopped) {
+  return deliverOr(core, cpu, Vector.NMI, () => {
     cpu.runState = before;
     cpu.setInt(L.NMI_PENDING, 1);
     cpu.setInt(L.NMI_BLOCKED, 0);
+  });
+}
+
+/** Delivers an event from outside; `undo` puts back what was done for it if it stops, or meets what the machine lacks. */
+function deliverOr(core: Core, cpu: CpuState, vector: number, undo: () => void): Delivery {
+  try {
+    const result = deliver(core, cpu, { vector, software: false, returnIp: cpu.rip, resumeFlag: false });
+    if (result === Delivery.Stopped) undo();
+    return result;
+  } catch (error) {
+    undo();
+    throw error;
   }
-  return result;
 }
 
 /** INT n, INT3, INTO and INT1: delivers from within the instruction. Its faults are the instruction's own. */
@@ -61,13 +76,9 @@ export function interruptsOpen(cpu: CpuState): boolean {
   return (cpu.int(L.FLAGS) & Flag.IF) !== 0 && cpu.int(L.SHADOW) === 0;
 }
 
-function externalEvent(cpu: CpuState, vector: number): Event {
-  return { vector, software: false, returnIp: cpu.rip, resumeFlag: false };
-}
-
 /**
  * Delivers an event or an exception, and whatever exceptions that raises in turn: serially, as a double fault, or to the
- * end of the CPU (SDM Vol. 3A, 6.15, interrupt 8).
+ * end of the CPU (SDM Vol. 3A, 6.15, interrupt 8). Throws `Unimplemented` where the IDT asks for what the machine lacks.
  */
 function deliver(core: Core, cpu: CpuState, event: Event | undefined, fault?: GuestFault): Delivery {
   const log = exceptionLog(core), records: ExceptionRecord[] = [];
@@ -93,7 +104,10 @@ function deliver(core: Core, cpu: CpuState, event: Event | undefined, fault?: Gu
       log.add(records);
       return Delivery.Delivered;
     } catch (error) {
-      if (!(error instanceof GuestFault)) throw error;
+      if (!(error instanceof GuestFault)) {
+        cpu.set(L.CR2, cr2);
+        throw error;
+      }
       // An interrupt that was being delivered counts as benign: the exception follows it.
       const outcome = fault ? combine(faultClass(fault.vector), faultClass(error.vector)) : 'serial';
       if (outcome === 'shutdown') {

@@ -90,6 +90,8 @@ export const STEPPING = 0x340;
 export const PENDING = 0x344;
 /** Linear address whose breakpoint is passed over once, -1 for none: that of the last breakpoint stop. i64. */
 export const RESUME = 0x348;
+/** Non-zero from an IRET that faults to the delivery of its fault, which unblocks NMIs (SDM Vol. 3A, 6.7.1). i32. */
+export const NMI_UNBLOCK = 0x350;
 
 /** XMM0-15, 16 bytes each; MXCSR. */
 export const XMM = 0x400;

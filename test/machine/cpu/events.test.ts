@@ -262,8 +262,31 @@ describe('NMI', () => {
   it('is unblocked by an IRET that faults', () => {
     deliverNmi(t, t.cpu);
     t.write64(Number(t.cpu.gpr(4)) + 8, 0n);
-    expectFault(t.exec([0x48, 0xcf]), Vector.GP, 0);
+    const fault = t.exec([0x48, 0xcf]);
+    expectFault(fault, Vector.GP, 0);
+    // A debugger may look in between: only the delivery counts.
+    exceptionLog(t).onException = () => true;
+    deliverFault(t, t.cpu, fault!);
+    expect(t.cpu.int(L.NMI_BLOCKED)).toBe(1);
+    exceptionLog(t).onException = () => false;
+    deliverFault(t, t.cpu, t.exec([0x48, 0xcf])!);
     expect(t.cpu.int(L.NMI_BLOCKED)).toBe(0);
+  });
+
+  it('stays blocked over an ordinary fault, and is pending again if its delivery stops', () => {
+    t.cpu.setInt(L.NMI_PENDING, 1);
+    t.gate(2, { present: false });
+    exceptionLog(t).onException = () => true;
+    t.cpu.runState = RunState.Halted;
+    const before = t.snapshot();
+    expect(deliverNmi(t, t.cpu)).toBe(Delivery.Stopped);
+    expect([t.cpu.int(L.NMI_PENDING), t.cpu.int(L.NMI_BLOCKED), t.cpu.runState]).toEqual([1, 0, RunState.Halted]);
+    expect(t.snapshot()).toBe(before);
+    exceptionLog(t).onException = () => false;
+    t.gate(2);
+    deliverNmi(t, t.cpu);
+    deliverFault(t, t.cpu, new GuestFault(Vector.UD));
+    expect(t.cpu.int(L.NMI_BLOCKED)).toBe(1);
   });
 
   it('wakes a halted CPU', () => {
@@ -322,6 +345,20 @@ describe('other modes', () => {
     expect([0, 4, 8, 12].map(n => view.getUint32(n, true))).toEqual([0x18, Number(KERNEL_CODE), S.code32, 2 | Flag.RF]);
     expect(t.cpu.gpr(4)).toBe(KERNEL_STACK - 16n);
     expect(t.cpu.rip).toBe(0x300d0n);
+  });
+
+  it('a gate that the machine lacks leaves everything as it was, an interrupt requested again', () => {
+    t = new TestCore().protectedMode();
+    const apic = t.apics[0]!;
+    apic.write(0x0f, 0x1ff);
+    apic.accept(0x40);
+    t.write64(IDT + 0x40 * 8, 0x0000_8500_0000_0000n | BigInt(S.tss) << 16n);
+    t.write64(IDT + 14 * 8, 0x0000_8500_0000_0000n);
+    const before = t.snapshot();
+    expect(() => deliverInterrupt(t, t.cpu, apic.acknowledge())).toThrow(/vector 64 has a task gate/);
+    expect(() => deliverFault(t, t.cpu, new GuestFault(Vector.PF, 0, 0x77n))).toThrow(/vector 14 has a task gate/);
+    expect(t.snapshot()).toBe(before);
+    expect(apic.pendingVector()).toBe(0x40);
   });
 
   it('real mode goes through the vector table and pushes words without an error code', () => {

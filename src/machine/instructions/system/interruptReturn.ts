@@ -27,10 +27,15 @@ export function loadedFlags(cpu: CpuState, value: number, size: number, cpl: num
 
 function iret(size: 2 | 4 | 8): Handler {
   return (core, cpu) => {
-    // IRET unblocks NMIs even if it faults (SDM Vol. 3A, 6.7.1).
+    try {
+      if (isProtected(cpu)) iretProtected(core, cpu, size);
+      else iretReal(core, cpu, size);
+    } catch (error) {
+      // IRET unblocks NMIs even if it faults (SDM Vol. 3A, 6.7.1): the delivery of the fault does it then.
+      if (error instanceof GuestFault) cpu.setInt(L.NMI_UNBLOCK, 1);
+      throw error;
+    }
     cpu.setInt(L.NMI_BLOCKED, 0);
-    if (isProtected(cpu)) iretProtected(core, cpu, size);
-    else iretReal(core, cpu, size);
     return 'jumped';
   };
 }
