@@ -77,6 +77,9 @@ void stop_machine_init(void)
     percpu_areas[cpu].stopper = task_create_kernel(name, stopper, NULL, cpu);
     task_start(percpu_areas[cpu].stopper);
   }
+  /* Each is to wait for work before the first process looks at the list of tasks. */
+  for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+    while (READ_ONCE(percpu_areas[cpu].stopper->state) != TASK_SLEEPING || READ_ONCE(sched_lock.held)) schedule();
 }
 
 void stop_machine(void (*once)(void *), void (*each)(void *), void *argument)

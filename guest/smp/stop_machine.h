@@ -2,7 +2,7 @@
 #ifndef SMP_STOP_MACHINE_H
 #define SMP_STOP_MACHINE_H
 
-/* Starts the stopper task of each CPU. */
+/* Starts the stopper task of each CPU, and lets them come to where they wait. For the boot CPU, still idle. */
 void stop_machine_init(void);
 
 /*

@@ -7,6 +7,7 @@ int touch_main(int argc, char **argv);
 int forks_main(int argc, char **argv);
 int toggle_main(int argc, char **argv);
 int spin_main(int argc, char **argv);
+int fault_main(int argc, char **argv);
 
 struct user_program {
   const char *name;
@@ -21,5 +22,6 @@ const struct user_program user_programs[] = {
   { "forks", forks_main },
   { "toggle", toggle_main },
   { "spin", spin_main },
+  { "fault", fault_main },
   { 0, 0 },
 };

@@ -115,6 +115,7 @@ static void help(void)
         "forks N            N times fork, exit, wait\n");
   print("toggle N           KAISER off and on, N times\n"
         "spin               stays in user mode\n"
+        "fault KIND         one exception, which ends it\n"
         "NAME ARGS &        runs a program in the background\n"
         "files: /sys/kernel/debug/x86/kaiser-enabled\n"
         "       /sys/kernel/debug/page_tables/{kernel,current_kernel,current_user}\n");
