@@ -3,19 +3,25 @@
 
 int fault_main(int argc, char **argv);
 
+static void peek(u64 address)
+{
+  u64 value;
+  asm volatile("mov (%1), %0" : "=r"(value) : "r"(address));
+}
+
 static void read_null(void)
 {
-  (void)*(volatile u64 *)8;
+  peek(8);
 }
 
 static void read_kernel(void)
 {
-  (void)*(volatile u64 *)0xffffffff80100000; /* mapped in the kernel's half only */
+  peek(0xffffffff80100000); /* mapped in the kernel's half only */
 }
 
 static void read_entry(void)
 {
-  (void)*(volatile u64 *)0xfffffe0000000000; /* the IDT: mapped in both halves, for the kernel */
+  peek(0xfffffe0000000000); /* the IDT: mapped in both halves, for the kernel */
 }
 
 static void write_text(void)
