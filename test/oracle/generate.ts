@@ -95,7 +95,10 @@ export class Generator {
   }
 
   /** A sequence of `length` instructions without branches, in which flags and registers go from one to the next. */
-  sequence(slot: number, length: number): Generated {
+  sequence(slot: number, length: number): Generated { return { ...this.sequenceAt(CODE + slot * SLOT + SLOT_ENTRY, length), slot }; }
+
+  /** A sequence at any address; `slot` is none of the harness's. */
+  sequenceAt(first: number, length: number): Generated {
     const random = this.random, start = new Start(random), bytes: number[] = [], texts: string[] = [];
     for (const register of [3, 6, 13, 14]) start.set(register, BigInt(address(random, 8, 0.95)));
     const undefinedAt: Record<number, number> = {};
@@ -104,7 +107,7 @@ export class Generator {
       const form = random.pick(this.forms);
       if (NOT_IN_SEQUENCES.has(form.mnemonic) || form.operands.some(k => k === K.br64_1 || k === K.br64_4)
         || form.mnemonic === Mnemonic.Ret || form.mnemonic === Mnemonic.Call || form.mnemonic === Mnemonic.Jmp) continue;
-      const at = CODE + slot * SLOT + SLOT_ENTRY + bytes.length;
+      const at = first + bytes.length;
       const code = this.instruction(form, start, at, true), decoded = code && disassemble(code, at);
       if (!decoded) continue;
       const keep = bytes.length + code.length <= SLOT - SLOT_ENTRY - 8 && decoded.length === code.length && !(rflags(decoded.rflagsRead) & undefinedFlags);
@@ -118,7 +121,7 @@ export class Generator {
       decoded.free();
     }
     return {
-      code: Uint8Array.from(bytes), slot, text: texts.join('; '), gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: length, undefinedFlags, undefinedAt, cutRegisters: false,
+      code: Uint8Array.from(bytes), slot: -1, text: texts.join('; '), gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: length, undefinedFlags, undefinedAt, cutRegisters: false,
       flags: random.u32() & ARITHMETIC,
     };
   }

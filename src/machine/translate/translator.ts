@@ -41,10 +41,15 @@ interface Block {
 
 const BLOCK_LIMIT = 64;
 const REGION_BLOCKS = 24;
-/** Interpreted runs of a block before its page's code is translated, and before it is translated without waiting for others. */
-const QUEUE_AT = 2 * M.HOT_PERIOD;
-const COMPILE_AT = 16 * M.HOT_PERIOD;
-const BATCH = 24;
+/** When blocks are translated; nothing but speed depends on it. */
+export interface Tuning {
+  /** Interpreted runs of a block before it is queued for translation, and before it is translated without waiting for others. Multiples of HOT_PERIOD. */
+  queueAt: number;
+  compileAt: number;
+  /** Blocks that are translated together, in one module. */
+  batch: number;
+}
+export const DEFAULT_TUNING: Tuning = { queueAt: 2 * M.HOT_PERIOD, compileAt: 16 * M.HOT_PERIOD, batch: 24 };
 /** Live region modules are kept well below what V8 can map (each takes two mappings). */
 const MAX_MODULES = 4000;
 
@@ -57,6 +62,7 @@ export interface TranslatorCounts { blocks: number; templates: number; regions: 
  */
 export class Translator {
   readonly runtime: Runtime;
+  tuning: Tuning = DEFAULT_TUNING;
   readonly counts: TranslatorCounts = { blocks: 0, templates: 0, regions: 0, modules: 0, flushes: 0 };
   /** What every module imports. */
   private readonly environment: WebAssembly.ModuleImports;
@@ -141,23 +147,29 @@ export class Translator {
     const block = this.installed(this.tagOf(cpu));
     if (!block || block.flags || block.region || !block.insns[0]!.meaning.definition) return;
     const hits = this.core.memory.view.getInt32(M.entryAddress(Number(block.linear & 0xffffffffn)) + M.M_HITS, true);
-    if (hits >= QUEUE_AT && !block.queued) {
+    if (hits >= this.tuning.queueAt && !block.queued) {
       block.queued = true;
       this.queue.push(block);
     }
-    if (this.queue.length >= BATCH || hits >= COMPILE_AT && this.queue.length) this.compileQueue();
+    if (this.queue.length >= this.tuning.batch || hits >= this.tuning.compileAt && this.queue.length) this.compileQueue();
   }
 
   /**
-   * Decodes and translates the blocks at these instruction pointers of the CPU's present mode and address space at once:
-   * for tests and measurements, which want translated code without warming up.
+   * Decodes and translates the blocks at these instruction pointers of the CPU's present mode and address space at once,
+   * without any effect on the machine: for tests and measurements, which want translated code without warming up. Blocks
+   * that cross a page are left to the interpreter.
    */
   compileNow(cpu: CpuState, addresses: readonly bigint[]): void {
     const rip = cpu.rip;
     for (const address of addresses) {
       cpu.rip = address;
-      if (this.provide(cpu) !== Exit.Next) throw new Error(`no code at 0x${address.toString(16)}`);
-      const block = this.installed(this.tagOf(cpu))!;
+      const linear = this.linearRip(cpu), physical = this.core.mmu.probe(cpu, Number(linear & 0xffffffffn) | 0, Number(linear >> 32n) | 0);
+      if (!this.core.memory.isRam(physical, 1)) throw new Error(`no code at 0x${address.toString(16)}`);
+      const host = RAM_BASE + physical, key = host & -PAGE_SIZE | cpu.int(L.MODE);
+      let block = this.blocks.get(this.tagOf(cpu))?.find(b => b.key === key);
+      if (!block && this.decodeRun(address, linear, host, cpu.int(L.MODE)).length) block = this.decodeBlock(cpu, linear, host, key);
+      if (!block) continue;
+      this.install(block);
       if (!block.flags && !block.region && block.insns[0]!.meaning.definition) this.queue.push(block);
     }
     cpu.rip = rip;

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { NEVER_TRANSLATE } from './tuning.js';
+import type { Machine } from '../../../src/machine/machine.js';
+import { Random } from '../../oracle/random.js';
+import { digest, machineFor, randomProgram, type Program } from './program.js';
+
+const STEPS = 2000;
+
+/** Single steps in the interpreter: the digest at every position. */
+function reference(program: Program, seed: number): { digests: string[]; hash: string; faults: number; machine: Machine } {
+  const machine = machineFor(program, { seed });
+  machine.translator.tuning = NEVER_TRANSLATE;
+  const digests = [digest(machine)];
+  let faults = 0;
+  machine.onException = () => { faults++; return false; };
+  while (machine.position < STEPS) {
+    // A program that has written into its code may come to instructions that the machine lacks: it ends there.
+    if (machine.run(machine.position + 1)) break;
+    digests.push(digest(machine));
+  }
+  return { digests, hash: machine.stateHash(), faults, machine };
+}
+
+function compare(program: Program, machine: Machine, expected: { digests: string[]; hash: string }, turn: () => number, what: string): void {
+  const end = expected.digests.length - 1;
+  while (machine.position < end) {
+    const from = machine.position;
+    machine.run(Math.min(end, from + turn()));
+    if (digest(machine) !== expected.digests[machine.position]) {
+      throw new Error(`${what}: the state differs somewhere between position ${from} and ${machine.position}\n${program.texts.join('\n')}`);
+    }
+  }
+  expect(machine.stateHash(), what).toBe(expected.hash);
+}
+
+describe('a program', () => {
+  for (const selfModifying of [false, true]) {
+    it(`takes the same course whatever the turns, interpreted or translated${selfModifying ? ', while it changes its own code' : ''}`, () => {
+      let faults = 0, regions = 0;
+      for (let seed = 1; seed <= 8; seed++) {
+        const program = randomProgram(seed * 7919 + (selfModifying ? 1 : 0), { selfModifying }), expected = reference(program, seed), random = new Random(seed);
+        faults += expected.faults;
+        for (const [name, turn] of [['turns of 1 to 20', () => random.between(1, 20)], ['turns of 1 to 700', () => random.between(1, 700)], ['one turn', () => STEPS]] as const) {
+          const interpreted = machineFor(program, { seed });
+          interpreted.translator.tuning = NEVER_TRANSLATE;
+          compare(program, interpreted, expected, turn, `seed ${seed}, interpreted in ${name}`);
+          const warm = machineFor(program, { seed });
+          warm.translator.tuning = { queueAt: 1, compileAt: 1, batch: 1 };
+          compare(program, warm, expected, turn, `seed ${seed}, translated when warm in ${name}`);
+          const translated = machineFor(program, { seed });
+          translated.translator.compileNow(translated.cpus[0]!, program.blocks.map(BigInt));
+          translated.translator.tuning = { queueAt: 1, compileAt: 1, batch: 1 };
+          compare(program, translated, expected, turn, `seed ${seed}, translated in ${name}`);
+          regions += warm.translator.counts.modules;
+        }
+      }
+      expect(faults).toBeGreaterThan(100);
+      expect(regions).toBeGreaterThan(20);
+    });
+  }
+});
