@@ -83,11 +83,18 @@ function missedSwitch(scene: Scene, view: PageFaultView, cut: boolean): Verdict 
   const flag = facts.kaiser?.flag;
   const stayed = flag === 0 ? ', found kaiser off, stayed' : flag === undefined ? ' and stayed' : ', though kaiser is on, stayed';
   const instruction = fetch ? '' : ` The instruction is ${place(record.rip)}.`;
-  const handler = record === last ? '' : ' The handler of that fault runs on the same CR3 and cannot work either.';
+  const handler = record === last ? '' : ` The handler of that fault runs on the same CR3 and cannot work either${withoutEnd(facts)}.`;
   return {
     hazard: 'H1', predicate: 'P20', title: 'Missed switch: kernel code on the shadow CR3', cause: record,
     text: `CPU ${record.cpu} entered from user mode${by}${stayed} on the shadow CR3 and ${what} ${place(address)}, which it does not map.${instruction}${handler}${splitPolicy(scene)}`,
   };
+}
+
+/** How a chain of faults that never ends keeps itself going. */
+function withoutEnd(facts: CrashFacts): string {
+  if (facts.event !== 'spin') return '';
+  return facts.exceptions.some((record) => record.vector === 8)
+    ? ': each fault runs a little further down the stack, to a double fault, whose stack starts over each time, without end' : ', without end';
 }
 
 /** The two variables of a toggle disagree: it is under way, or only one of them was written. */

@@ -10,6 +10,8 @@ export interface FrameRegisters {
   rip: bigint;
   rsp: bigint;
   rbp: bigint;
+  /** Where SYSCALL keeps the return address; lets a stop in the code of a system call's entry or exit show its caller. */
+  rcx?: bigint;
 }
 
 /** One frame of the stack, the innermost first. */
@@ -35,6 +37,12 @@ export interface UnwindOptions {
 
 /** How far above RSP a saved frame pointer or an interrupt frame is believed: the largest kernel stack that we expect. */
 const STACK_REACH = 0x8000n;
+/**
+ * Where RBP stands in the block of registers that an entry pushes below the hardware frame, counted from the frame's
+ * RIP: Linux's struct pt_regs and the guest's struct registers agree. The block is complete at 15 registers and one word.
+ */
+const SAVED_RBP = -96n;
+const SAVED_BLOCK = 128n;
 /** How many words of an assembly routine's stack are searched for what brought control there. */
 const SCAN_WORDS = 40;
 
@@ -46,7 +54,7 @@ const SCAN_WORDS = 40;
  * (SDM Vol. 3A, 6.14.2) or the next return address on the stack leads on. Garbage ends the walk; it never throws.
  */
 export function unwind(registers: FrameRegisters, readMemory: ReadMemory, symbols?: Symbols, options: UnwindOptions = {}): Frame[] {
-  return new Unwinder(readMemory, symbols).run(registers, options.limit ?? 64);
+  return new Unwinder(readMemory, symbols, registers).run(registers, options.limit ?? 64);
 }
 
 /** What is needed to go on from a frame. */
@@ -55,7 +63,7 @@ interface Caller { pc: bigint; sp: bigint; fp: bigint; how: Frame['how']; cpl?: 
 class Unwinder {
   private readonly codeSections: Section[];
 
-  constructor(private readonly readMemory: ReadMemory, private readonly symbols: Symbols | undefined) {
+  constructor(private readonly readMemory: ReadMemory, private readonly symbols: Symbols | undefined, private readonly registers: FrameRegisters) {
     const wanted = SHF_ALLOC | SHF_EXECINSTR;
     this.codeSections = symbols?.image.sections.filter((section) => (section.flags & wanted) === wanted) ?? [];
   }
@@ -83,6 +91,10 @@ class Unwinder {
     const exact = frame.how === 'registers' || frame.how === 'interrupt frame';
     const hit = this.symbols?.table.functionAt(frame.lookup);
     if (!hit) return this.byFramePointer(frame);
+    if (frame.how === 'registers' && isUserAddress(frame.sp)) {
+      const caller = this.bySyscall(frame);
+      if (caller) return caller;
+    }
     const start = frame.lookup - BigInt(hit.offset);
     const state = this.frameState(start, frame.pc, exact);
     if (state === 'at return') return this.byReturnAddress(frame, 0n) ?? this.interruptFrame(frame, frame.sp);
@@ -91,7 +103,7 @@ class Unwinder {
       return saved === undefined ? undefined : this.byReturnAddress({ ...frame, fp: saved }, 8n);
     }
     if (state === 'built') return this.byFramePointer(frame);
-    return this.throughAssembly(frame);
+    return this.throughAssembly(frame) ?? (frame.how === 'registers' ? this.bySyscall(frame) : undefined);
   }
 
   private byRules(frame: Frame, rules: FrameRules): Caller | undefined | 'unknown' {
@@ -144,6 +156,20 @@ class Unwinder {
     return { pc, sp: fp + 16n, fp: saved, how: 'frame pointer' };
   }
 
+  /**
+   * The SYSCALL instruction (0f 05) that led here, as long as RCX still names the one behind it: in the first and last
+   * instructions of the kernel's entry, which have the user's stack pointer in RSP or on top of a small stack.
+   */
+  private bySyscall(frame: Frame): Caller | undefined {
+    const { rcx } = this.registers;
+    if (rcx === undefined || !isUserAddress(rcx) || isUserAddress(frame.pc)) return undefined;
+    const before = this.readMemory(rcx - 2n, 2);
+    if (!before || before[0] !== 0x0f || before[1] !== 0x05) return undefined;
+    const candidates = [frame.sp, ...[0n, 8n, 16n, 24n].map((offset) => this.word(frame.sp + offset))];
+    const sp = candidates.find((value) => value !== undefined && isUserAddress(value) && value % 8n === 0n && this.word(value) !== undefined);
+    return { pc: rcx, sp: sp ?? 0n, fp: frame.fp, how: 'interrupt frame', cpl: 3 };
+  }
+
   /** Code without a frame of its own: what stands first on its stack, an interrupt frame or a return address? */
   private throughAssembly(frame: Frame): Caller | undefined {
     for (let i = 0; i < SCAN_WORDS; i++) {
@@ -174,7 +200,9 @@ class Unwinder {
     if (!selectors || !flags || !isCanonical(rip) || !isCanonical(rsp)) return undefined;
     if (cpl === 0 && !this.isCode(rip)) return undefined;
     if (cpl === 3 && rip >> 63n !== 0n) return undefined;
-    return { pc: rip, sp: rsp, fp: frame.fp, how: 'interrupt frame', cpl };
+    // Below the frame stand the registers of the interrupted code, once the entry has pushed them all.
+    const saved = at - frame.sp >= SAVED_BLOCK ? this.word(at + SAVED_RBP) : undefined;
+    return { pc: rip, sp: rsp, fp: saved ?? frame.fp, how: 'interrupt frame', cpl };
   }
 
   /** A return address is code right behind a call: e8 rel32, or ff /2 of 2 to 8 bytes. */
@@ -214,6 +242,10 @@ class Unwinder {
 
 function isMoveToFramePointer(code: Uint8Array, at: number): boolean {
   return code[at] === 0x48 && ((code[at + 1] === 0x89 && code[at + 2] === 0xe5) || (code[at + 1] === 0x8b && code[at + 2] === 0xec));
+}
+
+function isUserAddress(address: bigint): boolean {
+  return address >= 0x1000n && address >> 47n === 0n;
 }
 
 function isCanonical(address: bigint): boolean {

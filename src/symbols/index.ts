@@ -10,6 +10,7 @@ export * from './elf.js';
 export { type AddressRange, type LineBreakpoint, LineTable, type SourceLocation, type StepRange } from './lineTable.js';
 export { type SymbolHit, type SymbolInfo, SymbolTable } from './symbolTable.js';
 export { type FunctionInfo, FunctionTable, type InlinedCall } from './functions.js';
+export { type SourceFrame, sourceFrames } from './inlines.js';
 export { type Frame, type FrameRegisters, type ReadMemory, unwind, type UnwindOptions } from './frames.js';
 
 /** All that a debugger asks about an image's symbols. */

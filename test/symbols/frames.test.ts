@@ -126,6 +126,24 @@ describe('unwinding by hand-built stacks', () => {
     expect(withCode[1]).toMatchObject({ pc: at('kernel_main') + 4n, how: 'interrupt frame' });
   });
 
+  it('takes RBP of the interrupted code from the registers that the entry has saved below the hardware frame', () => {
+    const memory = new Memory(symbols)
+      .put(top, inTrampoline, ...Array.from({ length: 20 }, (_, i) => BigInt(i + 0x100)), 0x15n, 0x401234n, 0x33n, 0x246n, 0x7ffe0ff0n, 0x2bn);
+    const frames = unwind({ rip: at('kernel_main'), rsp: top, rbp: 0n }, memory.read, symbols);
+    // Of the 20 words and the error code below the frame, RBP is the twelfth below RIP.
+    expect(frames[2]).toMatchObject({ pc: 0x401234n, how: 'interrupt frame', cpl: 3, fp: 0x100n + 20n - 11n });
+  });
+
+  it('shows who made the system call while RSP is still the user\'s, by the SYSCALL instruction before RCX', () => {
+    const user = new Memory(symbols).put(0x401000n, 0x050f_9090_9090_9090n).put(0x7ffe1000n, 0x409999n, 0n);
+    const registers = { rip: at('entry_syscall64'), rsp: 0x7ffe1000n, rbp: 0x7ffe1010n };
+    expect(unwind({ ...registers, rcx: 0x401008n }, user.read, symbols)[1]).toMatchObject({ pc: 0x401008n, lookup: 0x401008n, sp: 0x7ffe1000n, fp: 0x7ffe1010n, how: 'interrupt frame', cpl: 3 });
+    expect(unwind({ ...registers, rcx: 0x401007n }, user.read, symbols)[1]?.how).not.toBe('interrupt frame');
+    // On the way out the stack pointer is a small stack's, with the user's on top of a word.
+    user.put(top, 0x77n, 0x7ffe1000n);
+    expect(unwind({ rip: at('entry_syscall64_cr3'), rsp: top, rbp: 1n, rcx: 0x401008n }, user.read, symbols)[1]).toMatchObject({ pc: 0x401008n, sp: 0x7ffe1000n, cpl: 3 });
+  });
+
   it.each([
     ['no stack at all', 0n, 0n],
     ['a frame pointer below the stack', top, top - 64n],

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadSymbols, parseElf, type Symbols } from '../../src/symbols/index.js';
+import { loadSymbols, parseElf, sourceFrames, type Symbols } from '../../src/symbols/index.js';
 import { buildKernel, bytesOf, run, temporaryFolder } from './build.js';
 
 const folder = temporaryFolder();
@@ -82,5 +82,12 @@ describe.each([['DWARF 5', '-gdwarf-5'], ['DWARF 4', '-gdwarf-4']])('functions o
     expect(inlined[0]!.callFile).toMatch(/main\.c$/);
     expect(functions.inlinedAt(BigInt.asUintN(64, BigInt(inlined[0]!.ranges[0]!.start)))[0]!.name).toBe('twist');
     expect(functions.functionAt(0n)).toBeUndefined();
+    const inside = BigInt.asUintN(64, BigInt(inlined[0]!.ranges[0]!.start));
+    const frames = sourceFrames(built, inside);
+    expect(frames.map((frame) => [frame.function, frame.inlined])).toEqual([['twist', true], ['helper', false]]);
+    expect(frames[0]!.location).toEqual(built.lines.locationAt(inside));
+    expect(frames[1]!.location).toMatchObject({ line: inlined[0]!.callLine });
+    expect(sourceFrames(built, built.table.addressOf('kernel_main')!)).toMatchObject([{ function: 'kernel_main', inlined: false }]);
+    expect(sourceFrames(built, 0n)).toEqual([]);
   });
 });
