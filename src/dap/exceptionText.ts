@@ -1,7 +1,7 @@
 import type { Debuggee } from './debuggee.js';
 import { hex } from './debuggee.js';
 import { describeSelectorError, exceptionName } from '../kaiser/errorCode.js';
-import { verdictText } from './verdict.js';
+import { verdictAt, verdictText } from './verdict.js';
 import type { ExceptionInfo } from '../target/target.js';
 
 /** An exception that is about to be delivered, in words: what, where, why the walk failed, and what KAISER has to do with it. */
@@ -16,8 +16,10 @@ export function describeException(exception: ExceptionInfo, debuggee: Debuggee):
   } else if (exception.errorCode !== undefined) {
     lines.push(`Error code ${hex(exception.errorCode)}: ${describeSelectorError(exception.errorCode)}.`);
   }
-  lines.push(verdictText(debuggee, { kind: 'exception', cpu: exception.cpu, exceptions: exceptionsUpTo(exception, debuggee) }));
-  return { id: mnemonic, title, text: lines.filter(line => line).join('\n') };
+  const occasion = { kind: 'exception' as const, cpu: exception.cpu, exceptions: exceptionsUpTo(exception, debuggee) };
+  lines.push(verdictText(debuggee, occasion));
+  const verdict = verdictAt(debuggee, occasion);
+  return { id: mnemonic, title: verdict?.hazard ? verdict.title : title, text: lines.filter(line => line).join('\n') };
 }
 
 /** `#PF at 0x... <symbol> on 0x...`: an exception in a list. */

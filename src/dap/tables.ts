@@ -47,19 +47,18 @@ export function rootNamed(debuggee: Debuggee, cpu: number, name: unknown): numbe
 /** A whole table as text, with a first line that says whose it is. */
 export function tableText(debuggee: Debuggee, cpu: number, name: unknown): string {
   const root = rootNamed(debuggee, cpu, name);
-  return renderTable(readerFor(debuggee), root, { features: featuresFor(debuggee, cpu), title: rootTitle(debuggee, cpu, root) });
+  return renderTable(readerFor(debuggee), root, { features: featuresFor(debuggee, cpu), title: rootTitle(debuggee, root) });
 }
 
 /** `Kernel half · root 0x1234000 · CPU 0 with PCID 0x1`. */
-function rootTitle(debuggee: Debuggee, cpu: number, root: number): string {
+function rootTitle(debuggee: Debuggee, root: number): string {
   const { kaiser, target } = debuggee;
   const pair = kaiser.pairOf(BigInt(root));
   const half = !pair ? 'Page table' : pair.kernel === BigInt(root) ? 'Kernel half' : 'Shadow half';
   const users = Array.from({ length: target.cpuCount }, (_, n) => target.cpu(n)).filter(info => info.pagingOn && rootOf(info.cr3) === root);
   const names = kaiser.tasksOf(BigInt(root)).map(task => task.name);
   return [half, `root ${hex(root)}`, ...(names.length > 0 ? [`tasks ${names.join(', ')}`] : []),
-    ...users.map(info => `live on CPU ${info.index}${info.pcidEnabled ? ` as PCID ${hex(kaiser.cr3(info).pcid)}` : ''}`),
-    `read by CPU ${cpu}`].join(' · ');
+    ...users.map(info => `live on CPU ${info.index}${info.pcidEnabled ? ` as PCID ${hex(kaiser.cr3(info).pcid)}` : ''}`)].join(' · ');
 }
 
 /** The walk of one address from a root, as text and as steps. */

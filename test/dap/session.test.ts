@@ -189,6 +189,13 @@ describe('running', () => {
     await expect(client.request('pause', { threadId: 1 })).rejects.toThrow('stopped already');
   });
 
+  it('can be terminated', async () => {
+    await launch({ append: 'l', stopOnEntry: false });
+    await client.printed('tiny guest');
+    await client.request('terminate');
+    await client.event('terminated');
+  });
+
   it('can be disconnected from', async () => {
     await launch({ append: 'l', stopOnEntry: false });
     await client.printed('tiny guest');
