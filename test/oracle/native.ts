@@ -1,10 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { CODE_PAGES, type Case, DATA_BYTES, entryOf, type Outcome } from './layout.js';
 
 /** Can this machine serve as the oracle? */
 export function nativePossible(): boolean { return process.platform === 'linux' && process.arch === 'x64' && spawnSync('gcc', ['--version']).status === 0; }
+
+/** Is the processor one of Intel's? What the SDM leaves open is measured on those. */
+export function nativeIsIntel(): boolean { return existsSync('/proc/cpuinfo') && readFileSync('/proc/cpuinfo', 'latin1').includes('GenuineIntel'); }
 
 /** The built harness; rebuilt if its source is newer. @param root the repository */
 export function buildHarness(root: string): string {

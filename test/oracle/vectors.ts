@@ -1,0 +1,95 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { allForms } from './forms.js';
+import { type Generated, Generator } from './generate.js';
+import { DATA, entryOf, initialMemory, type Outcome, SLOTS } from './layout.js';
+import { batchImage, buildHarness, runNative, TIMEOUT } from './native.js';
+import { expectedOutcome } from './run.js';
+
+/**
+ * Recorded outcomes of a processor, so that any machine can compare with them: for each case one line of JSON with what it
+ * starts from and what has changed, the whole compressed.
+ */
+const FILE = 'vectors.json.gz';
+const CASES_A_FORM = 2, SEQUENCES = 350;
+
+interface Recorded {
+  text: string; code: string; flags: number; gpr: string[]; seed: number; patches: [number, string][]; undefined: number; steps: number;
+  /** Vector, error code, address, RIP from the entry on, flags. */
+  end: [number, number, string, string, number];
+  registers: Record<number, string>;
+  /** Runs of changed bytes by their offset in the data pages. */
+  memory: Record<number, string>;
+}
+
+/** Records cases for every form on the processor that this runs on; gives their number. */
+export function record(root: string, seed: number): number {
+  const program = buildHarness(root), lines: string[] = [], generator = new Generator(seed);
+  let batch: Generated[] = [];
+  const flush = () => {
+    const outcomes = runNative(program, batch, batchImage(batch));
+    batch.forEach((c, n) => {
+      // The slot of a case is its number in its batch, when it is read as when it is recorded.
+      if (outcomes[n]!.vector === TIMEOUT) throw new Error(`does not end: ${c.text}`);
+      lines.push(JSON.stringify(pack(c, outcomes[n]!)));
+    });
+    batch = [];
+  };
+  const add = (c: Generated) => {
+    batch.push(c);
+    if (batch.length === SLOTS - 1) flush();
+  };
+  for (const form of allForms()) {
+    for (let n = 0, tries = 0; n < CASES_A_FORM && tries < 50; tries++) {
+      const made = generator.single(batch.length, form);
+      if (made) { add(made); n++; }
+    }
+  }
+  for (let n = 0; n < SEQUENCES; n++) add(generator.sequence(batch.length, 2 + n % 7));
+  flush();
+  writeFileSync(path.join(root, 'test/oracle', FILE), gzipSync(lines.join('\n'), { level: 9 }));
+  return lines.length;
+}
+
+/** The recorded cases, each in a slot of its batch. */
+export function readVectors(root: string): { c: Generated; expected: Outcome }[][] {
+  const lines = gunzipSync(readFileSync(path.join(root, 'test/oracle', FILE))).toString().split('\n'), batches: { c: Generated; expected: Outcome }[][] = [];
+  lines.forEach((line, n) => {
+    const slot = n % (SLOTS - 1);
+    if (slot === 0) batches.push([]);
+    batches[batches.length - 1]!.push(unpack(JSON.parse(line) as Recorded, slot));
+  });
+  return batches;
+}
+
+function pack(c: Generated, o: Outcome): Recorded {
+  const registers: Record<number, string> = {}, memory: Record<number, string> = {}, before = initialMemory(c);
+  o.gpr.forEach((value, n) => { if (value !== c.gpr[n]) registers[n] = value.toString(16); });
+  for (let n = 0; n < before.length; n++) {
+    if (before[n] === o.memory[n]) continue;
+    const start = n;
+    while (n < before.length && before[n] !== o.memory[n]) n++;
+    memory[start] = Buffer.from(o.memory.subarray(start, n)).toString('hex');
+  }
+  return {
+    text: c.text, code: Buffer.from(c.code).toString('hex'), flags: c.flags, gpr: c.gpr.map(v => v.toString(16)), seed: c.seed,
+    patches: c.patches.map(p => [p.address - DATA, p.value.toString(16)]), undefined: expectedOutcome(c, o).undefinedFlags, steps: c.instructions,
+    end: [o.vector, o.error, o.address.toString(16), (o.rip - BigInt(entryOf(c))).toString(16), o.flags], registers, memory,
+  };
+}
+
+function unpack(r: Recorded, slot: number): { c: Generated; expected: Outcome } {
+  const hex = (text: string) => text.startsWith('-') ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`);
+  const c: Generated = {
+    text: r.text, code: new Uint8Array(Buffer.from(r.code, 'hex')), slot, flags: r.flags, gpr: r.gpr.map(hex), seed: r.seed,
+    patches: r.patches.map(([offset, value]) => ({ address: DATA + offset, value: hex(value) })), undefinedFlags: r.undefined, undefinedAt: {}, instructions: r.steps,
+    cutRegisters: false,
+  };
+  const memory = initialMemory(c);
+  for (const [offset, bytes] of Object.entries(r.memory)) memory.set(Buffer.from(bytes, 'hex'), Number(offset));
+  const gpr = c.gpr.map((value, n) => n in r.registers ? hex(r.registers[n]!) : value);
+  return {
+    c, expected: { gpr, rip: BigInt.asUintN(64, BigInt(entryOf(c)) + hex(r.end[3])), flags: r.end[4], vector: r.end[0], error: r.end[1], address: hex(r.end[2]), memory },
+  };
+}
