@@ -25,7 +25,9 @@ void do_spurious(struct registers *regs);
 void do_ipi_tlb(struct registers *regs);
 void do_ipi_resched(struct registers *regs);
 
-/* Says on the console why the current process dies, and ends it. `address` is CR2 for a page fault, else 0. */
-__attribute__((noreturn)) void kill_for_fault(const struct registers *regs, u64 error, u64 address, const char *what);
+/* Says on the console why the current process dies, and ends it. */
+enum { NO_ERROR_CODE = -1 };
+__attribute__((noreturn)) void kill_for_exception(const struct registers *regs, u64 error, const char *what);
+__attribute__((noreturn)) void kill_for_page_fault(const struct registers *regs, u64 error, u64 address);
 
 #endif

@@ -49,13 +49,20 @@ void exit_to_kernel_mode(struct registers *regs)
   if (this_cpu_read(need_resched) && this_cpu_read(preempt_count) == 0) schedule();
 }
 
-void kill_for_fault(const struct registers *regs, u64 error, u64 address, const char *what)
+void kill_for_exception(const struct registers *regs, u64 error, const char *what)
+{
+  char code[24] = "";
+  if (error != (u64)NO_ERROR_CODE) format_text(code, sizeof code, " err=0x%lx", error);
+  local_irq_enable();
+  printk("sh: %u %s: %s at rip=0x%lx%s\n", current()->pid, current()->comm, what, regs->rip, code);
+  do_exit(EXIT_FAULT);
+}
+
+void kill_for_page_fault(const struct registers *regs, u64 error, u64 address)
 {
   local_irq_enable();
-  if (address || error != (u64)-1)
-    printk("sh: %u %s: %s at rip=0x%lx cr2=0x%lx err=0x%lx\n", current()->pid, current()->comm, what, regs->rip, address, error);
-  else
-    printk("sh: %u %s: %s at rip=0x%lx\n", current()->pid, current()->comm, what, regs->rip);
+  printk("sh: %u %s: segmentation fault at rip=0x%lx cr2=0x%lx err=0x%lx\n", current()->pid, current()->comm, regs->rip,
+         address, error);
   do_exit(EXIT_FAULT);
 }
 
@@ -65,7 +72,7 @@ void kill_for_fault(const struct registers *regs, u64 error, u64 address, const 
   void do_##name(struct registers *regs, u64 error)                                                                    \
   {                                                                                                                    \
     if (!from_user_mode(regs)) panic_at(regs, error, what);                                                            \
-    kill_for_fault(regs, error, 0, what);                                                                              \
+    kill_for_exception(regs, error, what);                                                                              \
   }
 FATAL_EXCEPTION(divide_error, "divide error")
 FATAL_EXCEPTION(overflow, "overflow")
@@ -93,7 +100,7 @@ void do_debug(struct registers *regs, u64 error)
     regs->rflags &= ~RFLAGS_TF;
     return;
   }
-  kill_for_fault(regs, error, 0, "debug trap");
+  kill_for_exception(regs, error, "debug trap");
 }
 
 /* A machine check that says nothing is wrong with any register: counted, and the interrupted code goes on. */

@@ -50,11 +50,6 @@ static void privileged(void)
   asm volatile("cli");
 }
 
-static void jump(void)
-{
-  asm volatile("jmp *%0" : : "r"(0x8000000000000000ull));
-}
-
 static void breakpoint(void)
 {
   asm volatile("int3");
@@ -70,7 +65,7 @@ static const struct kind {
   void (*function)(void);
 } kinds[] = {
   { "null", read_null }, { "kernel", read_kernel }, { "entry", read_entry }, { "text", write_text }, { "data", fetch_data },
-  { "divide", divide }, { "opcode", opcode }, { "privileged", privileged }, { "jump", jump }, { "int3", breakpoint },
+  { "divide", divide }, { "opcode", opcode }, { "privileged", privileged }, { "int3", breakpoint },
   { "step", single_step },
 };
 
