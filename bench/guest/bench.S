@@ -1,0 +1,142 @@
+/* A guest without a kernel: PVH entry, long mode with the first 64 MiB mapped by 2 MiB pages, one workload, debug exit.
+   WORKLOAD is 0 empty, 1 integer loop, 2 streaming, 3 calls, 4 memory with branches. */
+
+#define PAGE_BITS 0x83 /* present, writable, 2 MiB */
+
+  .section .note.pvh, "a", @note
+  .long 4, 4, 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
+  .ascii "Xen\0"
+  .long start
+
+  .text
+  .code32
+  .globl start
+start:
+  mov $stack_end, %esp
+  mov $tables, %edi
+  lea 0x1003(%edi), %eax /* PML4[0] -> PDPT, present and writable */
+  mov %eax, (%edi)
+  lea 0x2003(%edi), %eax
+  mov %eax, 0x1000(%edi)
+  mov $PAGE_BITS, %eax
+  xor %ecx, %ecx
+1:
+  mov %eax, 0x2000(%edi, %ecx, 8)
+  add $0x200000, %eax
+  inc %ecx
+  cmp $32, %ecx
+  jne 1b
+  mov %edi, %cr3
+  mov %cr4, %eax
+  or $0x20, %eax
+  mov %eax, %cr4
+  mov $0xc0000080, %ecx
+  rdmsr
+  or $0x100, %eax
+  wrmsr
+  mov %cr0, %eax
+  or $0x80000001, %eax
+  mov %eax, %cr0
+  lgdt gdt_pointer
+  ljmp $8, $long_mode
+
+  .code64
+long_mode:
+  mov $16, %eax
+  mov %eax, %ds
+  mov %eax, %es
+  mov %eax, %ss
+  mov $stack_end, %esp
+
+#if WORKLOAD == 1
+  /* 10 instructions each time round. */
+  mov $COUNT, %ecx
+  mov $1, %eax
+  mov $0x9e3779b9, %edx
+1:
+  add %rdx, %rax
+  mov %rax, %rbx
+  shr $13, %rbx
+  xor %rbx, %rax
+  lea (%rax, %rax, 4), %rsi
+  imul $0x5bd1e995, %rsi, %rsi
+  xor %rsi, %rdx
+  add $1, %rdi
+  dec %ecx
+  jnz 1b
+#elif WORKLOAD == 2
+  /* COUNT passes through 8 MiB, reading and writing; 4 instructions for each 8 bytes. */
+  mov $COUNT, %ecx
+2:
+  mov $buffer, %esi
+  lea 0x800000(%rsi), %rdi
+1:
+  add (%rsi), %rax
+  mov %rax, (%rsi)
+  add $8, %rsi
+  cmp %rdi, %rsi
+  jne 1b
+  dec %ecx
+  jnz 2b
+#elif WORKLOAD == 3
+  /* 12 instructions each time round: a direct and an indirect call. */
+  mov $COUNT, %ecx
+  mov $callee, %ebx
+1:
+  call callee
+  call *%rbx
+  dec %ecx
+  jnz 1b
+#elif WORKLOAD == 4
+  /* Sieve of Eratosthenes: byte stores with a stride, loads, branches that are hard to foresee. */
+  mov $COUNT, %ebp
+3:
+  mov $buffer, %edi
+  mov $0x40000, %ecx
+  xor %eax, %eax
+  rep stosq
+  mov $2, %ebx
+2:
+  cmpb $0, buffer(%rbx)
+  jne 4f
+  lea (%rbx, %rbx), %rcx
+1:
+  movb $1, buffer(%rcx)
+  add %rbx, %rcx
+  cmp $0x200000, %rcx
+  jb 1b
+4:
+  inc %ebx
+  cmp $1449, %ebx
+  jb 2b
+  dec %ebp
+  jnz 3b
+#endif
+  mov $1, %eax
+  mov $0xf4, %edx
+  out %eax, %dx
+  hlt
+
+callee:
+  push %rax
+  add $3, %rax
+  pop %rdx
+  ret
+
+  .balign 8
+gdt:
+  .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff
+gdt_pointer:
+  .word . - gdt - 1
+  .long gdt
+
+  .bss
+  .balign 4096
+tables:
+  .skip 0x3000
+  .skip 0x1000
+stack_end:
+  .balign 4096
+  .globl buffer
+buffer:
+  .skip 0x800000
