@@ -16,6 +16,8 @@ interface SessionEntry {
   session: vscode.DebugSession;
   state: State;
   stoppedThread?: number;
+  /** Stops so far. */
+  stops: number;
   /** Replies since the last change, by request and arguments. */
   replies: Map<string, Promise<unknown>>;
 }
@@ -60,6 +62,11 @@ export class SessionModel implements Source, vscode.Disposable {
 
   get state(): State | undefined {
     return this.#focused?.state;
+  }
+
+  /** How often the focused session has stopped: another number is another stop, though it ran too briefly to be seen. */
+  get stops(): number {
+    return this.#focused?.stops ?? 0;
   }
 
   /** Sends a request to the focused session, or gives the reply of the same question since the last change. */
@@ -107,7 +114,7 @@ export class SessionModel implements Source, vscode.Disposable {
   }
 
   #track(session: vscode.DebugSession): vscode.DebugAdapterTracker {
-    const entry: SessionEntry = { session, state: 'running', replies: new Map() };
+    const entry: SessionEntry = { session, state: 'running', stops: 0, replies: new Map() };
     return {
       onDidSendMessage: message => {
         if (message.type === 'event') this.#onEvent(entry, message);
@@ -124,6 +131,7 @@ export class SessionModel implements Source, vscode.Disposable {
         break;
       case 'stopped':
         entry.stoppedThread = message.body?.threadId;
+        entry.stops++;
         this.#setState(entry, 'stopped');
         break;
       case 'continued':

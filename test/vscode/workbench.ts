@@ -44,9 +44,12 @@ export class Workbench {
 
   /** Runs a command from the palette, by its exact title there. */
   async command(title: string): Promise<void> {
-    await this.press('F1');
-    if (!await this.#pick(`>${title}`, promptness)) throw new Error(`The palette does not offer "${title}".`);
-    await this.press('Enter');
+    await until(async () => {
+      await this.press('F1');
+      const found = await this.#pick(`>${title}`, 3000);
+      await this.press(found ? 'Enter' : 'Escape');
+      return found;
+    }, found => found, `"${title}" in the palette`, promptness);
   }
 
   /** Types into quick open and takes its first entry once that is `title`. */
@@ -130,6 +133,7 @@ export class Workbench {
       await input.fill('');
     }
     await this.press('Enter');
+    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden', timeout: patience });
   }
 
   /** Switches the check box of a row of a view by its own key. */
@@ -159,8 +163,14 @@ export class Workbench {
   /** The text twin of a view, by its command and the clipboard. */
   async copied(command: string): Promise<string> {
     await this.page.evaluate(() => navigator.clipboard.writeText(''));
-    await this.command(command);
-    return until(() => this.page.evaluate(() => navigator.clipboard.readText()), text => text !== '', `text from "${command}"`);
+    const read = () => this.page.evaluate(() => navigator.clipboard.readText());
+    // A stop moves the focus to the source, which closes a palette that is open: then the command is given again.
+    for (let attempt = 0; attempt < 4; attempt++) {
+      await this.command(command);
+      const text = await until(read, found => found !== '', 'the clipboard', 2500).catch(() => '');
+      if (text) return text;
+    }
+    throw new Error(`"${command}" put nothing on the clipboard.`);
   }
 
   /** Messages in the corner of the window, and dialogs. */
@@ -176,17 +186,17 @@ export class Workbench {
 
   /** The name of the active tab. */
   async activeTab(): Promise<string> {
-    return (await this.page.locator('.tab.active').first().getAttribute('data-resource-name')) ?? '';
+    return (await this.page.locator('.tab.active').first().getAttribute('aria-label')) ?? '';
   }
 
   async #pick(text: string, milliseconds: number, title = text.slice(1)): Promise<boolean> {
     const input = this.page.locator('.quick-input-widget input.input');
     try {
       await input.waitFor({ timeout: milliseconds });
+      await input.fill(text, { timeout: milliseconds });
     } catch {
       return false;
     }
-    await input.fill(text);
     const row = this.page.locator('.quick-input-list .monaco-list-row').first();
     return until(
       async () => (await row.count()) === 1 && (await row.getAttribute('aria-label'))?.startsWith(title) === true,

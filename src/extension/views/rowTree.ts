@@ -17,9 +17,10 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
   readonly #model: SessionModel;
   readonly #rows: () => Promise<Row[]>;
   readonly #live: boolean;
-  /** Values by row id: at the stop before, and now. */
+  /** Values by row id: those that marks compare with, and those shown at the latest stop. */
   #before = new Map<string, string>();
-  #now = new Map<string, string>();
+  #atStop = new Map<string, string>();
+  #stops = 0;
   #sessionId: string | undefined;
   #lastState: string | undefined;
   #messageTimer: ReturnType<typeof setTimeout> | undefined;
@@ -60,7 +61,7 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
 
   getTreeItem(row: Row): vscode.TreeItem {
     const old = row.value === undefined ? undefined : this.#before.get(row.id);
-    if (row.value !== undefined) this.#now.set(row.id, row.value);
+    if (row.value !== undefined && this.#model.state === 'stopped') this.#atStop.set(row.id, row.value);
     const changed = old !== undefined && old !== row.value;
     const item = new vscode.TreeItem(
       changed ? { label: row.label, highlights: [[0, row.label.length]] } : row.label,
@@ -100,10 +101,14 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
     if (session?.id !== this.#sessionId) {
       this.#sessionId = session?.id;
       this.#before = new Map();
-      this.#now = new Map();
+      this.#atStop = new Map();
+      this.#stops = 0;
     }
-    // What stood here when the machine was set running is what the next stop is compared with.
-    if (state === 'running' && this.#lastState === 'stopped') this.#before = new Map([...this.#before, ...this.#now]);
+    // What stood here at the last stop is what this one is compared with.
+    if (this.#model.stops !== this.#stops) {
+      this.#stops = this.#model.stops;
+      this.#before = new Map([...this.#before, ...this.#atStop]);
+    }
     if (state !== this.#lastState) this.#announce(state);
     this.#lastState = state;
     if (this.view.visible && (this.#live || state !== 'running' || !session)) this.refresh();
