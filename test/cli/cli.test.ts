@@ -2,20 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { commands, runCommandLine } from '../../src/cli/cli.js';
+import { commands } from '../../src/cli/cli.js';
 import { commandHelp, commandLineDocument, overview } from '../../src/cli/help.js';
 import { parseFeatures, parseSchedule } from '../../src/cli/machineOptions.js';
+import { runCli } from './runCli.js';
 
-const installFolder = path.resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'kaiserscope-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-export async function runCli(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  let stdout = '';
-  let stderr = '';
-  const code = await runCommandLine(argv, { stdout: text => { stdout += text; }, stderr: text => { stderr += text; }, installFolder });
-  return { code, stdout, stderr };
-}
 
 it('docs/cli.md is current', async () => {
   await expect(commandLineDocument(commands)).toMatchFileSnapshot('../../docs/cli.md');

@@ -35,7 +35,7 @@ it('the guest switches KAISER off and on by its own protocol', async () => {
   await session.stopped();
   await showKaiser();
   await breakOn({ name: 'kaiser_toggle_end' });
-  for (const _ of ['off', 'on']) {
+  for (let toggles = 0; toggles < 2; toggles++) {
     const { threadId } = await session.run('continue', { threadId: 1 });
     await session.request('stepOut', { threadId });
     await session.client.stopped();
