@@ -162,10 +162,12 @@ export class Adapter {
       return;
     }
     this.lastStop = { stop, description };
+    if (stop.kind === 'breakpoint' && this.breakpoints.clearOnce(stop.cpu, stop.address)) this.applyBreakpoints();
     if (description.advice) this.output('important', `${description.text}\n${description.advice}\n`);
+    const hitBreakpointIds = description.hitBreakpointIds.filter(id => id !== 0);
     this.event('stopped', {
       reason: description.reason, description: description.title, text: description.text, threadId: stop.cpu + 1, allThreadsStopped: true,
-      ...(description.hitBreakpointIds.length > 0 ? { hitBreakpointIds: description.hitBreakpointIds } : {}),
+      ...(hitBreakpointIds.length > 0 ? { hitBreakpointIds } : {}),
     });
     this.event('kaiserscope/changed', { position: String(debuggee.target.position) });
   }

@@ -10,7 +10,7 @@ export class RequestError extends Error {
 /** The conventional error of DAP for a request that needs a stopped machine ("notStopped"). */
 export class NotStopped extends RequestError {
   constructor() {
-    super('notStopped', false);
+    super('The machine is running. Pause it first.', false);
     this.name = 'NotStopped';
   }
 }

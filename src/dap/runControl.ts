@@ -66,10 +66,11 @@ export class RunControl {
   async run(temporary: readonly TemporaryBreakpoint[] = [], options: RunOptions = {}): Promise<Stop> {
     const target = this.target!;
     if (this.pauseCpu !== undefined) return { kind: 'pause', cpu: this.pauseCpu };
-    if (temporary.length === 0) return target.run(options);
+    const all = { ...options, restWhenIdle: true };
+    if (temporary.length === 0) return target.run(all);
     target.setBreakpoints(merge(this.breakpoints, temporary));
     try {
-      return await target.run(options);
+      return await target.run(all);
     } finally {
       target.setBreakpoints(this.breakpoints);
     }

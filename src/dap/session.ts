@@ -33,7 +33,7 @@ export class KaiserscopeSession extends DebugSession {
       response.body = await handler.handle(this.adapter, (request.arguments ?? {}) as never);
       this.sendResponse(response);
     } catch (error) {
-      if (error instanceof NotStopped) this.fail(response, errorId.notStopped, error.message, false);
+      if (error instanceof NotStopped) this.failNotStopped(response, error.message);
       else if (error instanceof RequestError) this.fail(response, errorId.request, error.message, error.showUser);
       else this.fail(response, errorId.internal, `${request.command} failed by an internal error: ${messageOf(error)}`, true);
     }
@@ -43,6 +43,14 @@ export class KaiserscopeSession extends DebugSession {
   private fail(response: DebugProtocol.Response, id: number, message: string, showUser: boolean): void {
     // Braces in the format would be taken for variables.
     this.sendErrorResponse(response, id, '{_message}', { _message: message }, showUser ? ErrorDestination.User : 0 as ErrorDestination);
+  }
+
+  /** DAP has a word for this error, which clients may translate; the sentence is for those that do not. */
+  private failNotStopped(response: DebugProtocol.Response, text: string): void {
+    response.success = false;
+    response.message = 'notStopped';
+    response.body = { error: { id: errorId.notStopped, format: text, showUser: false } };
+    this.sendResponse(response);
   }
 
   /** Called by an editor that runs the adapter inline when the session is over. */

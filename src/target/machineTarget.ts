@@ -13,9 +13,11 @@ import type { CpuInfo, DisassembledInstruction, ExceptionInfo, RegisterGroup, Ru
 /** A run comes back to the host's event loop after so many milliseconds, so that `pause` and console input get through. */
 const SLICE_MS = 12;
 /** Steps between two looks at the clock. */
-const STRIDE = 50_000;
-/** While the guest only waits, each slice is followed by a rest, or an idle guest would keep a host CPU busy. */
-const IDLE_REST_MS = 15;
+const STRIDE = 20_000;
+/** While the guest only waits, a rest of this length follows every few timer ticks, or an idle guest would keep a host CPU busy. */
+const IDLE_REST_MS = 30;
+/** The guest only waits when so many times more ticks pass idle than are spent on instructions. */
+const IDLE_RATIO = 20;
 const LINE_FEED = 10;
 
 /** Makes a machine and loads the kernel. Throws an Error for the user when that is not possible. */
@@ -156,17 +158,20 @@ export class MachineTarget implements Target {
 
   private async runSlices(options: RunOptions): Promise<Stop> {
     const limit = options.until ?? Infinity;
+    const { machine } = this;
     for (;;) {
-      const start = performance.now(), position = this.position, { idle } = this.machine;
+      const start = performance.now();
+      let isIdle = false;
       do {
-        if (this.position >= limit) return { kind: 'limit', cpu: this.machine.currentCpu };
-        const stop = options.follow ? this.followSlice(options.follow, limit) : this.machineStop(Math.min(limit, this.position + STRIDE));
+        if (this.position >= limit) return { kind: 'limit', cpu: machine.currentCpu };
+        const { position, idle } = machine;
+        const stop = options.follow ? this.followSlice(options.follow, limit) : this.machineStop(Math.min(limit, position + STRIDE));
         if (stop) return stop;
-      } while (performance.now() - start < SLICE_MS && !this.pauseRequested);
+        isIdle = options.restWhenIdle === true && machine.idle - idle > IDLE_RATIO * (machine.position - position);
+      } while (!isIdle && performance.now() - start < SLICE_MS && !this.pauseRequested);
       this.flushConsole();
-      if (this.pauseRequested) return { kind: 'pause', cpu: this.machine.currentCpu };
-      const waited = this.machine.idle - idle;
-      await rest(waited > 20 * (this.position - position) ? IDLE_REST_MS : 0);
+      if (this.pauseRequested) return { kind: 'pause', cpu: machine.currentCpu };
+      await rest(isIdle ? IDLE_REST_MS : 0);
       if (this.pauseRequested) return { kind: 'pause', cpu: this.machine.currentCpu };
     }
   }

@@ -66,6 +66,8 @@ export interface RunOptions {
    * run by the schedule as they would without it, so following changes nothing but the speed.
    */
   follow?: { cpu: number; stop: () => boolean };
+  /** Leave the host's processor alone while the guest only waits, for sessions with a person in front of them. */
+  restWhenIdle?: boolean;
 }
 
 /** How CPUs take turns: in order, or in an order and for lengths that come from the seed (0 to 2^32 - 1). */

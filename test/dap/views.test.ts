@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DapClient } from './dapClient.js';
+import { DapClient, repository } from './dapClient.js';
 
 /** The custom requests against the built-in kernel, stopped at the shell's first prompt. */
 let client: DapClient;
@@ -91,6 +91,13 @@ it('an NMI enters by its own path, and is counted', async () => {
   expect(points.find(point => point.symbol === 'entry_nmi')!.hits).toBe(1);
   await client.request('setFunctionBreakpoints', { breakpoints: [] });
   await expect(client.request('kaiserscope/injectNmi', { cpu: 2 })).rejects.toThrow('There is no CPU 2');
+});
+
+it('the kernel\'s sources are listed', async () => {
+  const { sources } = await client.request<{ sources: { name: string; path: string }[] }>('loadedSources');
+  const names = sources.map(source => source.path.slice(repository.length + 1));
+  expect(names).toEqual(expect.arrayContaining(['guest/entry/syscall.S', 'guest/user/shell.c']));
+  expect(new Set(names).size).toBe(names.length);
 });
 
 it('the shell is toggled and typed to while it runs', async () => {

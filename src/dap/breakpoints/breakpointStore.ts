@@ -32,6 +32,9 @@ export interface SessionBreakpoint {
   complained: boolean;
 }
 
+/** The group of the one-time breakpoint. */
+const ONCE = 'once';
+
 /**
  * The breakpoints of a session, in groups that the client replaces as a whole (one for each source file, one for
  * function, one for instruction breakpoints), and what happens when one is reached.
@@ -70,6 +73,16 @@ export class BreakpointStore {
   /** Replaces a group. */
   setGroup(group: string, breakpoints: SessionBreakpoint[]): void {
     this.groups.set(group, breakpoints);
+  }
+
+  /** A breakpoint of the session's own, which goes away when it has stopped a CPU. The client does not know its id. */
+  setOnce(label: string, address: bigint): void {
+    this.setGroup(ONCE, [{ id: 0, label, addresses: [address], hits: 0, complained: false }]);
+  }
+
+  /** Removes the one-time breakpoint if it is among what stopped the CPU; true if it was. */
+  clearOnce(cpu: number, address: bigint): boolean {
+    return this.hitIds(cpu, address).includes(0) && this.groups.delete(ONCE);
   }
 
   /** How often breakpoints at an address were reached; undefined where there is none. */

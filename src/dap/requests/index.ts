@@ -21,6 +21,7 @@ import { evaluate } from './evaluate.js';
 import { exceptionInfo } from './exceptionInfo.js';
 import { initialize } from './initialize.js';
 import { launch } from './launch.js';
+import { loadedSources } from './loadedSources.js';
 import { nextRequest } from './next.js';
 import { pause } from './pause.js';
 import { readMemory } from './readMemory.js';
@@ -42,7 +43,7 @@ import { writeMemory } from './writeMemory.js';
 const all: readonly RequestHandler<never, unknown>[] = [
   initialize, launch, configurationDone, disconnect, terminate, restart,
   setBreakpoints, breakpointLocations, setFunctionBreakpoints, setInstructionBreakpoints, setExceptionBreakpoints, exceptionInfo,
-  threads, stackTrace, scopes, variables, setVariable, evaluate, completions,
+  loadedSources, threads, stackTrace, scopes, variables, setVariable, evaluate, completions,
   continueRequest, pause, nextRequest, stepInRequest, stepOutRequest,
   disassemble, readMemory, writeMemory,
   cpus, addressSpaces, ranges, levels, tableText, walk, entryPoints, kaiser, toggle, pokeFlag, injectNmi, consoleInput,

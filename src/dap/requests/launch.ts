@@ -1,6 +1,6 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Adapter } from '../adapter.js';
-import { Debuggee, hex } from '../debuggee.js';
+import { Debuggee } from '../debuggee.js';
 import { messageOf, RequestError } from '../errors.js';
 import { validateLaunch } from '../launchArguments.js';
 import type { LaunchArguments } from '../launchArguments.js';
@@ -55,14 +55,10 @@ async function makeDebuggee(adapter: Adapter, args: LaunchArguments, name: strin
 export function startMachine(adapter: Adapter): void {
   const { debuggee } = adapter;
   const { stopOnEntry, stopAt, noDebug } = debuggee.launch;
+  if (stopAt !== undefined) {
+    adapter.breakpoints.setOnce(`stopAt ${stopAt}`, parseLocation(stopAt, debuggee, 'stopAt'));
+    adapter.applyBreakpoints();
+  }
   const entry: Stop = { kind: 'entry', cpu: 0 };
-  if (stopOnEntry && !noDebug) adapter.resume(() => Promise.resolve(entry));
-  else if (stopAt !== undefined && !noDebug) {
-    const address = parseLocation(stopAt, debuggee, 'stopAt');
-    adapter.resume(async () => {
-      const stop = await adapter.runControl.run([{ address }]);
-      if (stop.kind !== 'breakpoint') adapter.output('console', `stopAt ${stopAt} (${hex(address)}) was not reached.\n`);
-      return stop;
-    });
-  } else adapter.resume(() => adapter.runControl.run());
+  adapter.resume(() => (stopOnEntry && !noDebug ? Promise.resolve(entry) : adapter.runControl.run()));
 }

@@ -23,7 +23,7 @@ export const stackTrace = defineRequest<DebugProtocol.StackTraceArguments, Debug
         rows.push({ id: separatorId + rows.length, name: `── ${name} ──`, line: 0, column: 0, presentationHint: 'label' });
         level = frame.cpl ?? level;
       }
-      rows.push(frameRow(adapter, cpu, frame, index, level));
+      rows.push(...frameRows(adapter, cpu, frame, index, level));
     });
     const start = args.startFrame ?? 0;
     const end = args.levels ? start + args.levels : undefined;
@@ -31,17 +31,25 @@ export const stackTrace = defineRequest<DebugProtocol.StackTraceArguments, Debug
   },
 });
 
-function frameRow(adapter: Adapter, cpu: number, frame: Frame, index: number, level: number): DebugProtocol.StackFrame {
+/** The rows of one frame: functions that the compiler has put inline there, the innermost first, then the function itself. */
+function frameRows(adapter: Adapter, cpu: number, frame: Frame, index: number, level: number): DebugProtocol.StackFrame[] {
   const { debuggee } = adapter;
+  const { symbols } = debuggee;
   const lookup = debuggee.linked(frame.lookup);
-  const id = adapter.variables.addFrame({ cpu, index, pc: frame.pc, sp: frame.sp, fp: frame.fp });
-  const location = debuggee.symbols.lines.locationAt(lookup);
-  const name = debuggee.symbols.table.functionAt(lookup)?.symbol.name ?? `${hex(frame.pc)}${level === 3 ? ' (user)' : ''}`;
+  const inlined = symbols.functions.inlinedAt(lookup).filter(call => call.name !== '' && call.callFile !== '');
+  const own = symbols.table.functionAt(lookup)?.symbol.name ?? `${hex(frame.pc)}${level === 3 ? ' (user)' : ''}`;
+  const names = [own, ...inlined.map(call => call.name)];
+  const innermost = symbols.lines.locationAt(lookup);
+  // Each function but the innermost stands at its call of the next one.
+  const places = [...inlined.map(call => ({ file: call.callFile, line: call.callLine, column: 1 })), innermost];
   const { linesStartAt1, columnsStartAt1 } = adapter.client;
-  return {
-    id, name, instructionPointerReference: hex(frame.pc),
-    line: location ? location.line - (linesStartAt1 ? 0 : 1) : 0,
-    column: location ? Math.max(location.column, 1) - (columnsStartAt1 ? 0 : 1) : 0,
-    ...(location ? { source: sourceOf(location.file, debuggee.launch.sourceRoot ?? adapter.host.builtInSourceRoot) } : {}),
-  };
+  return names.map((name, depth): DebugProtocol.StackFrame => {
+    const place = places[depth];
+    return {
+      id: adapter.variables.addFrame({ cpu, index, depth, pc: frame.pc, sp: frame.sp, fp: frame.fp }), name, instructionPointerReference: hex(frame.pc),
+      line: place ? place.line - (linesStartAt1 ? 0 : 1) : 0,
+      column: place ? Math.max(place.column, 1) - (columnsStartAt1 ? 0 : 1) : 0,
+      ...(place ? { source: sourceOf(place.file, debuggee.launch.sourceRoot ?? adapter.host.builtInSourceRoot) } : {}),
+    };
+  }).reverse();
 }
