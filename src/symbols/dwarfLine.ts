@@ -1,4 +1,5 @@
 import { ByteReader, OutOfData, stringAt } from './byteReader.js';
+import { joinPath } from './paths.js';
 
 /** Row flags. */
 export const ROW_IS_STMT = 1;
@@ -87,28 +88,6 @@ class FileTable {
     }
     return index;
   }
-}
-
-/** Joins path parts: a later absolute part replaces the earlier ones; `.` and `..` are resolved by text. */
-export function joinPath(...parts: string[]): string {
-  let joined = '';
-  for (const raw of parts) {
-    const part = raw.replaceAll('\\', '/');
-    if (part === '') continue;
-    joined = isAbsolute(part) || joined === '' ? part : `${joined}/${part}`;
-  }
-  const root = joined.startsWith('/') ? '/' : '';
-  const kept: string[] = [];
-  for (const piece of joined.split('/')) {
-    if (piece === '' || piece === '.') continue;
-    if (piece === '..' && kept.length > 0 && kept[kept.length - 1] !== '..') kept.pop();
-    else if (piece !== '..' || root === '') kept.push(piece);
-  }
-  return root + kept.join('/');
-}
-
-function isAbsolute(path: string): boolean {
-  return path.startsWith('/') || /^[A-Za-z]:\//.test(path);
 }
 
 /**

@@ -2,14 +2,16 @@ import { type ElfImage, imageBytesAt, SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, 
 import { toKey } from './address.js';
 import { CallFrames } from './callFrames.js';
 import { readLinePrograms } from './dwarfLine.js';
-import { DebugInfo, FunctionTable } from './functions.js';
+import { DebugInfo } from './functions.js';
+import { FunctionTable } from './functionTable.js';
 import { LineTable } from './lineTable.js';
 import { SymbolTable } from './symbolTable.js';
 
 export * from './elf.js';
 export { type AddressRange, type LineBreakpoint, LineTable, type SourceLocation, type StepRange } from './lineTable.js';
 export { type SymbolHit, type SymbolInfo, SymbolTable } from './symbolTable.js';
-export { type FunctionInfo, FunctionTable, type InlinedCall } from './functions.js';
+export type { FunctionInfo, InlinedCall } from './functions.js';
+export { FunctionTable } from './functionTable.js';
 export { type SourceFrame, sourceFrames } from './inlines.js';
 export { type Frame, type FrameRegisters, type ReadMemory, unwind, type UnwindOptions } from './frames.js';
 

@@ -1,4 +1,5 @@
 import { fromKey, lastAtOrBelow, toKey } from './address.js';
+import { matchPath } from './paths.js';
 import { type LineRows, ROW_END_SEQUENCE, ROW_IS_STMT, ROW_PROLOGUE_END } from './dwarfLine.js';
 
 /** A place in a source file. `line` counts from 1; `column` counts from 1, 0 where the compiler says none. */
@@ -139,28 +140,9 @@ export class LineTable {
     return piece >= 0 && this.pieceAddress[piece] === key && this.isStatement(this.pieceRow[piece]!);
   }
 
-  /**
-   * The source files that match a path, by index into `files`: those whose trailing path components agree with it the
-   * longest. All components of the shorter path must agree, so the absolute path of an editor finds the relative name
-   * of a reproducible build and the other way round; or at least two, so a tree built elsewhere is found as well.
-   */
+  /** The source files that have code and match a path, by index into `files`; see matchPath. */
   resolveFile(path: string): number[] {
-    const wanted = splitPath(path);
-    let best: number[] = [];
-    let bestScore = 0;
-    this.files.forEach((file, index) => {
-      if (!this.hasCode(index)) return;
-      const parts = splitPath(file);
-      const shared = sharedSuffix(wanted, parts);
-      if (shared === 0 || (shared < 2 && shared < Math.min(wanted.length, parts.length))) return;
-      // The very same name is better than any suffix.
-      const score = shared * 2 + (shared === wanted.length && shared === parts.length ? 1 : 0);
-      if (score > bestScore) {
-        bestScore = score;
-        best = [index];
-      } else if (score === bestScore) best.push(index);
-    });
-    return best;
+    return matchPath(path, this.files, (index) => this.hasCode(index));
   }
 
   /**
@@ -326,14 +308,4 @@ function firstRowFromLine(rows: Uint32Array, lines: Uint32Array, line: number): 
     else high = middle;
   }
   return low;
-}
-
-function splitPath(path: string): string[] {
-  return path.replaceAll('\\', '/').split('/').filter((part) => part !== '' && part !== '.');
-}
-
-function sharedSuffix(a: string[], b: string[]): number {
-  let length = 0;
-  while (length < a.length && length < b.length && a[a.length - 1 - length] === b[b.length - 1 - length]) length++;
-  return length;
 }

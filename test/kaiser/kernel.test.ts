@@ -19,7 +19,8 @@ interface Guest { target: Target; guest: GuestReader; output(): string }
 
 async function boot(commandLine: string, lines: readonly string[]): Promise<Guest> {
   const target = await createMachineTarget({
-    image, imageName: 'kaiser.elf', cpus: 2, ramSize: 64 << 20, commandLine, quantum: 1000, schedule: { kind: 'round-robin' },
+    image, imageName: 'kaiser.elf', cpus: 2, ramSize: 64 << 20, commandLine, quantum: 1000, schedule: { kind: 'round-robin', seed: 0 },
+    features: { pcid: true, invpcid: true, pge: true, smep: true, smap: true, fsgsbase: true },
     consoleInput: lines.map((line) => `${line}\n`).join(''),
   });
   let output = '';

@@ -46,7 +46,7 @@ describe('a missed switch (H1)', () => {
     const verdict = judge(machine.facts({ exceptions: [user, first, ...later], kaiser: { enabled: 0, flag: 0 }, event: 'spin' }))!;
     expect(verdict.cause).toBe(first);
     expect(verdict.text).toContain('(jiffies)');
-    expect(verdict.text).toContain('The handler of that fault runs on the same CR3 and cannot work either.');
+    expect(verdict.text).toContain('The handler of that fault runs on the same CR3 and cannot work either, without end.');
   });
 
   it('finds the path of a chain that has outgrown the record on the entry stack', () => {

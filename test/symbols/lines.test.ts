@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { join } from 'node:path';
 import { loadSymbols, parseElf, type Symbols } from '../../src/symbols/index.js';
-import { joinPath } from '../../src/symbols/dwarfLine.js';
+import { joinPath } from '../../src/symbols/paths.js';
 import { buildKernel, bytesOf, fixtures, run, temporaryFolder } from './build.js';
 
 const folder = temporaryFolder();
