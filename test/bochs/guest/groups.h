@@ -1,0 +1,19 @@
+#pragma once
+/* One group of tests each; all leave the processor as they found it. */
+void test_rights(void);
+void test_reserved_bits(void);
+void test_canonical(void);
+void test_control_registers(void);
+void test_msrs(void);
+void test_pcid(void);
+void test_syscall(void);
+void test_return(void);
+void test_delivery(void);
+void test_double_faults(void);
+void test_segments(void);
+void test_segment_bases(void);
+void test_nmi(void);
+void test_random_segments(void);
+void test_random_returns(void);
+void test_privileges(void);
+void test_shutdown(void);
