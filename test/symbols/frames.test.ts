@@ -178,4 +178,19 @@ describe('unwinding by hand-built stacks', () => {
     const memory = new Memory(symbols).put(top, top + 32n, inStart, 0n, 0n, 0n, 0n);
     expect(unwind({ rip: at('kernel_main') + 0x20n, rsp: top, rbp: top }, memory.read).map((frame) => frame.pc)).toEqual([at('kernel_main') + 0x20n, inStart]);
   });
+
+  it('ends on any garbage, and never throws', () => {
+    let state = 12345;
+    const next = (): bigint => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+      return BigInt(state);
+    };
+    const text = symbols.image.sections.find((section) => section.name === '.text')!;
+    const value = (): bigint => [next(), top + (next() % 64n) * 8n, text.address + next() % BigInt(text.size), next() << 32n, 0n, 0x33n, 0x246n][Number(next() % 7n)]!;
+    for (let i = 0; i < 2000; i++) {
+      const memory = new Memory(symbols).put(top, ...Array.from({ length: 64 }, value));
+      const frames = unwind({ rip: value(), rsp: value(), rbp: value(), rcx: value() }, memory.read, symbols);
+      expect(frames.length).toBeLessThanOrEqual(64);
+    }
+  });
 });
