@@ -12,6 +12,8 @@ void features_detect(void)
   cpuid(1, 0, &a, &b, &c, &d);
   cpu_has.pcid = c & BIT(17) && !command_line_has("nopcid");
   cpu_has.pge = d & BIT(13) && !command_line_has("nopge");
+  cpu_has.mce = d & BIT(7);
+  cpu_has.mca = d & BIT(14);
   if (highest >= 7) {
     cpuid(7, 0, &a, &b, &c, &d);
     cpu_has.fsgsbase = b & BIT(0) && !command_line_has("nofsgsbase");
@@ -32,5 +34,7 @@ void features_enable(void)
   if (cpu_has.smap) cr4 |= CR4_SMAP;
   if (cpu_has.fsgsbase) cr4 |= CR4_FSGSBASE;
   if (cpu_has.pcid) cr4 |= CR4_PCIDE;
+  /* Without it a machine check does not enter the kernel but shuts the machine down (SDM Vol. 3A, 15.8). */
+  if (cpu_has.mce) cr4 |= CR4_MCE;
   write_cr4(cr4);
 }

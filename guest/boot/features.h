@@ -1,4 +1,4 @@
-/* CPU features that the kernel uses when they are there; `noNAME` on the command line turns one off. */
+/* CPU features that the kernel uses when they are there; for most, `noNAME` on the command line turns one off. */
 #ifndef BOOT_FEATURES_H
 #define BOOT_FEATURES_H
 
@@ -6,6 +6,7 @@
 
 struct cpu_features {
   bool nx, pcid, invpcid, smep, smap, pge, fsgsbase;
+  bool mce, mca; /* #MC exists; its registers exist */
 };
 extern struct cpu_features cpu_has;
 

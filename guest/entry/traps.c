@@ -1,4 +1,5 @@
 /* What exceptions come to, page faults apart, and the C part of entering and leaving the kernel. */
+#include "boot/features.h"
 #include "drivers/lapic.h"
 #include "entry/handlers.h"
 #include "lib/asm.h"
@@ -103,12 +104,14 @@ void do_debug(struct registers *regs, u64 error)
   kill_for_exception(regs, error, "debug trap");
 }
 
-/* A machine check that says nothing is wrong with any register: counted, and the interrupted code goes on. */
+/* Counted, and the interrupted code goes on: machine checks come from whoever injects them, nothing is broken. */
 void do_machine_check(struct registers *regs, u64 error)
 {
   (void)regs;
   (void)error;
   this_percpu()->machine_checks++;
+  /* As long as MCIP is set, the next one shuts the machine down. */
+  if (cpu_has.mca) wrmsr(MSR_MCG_STATUS, 0);
 }
 
 void do_nmi(struct registers *regs)

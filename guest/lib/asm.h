@@ -83,6 +83,7 @@ static inline void invpcid(u64 type, u64 pcid, u64 address)
 }
 
 #define MSR_APIC_BASE 0x1b
+#define MSR_MCG_STATUS 0x17a
 #define MSR_EFER 0xc0000080
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
@@ -93,6 +94,7 @@ static inline void invpcid(u64 type, u64 pcid, u64 address)
 #define EFER_SCE BIT(0)
 #define EFER_NXE BIT(11)
 #define CR0_WP BIT(16)
+#define CR4_MCE BIT(6)
 #define CR4_PGE BIT(7)
 #define CR4_FSGSBASE BIT(16)
 #define CR4_PCIDE BIT(17)

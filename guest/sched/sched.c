@@ -1,5 +1,5 @@
 /*
- * One queue for all CPUs, in turn. sched_lock protects it and every task's state; it is held across switch_to, so that
+ * One queue for all CPUs: tasks that wake go first, those that were preempted last. sched_lock protects it and every task's state; it is held across switch_to, so that
  * nobody can run, or free, a task whose stack a CPU is still leaving.
  */
 #include "lib/panic.h"
@@ -19,13 +19,20 @@ static bool may_run_on(const struct task *task, u32 cpu)
   return task->only_cpu == NO_CPU || task->only_cpu == cpu;
 }
 
-static void enqueue(struct task *task)
+static void enqueue_last(struct task *task)
 {
-  if (task->queued) return;
   task->queued = true;
   task->queue_next = NULL;
   *queue_end = task;
   queue_end = &task->queue_next;
+}
+
+static void enqueue_first(struct task *task)
+{
+  task->queued = true;
+  task->queue_next = queue_first;
+  queue_first = task;
+  if (!task->queue_next) queue_end = &task->queue_next;
 }
 
 /* The stopper of this CPU before anything else, then whoever has waited longest. Null: nobody. */
@@ -62,7 +69,7 @@ static void schedule_locked(void)
   struct task *previous = cpu->current;
   cpu->need_resched = 0;
   cpu->quiescent++;
-  if (previous->state == TASK_RUNNING && previous != cpu->idle) enqueue(previous);
+  if (previous->state == TASK_RUNNING && previous != cpu->idle) enqueue_last(previous);
   struct task *next = dequeue(cpu->cpu);
   if (!next) next = cpu->idle;
   cpu->idling = next == cpu->idle;
@@ -102,12 +109,13 @@ void wake_task_locked(struct task *task)
   if (task->state != TASK_SLEEPING) return;
   task->state = TASK_RUNNING;
   task->wake_tick = 0;
-  enqueue(task);
+  /* Who has slept has used little of the CPUs, and others may wait for what it does next. */
+  enqueue_first(task);
   if (task->only_cpu != NO_CPU) {
     ipi_resched(task->only_cpu);
     return;
   }
-  /* Somebody idle takes it; if nobody is, it waits for the next tick. */
+  /* Somebody idle takes it; if nobody is, the next CPU to switch does, at the next tick at the latest. */
   for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
     if (!percpu_areas[cpu].idling || percpu_areas[cpu].need_resched) continue;
     ipi_resched(cpu);
