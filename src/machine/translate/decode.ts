@@ -18,13 +18,34 @@ const OPTIONS = DecoderOptions.NoMPFX_0FBC | DecoderOptions.NoMPFX_0FBD;
  */
 export function decode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number): Decoded {
   const bitness = mode & CodeMode.Long ? 64 : mode & CodeMode.Code32 ? 32 : 16;
+  const decoded = attempt(bytes, ip, linear, mode, bitness);
+  return decoded === 'invalid' && bytes.length >= MAX_INSTRUCTION && isTooLong(bytes, bitness) ? 'too long' : decoded;
+}
+
+/** Legacy prefixes (SDM Vol. 2A, 2.1.1). */
+const PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
+
+/** The decoder does not tell too long from invalid: without some of its prefixes the instruction would still run out of 15 bytes. */
+function isTooLong(bytes: Uint8Array, bitness: number): boolean {
+  for (let n = 1; n < MAX_INSTRUCTION && PREFIXES.has(bytes[n - 1]!); n++) {
+    const decoder = new Decoder(bitness, bytes.subarray(n, MAX_INSTRUCTION), OPTIONS);
+    decoder.decodeOut(instruction!);
+    const error = decoder.lastError;
+    decoder.free();
+    if (error === DecoderError.NoMoreBytes) return true;
+    if (error === DecoderError.None) return false;
+  }
+  return false;
+}
+
+function attempt(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, bitness: number): Insn | 'invalid' | 'truncated' {
   const decoder = new Decoder(bitness, bytes.length > MAX_INSTRUCTION ? bytes.subarray(0, MAX_INSTRUCTION) : bytes, OPTIONS);
   decoder.ip = ip;
   instruction ??= new Instruction();
   decoder.decodeOut(instruction);
   const error = decoder.lastError;
   decoder.free();
-  if (error === DecoderError.NoMoreBytes) return bytes.length >= MAX_INSTRUCTION ? 'too long' : 'truncated';
+  if (error === DecoderError.NoMoreBytes) return bytes.length >= MAX_INSTRUCTION ? 'invalid' : 'truncated';
   if (error !== DecoderError.None || instruction.isInvalid) return 'invalid';
   return read(instruction, bytes, ip, linear, mode, bitness);
 }

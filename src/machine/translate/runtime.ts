@@ -134,8 +134,9 @@ function emitRun(f: FunctionBody, { resolve, execute, region }: { resolve: numbe
   f.get(exit).op(Op.return);
   f.end();
 
-  // Otherwise interpret its records.
-  f.get(interpret).op(Op.i32_eqz).if();
+  // Otherwise interpret its records. Blocks with a breakpoint or across pages are never translated; they must not come by
+  // here twice before they are executed, for RESUME has been used up.
+  f.get(interpret).get(entry).memory(Op.i32_load, M.M_FLAGS).op(Op.i32_or, Op.i32_eqz).if();
   f.get(entry).get(entry).memory(Op.i32_load, M.M_HITS).i32(1).op(Op.i32_add).tee(left).memory(Op.i32_store, M.M_HITS);
   f.get(left).i32(M.HOT_PERIOD - 1).op(Op.i32_and, Op.i32_eqz).if();
   giveUp(Exit.Hot);

@@ -137,6 +137,7 @@ export class Translator {
     if (second !== block.secondPage) {
       // The page behind changed: decode again with what is there now.
       this.drop(block);
+      cpu.set(L.RESUME, linear);
       return Exit.Next;
     }
     return this.runtime.execute(cpu.base, block.records, 1);
@@ -277,7 +278,7 @@ export class Translator {
     block.records = this.nextRecord;
     if (insns.some(insn => !this.templates.has(templateKey(insn)))) {
       // A module costs as much as dozens of functions in it, so what can be reached in this page comes along.
-      const near = block.flags & M.M_CROSSING || cpu.rip !== linear ? [] : [...this.reachable(block.linear, host & -PAGE_SIZE, insns[0]!.mode).values()].flat();
+      const near = block.flags & M.M_CROSSING ? [] : [...this.reachable(cpu.rip, linear, host & -PAGE_SIZE, insns[0]!.mode).values()].flat();
       this.makeTemplates([...insns, ...near]);
     }
     for (const insn of insns) {
@@ -376,7 +377,7 @@ export class Translator {
 
   /** The blocks that can be reached from `entry` by direct branches inside its page, in the order of their addresses. */
   private collectRegion(entry: Block): RegionBlock[] {
-    const runs = this.reachable(entry.linear, entry.key & -PAGE_SIZE, entry.insns[0]!.mode);
+    const runs = this.reachable(entry.insns[0]!.ip, entry.linear, entry.key & -PAGE_SIZE, entry.insns[0]!.mode);
     const starts = [...runs.keys()].sort((a, b) => a < b ? -1 : 1);
     return starts.map(start => {
       // Cut where another block of the region starts, and before what only the interpreter does.
@@ -388,12 +389,17 @@ export class Translator {
     });
   }
 
-  /** Runs of instructions by their start: `start` and what direct branches reach from there inside the page. 64-bit code, or CS.base 0. */
-  private reachable(start: bigint, pageHost: number, mode: number): Map<bigint, Decoded[]> {
-    const runs = new Map<bigint, Decoded[]>(), work = [start];
+  /**
+   * Runs of instructions by the instruction pointer they start at: `first`, at linear address `linear`, and what direct
+   * branches reach from there inside the page.
+   */
+  private reachable(first: bigint, linear: bigint, pageHost: number, mode: number): Map<bigint, Decoded[]> {
+    const linearOf = (ip: bigint) => mode & CodeMode.Long ? ip : BigInt.asUintN(32, ip + linear - first);
+    const runs = new Map<bigint, Decoded[]>(), work = [first];
     for (let next = work.pop(); next !== undefined; next = work.pop()) {
-      if (runs.has(next) || runs.size >= REGION_BLOCKS || next >> 12n !== start >> 12n || next !== start && this.breakpoints.has(next)) continue;
-      const run = this.decodeRun(next, next, pageHost | Number(next & 0xfffn), mode);
+      const at = linearOf(next);
+      if (runs.has(next) || runs.size >= REGION_BLOCKS || at >> 12n !== linear >> 12n || next !== first && this.breakpoints.has(at)) continue;
+      const run = this.decodeRun(next, at, pageHost | Number(at & 0xfffn), mode);
       if (!run.length) continue;
       runs.set(next, run);
       const last = run[run.length - 1]!;
