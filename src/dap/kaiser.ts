@@ -15,6 +15,9 @@ export interface KaiserChange { position: string; cpu: number; from: number; to:
 /** The reply of `kaiserscope/kaiser`. */
 export interface KaiserReport { available: boolean; message?: string; design?: string; enabled?: number; flag?: number; history: KaiserChange[]; }
 
+/** So many changes are reported, the last ones; a guest may toggle thousands of times. */
+const SHOWN = 100;
+
 export interface TaskName { pid: number; name: string; }
 
 /** What is known of KAISER on the machine of a session: halves of CR3, tasks, the toggle and its history. */
@@ -90,7 +93,7 @@ export class Kaiser {
   }
 
   report(): KaiserReport {
-    const history = this.toggling ? [...this.history, this.toggling] : [...this.history];
+    const history = [...this.history.slice(-SHOWN), ...(this.toggling ? [this.toggling] : [])];
     if (!this.guest) return { available: false, message: this.reason, history };
     const { design, enabled, flag } = this.guest.state();
     if (design === undefined) return { available: false, message: 'The kernel has not come to its KAISER yet.', history };

@@ -29,7 +29,7 @@ it('the rest of what is advertised is this', async () => {
   const others = Object.entries(await initialize()).filter(([name]) => !(name in requestOf));
   expect(Object.fromEntries(others)).toEqual({
     supportsConditionalBreakpoints: true, supportsHitConditionalBreakpoints: true, supportsLogPoints: true, supportsExceptionFilterOptions: true,
-    supportsEvaluateForHovers: true, supportsSteppingGranularity: true, supportsDelayedStackTraceLoading: true, completionTriggerCharacters: ['=', '.'],
+    supportsEvaluateForHovers: true, supportsClipboardContext: true, supportsSteppingGranularity: true, supportsDelayedStackTraceLoading: true, completionTriggerCharacters: ['=', '.'],
     exceptionBreakpointFilters: expect.arrayContaining(exceptionFilterTable.map(({ id }) => expect.objectContaining({ filter: id }) as unknown)) as unknown,
   });
 });

@@ -48,15 +48,19 @@ export class DapClient {
       return Promise.resolve(this.events[at]!.body as Body);
     }
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`No "${name}" event within ${timeout} ms. The console: ${this.console.slice(-2000)}`)), timeout);
-      this.waiters.push({
+      const timer = setTimeout(() => {
+        this.waiters = this.waiters.filter(one => one !== waiter);
+        reject(new Error(`No "${name}" event within ${timeout} ms. The console: ${this.console.slice(-2000)}`));
+      }, timeout);
+      const waiter = {
         matches: isIt,
-        resolve: event => {
+        resolve: (event: DebugProtocol.Event) => {
           clearTimeout(timer);
           this.seen = this.events.indexOf(event) + 1;
           resolve(event.body as Body);
         },
-      });
+      };
+      this.waiters.push(waiter);
     });
   }
 

@@ -261,6 +261,19 @@ describe('state', () => {
     await expect(set(cr3.variablesReference, 'root', '0')).rejects.toThrow('root cannot be set here');
   });
 
+  it('expressions that name a register or memory are set', async () => {
+    await launch();
+    await client.stopped();
+    const set = (expression: string, value: string): Promise<{ value: string }> => client.request('setExpression', { expression, value });
+    expect(await set('ax', '0x1234')).toEqual({ value: '0x1234 (4660)' });
+    expect(await set('u16(counter + 2)', 'ax + 1')).toEqual({ value: '0x1235 (4661)' });
+    expect(await client.evaluate('u32(counter)')).toBe('0x12350000 (305463296)');
+    await expect(set('rax + 1', '1')).rejects.toThrow('"rax + 1" cannot be set');
+    await expect(set('counter', '1')).rejects.toThrow('There is no register "counter"');
+    await expect(set('*0xffff0000', '1')).rejects.toThrow('0xffff0000 does not translate');
+    expect(await client.evaluate('rbx', 'clipboard')).toBe('0x9000');
+  });
+
   it('memory is read up to what does not translate, and written', async () => {
     await launch();
     await client.stopped();

@@ -18,7 +18,7 @@ type Result = DebugProtocol.EvaluateResponse['body'];
 export const evaluate = defineRequest<DebugProtocol.EvaluateArguments, Result>({
   command: 'evaluate',
   needs: 'launched',
-  capabilities: { supportsEvaluateForHovers: true },
+  capabilities: { supportsEvaluateForHovers: true, supportsClipboardContext: true },
   handle(adapter, args) {
     if (args.context !== 'repl') return evaluateExpression(adapter, args.expression, args);
     if (args.expression.trimStart().startsWith('=')) {

@@ -29,6 +29,7 @@ import { restart } from './restart.js';
 import { scopes } from './scopes.js';
 import { setBreakpoints } from './setBreakpoints.js';
 import { setExceptionBreakpoints } from './setExceptionBreakpoints.js';
+import { setExpression } from './setExpression.js';
 import { setFunctionBreakpoints } from './setFunctionBreakpoints.js';
 import { setInstructionBreakpoints } from './setInstructionBreakpoints.js';
 import { setVariable } from './setVariable.js';
@@ -43,7 +44,7 @@ import { writeMemory } from './writeMemory.js';
 const all: readonly RequestHandler<never, unknown>[] = [
   initialize, launch, configurationDone, disconnect, terminate, restart,
   setBreakpoints, breakpointLocations, setFunctionBreakpoints, setInstructionBreakpoints, setExceptionBreakpoints, exceptionInfo,
-  loadedSources, threads, stackTrace, scopes, variables, setVariable, evaluate, completions,
+  loadedSources, threads, stackTrace, scopes, variables, setVariable, setExpression, evaluate, completions,
   continueRequest, pause, nextRequest, stepInRequest, stepOutRequest,
   disassemble, readMemory, writeMemory,
   cpus, addressSpaces, ranges, levels, tableText, walk, entryPoints, kaiser, toggle, pokeFlag, injectNmi, consoleInput,
