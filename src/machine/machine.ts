@@ -167,8 +167,8 @@ export class Machine implements Core {
     const cpu = this.cpus[turn.cpu]!, apic = this.apics[turn.cpu]!;
     apic.advance(this.now());
     if (this.inhibitInterrupts) { /* neither NMI nor interrupt */ }
-    else if (nmiReady(cpu)) return this.delivered(cpu, turn, deliverNmi(this, cpu));
-    else if (interruptsOpen(cpu) && apic.pendingVector() >= 0) return this.delivered(cpu, turn, deliverInterrupt(this, cpu, apic.acknowledge()));
+    else if (nmiReady(cpu)) return this.deliver(cpu, turn, () => deliverNmi(this, cpu));
+    else if (interruptsOpen(cpu) && apic.pendingVector() >= 0) return this.deliver(cpu, turn, () => deliverInterrupt(this, cpu, apic.acknowledge()));
     if (cpu.runState !== RunState.Running) {
       this.turn = undefined;
       return undefined;
@@ -181,7 +181,7 @@ export class Machine implements Core {
     const stop = this.handleExit(cpu, turn, exit);
     if (stop || !trap || !used || exit === Exit.Fault) return stop;
     cpu.set(L.DR + 48, cpu.get(L.DR + 48) | 1n << 14n);
-    return this.delivered(cpu, turn, deliverFault(this, cpu, new GuestFault(Vector.DB)));
+    return this.deliver(cpu, turn, () => deliverFault(this, cpu, new GuestFault(Vector.DB)));
   }
 
   /** Runs translated code and accounts for what it has completed. */
@@ -214,7 +214,7 @@ export class Machine implements Core {
 
   private handleExit(cpu: CpuState, turn: Turn, exit: Exit): MachineStop | undefined {
     switch (exit) {
-      case Exit.Fault: return this.delivered(cpu, turn, deliverFault(this, cpu, takeFault(cpu)));
+      case Exit.Fault: return this.deliver(cpu, turn, () => deliverFault(this, cpu, takeFault(cpu)));
       case Exit.Breakpoint: {
         const address = cpu.int(L.MODE) & CodeMode.Long ? cpu.rip : BigInt.asUintN(32, cpu.segBase(Seg.CS) + cpu.rip);
         cpu.set(L.RESUME, address);
@@ -225,7 +225,15 @@ export class Machine implements Core {
     }
   }
 
-  private delivered(cpu: CpuState, turn: Turn, delivery: Delivery): MachineStop | undefined {
+  /** Delivers an event, which is a step of its own. */
+  private deliver(cpu: CpuState, turn: Turn, event: () => Delivery): MachineStop | undefined {
+    let delivery: Delivery;
+    try {
+      delivery = event();
+    } catch (error) {
+      if (error instanceof Unimplemented) return { kind: 'unimplemented', cpu: cpu.index, reason: error.message };
+      throw error;
+    }
     if (delivery === Delivery.Stopped) return { kind: 'exception', cpu: cpu.index, exception: this.stoppedAt! };
     this.passException = undefined;
     cpu.setInt(L.SHADOW, 0);

@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import * as L from '../../src/machine/cpu/layout.js';
+import { Seg } from '../../src/machine/cpu/layout.js';
+import { updateMode } from '../../src/machine/cpu/modes.js';
+import { Machine } from '../../src/machine/machine.js';
+
+/** CPU 0 in 32-bit protected mode with flat segments, about to run `code` at 0x2000. */
+function protectedMode(code: readonly number[]): Machine {
+  const machine = new Machine({ cpus: 1, ramSize: 1 << 20 }), cpu = machine.cpus[0]!;
+  cpu.set(L.CR0, 0x11n);
+  cpu.setSegment(Seg.CS, 8, 0xc09b, 0xffffffff, 0n);
+  for (const seg of [Seg.DS, Seg.ES, Seg.SS]) cpu.setSegment(seg, 0x10, 0xc093, 0xffffffff, 0n);
+  machine.memory.write(0x2000, Uint8Array.from(code));
+  cpu.rip = 0x2000n;
+  updateMode(machine, cpu);
+  return machine;
+}
+
+it('stops with what is missing when an exception leads to a gate that it does not implement, and keeps the state', () => {
+  const machine = protectedMode([0x0f, 0x0b]), cpu = machine.cpus[0]!;
+  // A task gate for #UD (SDM Vol. 3A, 6.11).
+  cpu.set(L.IDTR_BASE, 0x1000n);
+  cpu.set(L.IDTR_LIMIT, 0xffn);
+  machine.memory.write(0x1000 + 6 * 8, Uint8Array.of(0, 0, 0x28, 0, 0, 0x85, 0, 0));
+  const stop = machine.run(10);
+  expect(stop).toMatchObject({ kind: 'unimplemented', cpu: 0 });
+  expect((stop as { reason: string }).reason).toMatch(/task gate/i);
+  expect(cpu.rip).toBe(0x2000n);
+  expect(machine.position).toBe(0);
+});
+
+it.each([0, 9, 1.5, NaN])('refuses %d CPUs', cpus => expect(() => new Machine({ cpus, ramSize: 1 << 20 })).toThrow(`${cpus} CPUs`));
+
+it('says that nothing can happen any more when every CPU is halted with interrupts off', () => {
+  const machine = protectedMode([0xf4]);
+  expect(machine.run(10)).toMatchObject({ kind: 'dead', reason: expect.stringContaining('CPU 0 is halted at 0x2001 with interrupts off') as string });
+});
