@@ -1,6 +1,7 @@
 import { NO_FLUSH_BIT } from './cr3.js';
 import { type CrashFacts, type ExceptionRecord, Scene, type Verdict } from './crash.js';
 import { describeDelivery, lastDelivery } from './delivery.js';
+import { judgeRoot } from './root.js';
 import { type EntryPath, entryPathOf, firstInterrupted, firstOnEntryStack } from './entryPath.js';
 import { describePageFault, exceptionName, pageFaultBits, PF_PRESENT, PF_RESERVED, PF_USER } from './errorCode.js';
 import { isMirrorHole, isMissedSwitch, isTripwire, type PageFaultView, poisonStops, viewPageFault, whyStopped } from './pageFault.js';
@@ -19,7 +20,7 @@ export function judge(facts: CrashFacts): Verdict | undefined {
   const scene = new Scene(facts);
   const last = facts.exceptions[facts.exceptions.length - 1];
   if (!last) return undefined;
-  const found = judgeChain(scene) ?? judgeRepeats(scene) ?? judgeOther(scene, last);
+  const found = judgeRoot(scene) ?? judgeChain(scene) ?? judgeRepeats(scene) ?? judgeOther(scene, last);
   if (!found) return undefined;
   const delivery = describeDelivery(scene);
   return delivery ? { ...found, text: `${found.text} ${delivery}` } : found;
@@ -198,11 +199,7 @@ function judgeOther(scene: Scene, last: ExceptionRecord): Verdict | undefined {
   const cr3 = scene.cr3(cause);
   const code = scene.walk(cr3.root, cause.rip).result;
   if ((fatal || cause.cpl === 0) && code.kind !== 'mapped' && cause.vector === PF && cause.address === cause.rip) {
-    const garbage = scene.walk(cr3.kernelRoot, cause.rip).result.kind !== 'mapped' && scene.inEntryText(cause.rip);
-    return {
-      ...(garbage || cr3.half === 'shadow' ? { hazard: garbage ? 'H16' : 'H14' } : {}), title: 'The CPU cannot fetch its next instruction', cause,
-      text: `CPU ${cause.cpu} cannot fetch the instruction at ${scene.place(cause.rip)}: ${code.text}. ${garbage ? `The table at 0x${cr3.root.toString(16)} that CR3 names maps not even the entry text: it is no page table of this kernel.` : `The ${cr3.text} is live.`}`,
-    };
+    return { title: 'The CPU cannot fetch its next instruction', cause, text: `CPU ${cause.cpu} cannot fetch the instruction at ${scene.place(cause.rip)} on the ${cr3.text}: ${code.text}.` };
   }
   if (cause.vector === PF) {
     const view = viewPageFault(scene, cause);
