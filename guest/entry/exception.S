@@ -16,7 +16,7 @@ FUNCTION entry_\path
   mov %rsp, %rdi
   mov REGS_ORIG_RAX(%rsp), %rsi
   call \handler
-  jmp exit_interrupt
+  jmp interrupt_return
 END_FUNCTION entry_\path
 .endm
 
@@ -83,7 +83,7 @@ FUNCTION entry_\path
   mov %rsp, %rdi
   mov REGS_ORIG_RAX(%rsp), %rsi
   call \handler
-  jmp exit_interrupt
+  jmp interrupt_return
 END_FUNCTION entry_\path
 .endm
 

@@ -7,8 +7,8 @@
 /* Called from assembly. */
 struct registers *sync_registers(struct registers *from);
 struct registers *fixup_bad_iret(struct registers *bad);
-void exit_to_user_mode(struct registers *regs);
-void exit_to_kernel_mode(struct registers *regs);
+void prepare_user_mode(struct registers *regs);
+void prepare_kernel_mode(struct registers *regs);
 void do_syscall(struct registers *regs);
 void do_page_fault(struct registers *regs, u64 error);
 void do_debug(struct registers *regs, u64 error);

@@ -14,7 +14,7 @@ FUNCTION entry_\path
   call irq_entry
   mov %rsp, %rdi
   call \handler
-  jmp exit_interrupt
+  jmp interrupt_return
 END_FUNCTION entry_\path
 .endm
 
@@ -52,25 +52,25 @@ FUNCTION move_to_task_stack
 END_FUNCTION move_to_task_stack
 
 /* The end of every interrupt and exception that is not paranoid. */
-FUNCTION exit_interrupt
+FUNCTION interrupt_return
   cli
   mov %rsp, %rdi
   testb $3, REGS_CS(%rsp)
   jz 1f
-  call exit_to_user_mode
-  jmp exit_iret
+  call prepare_user_mode
+  jmp return_to_user
 1:
-  call exit_to_kernel_mode
-END_FUNCTION exit_interrupt
+  call prepare_kernel_mode
+END_FUNCTION interrupt_return
 
-FUNCTION exit_kernel
+FUNCTION return_to_kernel
   POP_REGS_BUT_RDI
   pop %rdi
   add $8, %rsp
   .globl exit_iret_kernel
 exit_iret_kernel:
   iretq
-END_FUNCTION exit_kernel
+END_FUNCTION return_to_kernel
 
 /* A new task begins here, when it is first switched to: RBX is what a kernel task is to call, R12 its argument. */
 FUNCTION ret_from_fork
@@ -82,11 +82,11 @@ FUNCTION ret_from_fork
 1:
   cli
   mov %rsp, %rdi
-  call exit_to_user_mode
+  call prepare_user_mode
 END_FUNCTION ret_from_fork
 
 /* To user mode by IRET: interrupts are off and nothing is left to do. */
-FUNCTION exit_iret
+FUNCTION return_to_user
   POP_REGS_BUT_RDI
   mov %rsp, %rdi
   mov %gs:PERCPU_ENTRY_STACK_TOP, %rsp
@@ -102,6 +102,6 @@ FUNCTION exit_iret
   .globl exit_iret_user
 exit_iret_user:
   iretq
-END_FUNCTION exit_iret
+END_FUNCTION return_to_user
 
   .section .note.GNU-stack, "", @progbits

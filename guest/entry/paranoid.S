@@ -55,7 +55,7 @@ END_FUNCTION paranoid_restore
 FUNCTION paranoid_exit
   cli
   call paranoid_restore
-  jmp exit_kernel
+  jmp return_to_kernel
 END_FUNCTION paranoid_exit
 
   .section .note.GNU-stack, "", @progbits

@@ -32,20 +32,20 @@ FUNCTION entry_syscall64
   mov REGS_RCX(%rsp), %rcx
   mov REGS_RIP(%rsp), %r11
   cmp %rcx, %r11
-  jne exit_iret
+  jne return_to_user
   shl $16, %rcx                         /* canonical: bits 63:47 are all equal; for user mode all zero */
   sar $16, %rcx
   cmp %rcx, %r11
-  jne exit_iret
+  jne return_to_user
   cmpl $USER_CS, REGS_CS(%rsp)
-  jne exit_iret
+  jne return_to_user
   cmpl $USER_DS, REGS_SS(%rsp)
-  jne exit_iret
+  jne return_to_user
   mov REGS_R11(%rsp), %r11
   cmp %r11, REGS_RFLAGS(%rsp)
-  jne exit_iret
+  jne return_to_user
   test $(1 << 16 | 1 << 8), %r11d
-  jnz exit_iret
+  jnz return_to_user
 
   POP_REGS_BUT_RDI
   /* The task's stack is not mapped in the shadow half: what is left to pop moves to the entry stack. */

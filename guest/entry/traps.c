@@ -31,7 +31,7 @@ struct registers *fixup_bad_iret(struct registers *bad)
 }
 
 /* Runs with interrupts off, last thing before user mode; everything that is due is done when it returns. */
-void exit_to_user_mode(struct registers *regs)
+void prepare_user_mode(struct registers *regs)
 {
   (void)regs;
   for (;;) {
@@ -44,7 +44,7 @@ void exit_to_user_mode(struct registers *regs)
 }
 
 /* The interrupted kernel code may be preempted when it holds no lock. */
-void exit_to_kernel_mode(struct registers *regs)
+void prepare_kernel_mode(struct registers *regs)
 {
   if (!(regs->rflags & RFLAGS_IF)) return;
   if (this_cpu_read(need_resched) && this_cpu_read(preempt_count) == 0) schedule();

@@ -74,5 +74,5 @@ void do_syscall(struct registers *regs)
   s64 result = call(regs);
   regs->rax = (u64)result;
   local_irq_disable();
-  exit_to_user_mode(regs);
+  prepare_user_mode(regs);
 }

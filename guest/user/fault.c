@@ -31,7 +31,7 @@ static void write_text(void)
 
 static void fetch_data(void)
 {
-  static u8 code[] = { 0xc3 };
+  static volatile u8 code[] = { 0xc3 }; /* RET; volatile, so that it stays in writable memory */
   ((void (*)(void))(u64)code)();
 }
 
