@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { _electron, chromium, type Page } from 'playwright-core';
 import { quietSettings, startEditor } from '../../scripts/editor/server.mjs';
-import { Workbench } from './workbench.js';
+import { until, Workbench } from './workbench.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -30,7 +30,7 @@ export interface Editor {
 export async function openEditor(options: EditorOptions = {}): Promise<Editor> {
   const state = mkdtempSync(path.join(tmpdir(), 'kaiserscope-editor-'));
   const settings = {
-    ...quietSettings, 'workbench.reduceMotion': 'on', 'window.menuBarVisibility': 'compact', 'git.enabled': false,
+    ...quietSettings, 'workbench.reduceMotion': 'on', 'window.menuBarVisibility': 'compact',
     // Stops open the sources of this very checkout: no key that goes astray may change them.
     'files.readonlyInclude': { '**/*.{S,c,h}': true },
     ...options.settings,
@@ -51,6 +51,8 @@ export async function openEditor(options: EditorOptions = {}): Promise<Editor> {
   };
   try {
     await workbench.ready();
+    // In a window with a folder F5 is the editor's own: it works once an extension host has told of its debuggers.
+    if (folder) await until(() => workbench.offers('Debug: Select and Start Debugging'), offered => offered, 'debugging to be available');
   } catch (error) {
     await workbench.picture('not-ready');
     await close();

@@ -178,6 +178,11 @@ export class Workbench {
     return (await this.page.locator('.notification-list-item-message, .monaco-dialog-box .dialog-message-text, .monaco-dialog-box .dialog-message-detail').allInnerTexts()).join('\n');
   }
 
+  /** The text of the exception widget in the editor, or an empty one. */
+  async exception(): Promise<string> {
+    return (await this.page.locator('.exception-widget').allInnerTexts()).join('\n').replaceAll('\u00a0', ' ');
+  }
+
   /** The visible text of the editor, or of one side of a diff editor. */
   async editorText(side?: 'original' | 'modified'): Promise<string> {
     const lines = this.page.locator(`.editor-instance ${side ? `.editor.${side} ` : ''}.view-line`);

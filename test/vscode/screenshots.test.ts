@@ -1,0 +1,60 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'vitest';
+import { openEditor } from './editor.js';
+import { until } from './workbench.js';
+
+const folder = path.resolve(import.meta.dirname, '../../media/screenshots');
+
+const pictures = [
+  { name: 'dark', theme: 'Default Dark Modern', sideBar: 420 },
+  { name: 'light', theme: 'Default Light Modern', sideBar: 420 },
+  { name: 'high-contrast', theme: 'Default High Contrast', sideBar: 420 },
+  { name: 'narrow', theme: 'Default Dark Modern', sideBar: 190 },
+];
+
+/** Writes the pictures of the README and of the review: SCREENSHOTS=1 npm test -- editor. */
+describe.runIf(process.env.SCREENSHOTS)('screenshots', () => {
+  it.each(pictures)('$name', async ({ name, theme, sideBar }) => {
+    mkdirSync(folder, { recursive: true });
+    const editor = await openEditor({ width: 1440, height: 1100, settings: {
+      'workbench.colorTheme': theme, 'editor.minimap.enabled': false, 'files.readonlyInclude': {},
+    } });
+    const { workbench } = editor;
+    const { page } = workbench;
+    try {
+      await workbench.press('F5');
+      await until(() => workbench.consoleText(), text => text.includes('$'), 'the prompt');
+      await workbench.check('Entry Points', 'entry_syscall64');
+      await workbench.console('ps');
+      await until(() => workbench.status(), status => status.includes('shadow'), 'the stop');
+      // Room for the views: the editor's own are closed but for the call stack.
+      for (const view of ['Watch', 'Variables', 'Breakpoints']) await page.locator(`.pane-header[aria-label^="${view} Section"]`).click();
+      await drag(sideBar);
+      // Over the CR3 write, so that the marks for what changed are in the picture.
+      for (let step = 0; step < 40 && !(await workbench.status()).includes('kernel CR3'); step++) {
+        await workbench.changed(() => workbench.status(), () => workbench.press('Control+F11'));
+      }
+      await page.mouse.move(900, 500);
+      await page.waitForTimeout(1500);
+      await page.screenshot({ path: path.join(folder, `${name}.png`) });
+      if (name === 'dark') {
+        await workbench.command('Kaiserscope: Compare Kernel and Shadow Page Tables');
+        await until(() => workbench.activeTab(), tab => tab.startsWith('Kernel'), 'the diff editor');
+        await page.waitForTimeout(1500);
+        await page.screenshot({ path: path.join(folder, 'compare.png') });
+      }
+    } finally {
+      await editor.close();
+    }
+
+    /** Makes the side bar so many pixels wide. */
+    async function drag(width: number): Promise<void> {
+      const box = (await page.locator('.part.sidebar').boundingBox())!;
+      await page.mouse.move(box.x + box.width, 400);
+      await page.mouse.down();
+      await page.mouse.move(box.x + width, 400, { steps: 5 });
+      await page.mouse.up();
+    }
+  });
+});
