@@ -20,8 +20,13 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
   }
   const command = commands.find(one => one.name === name);
   if (!command) {
-    const like = nearestName(name, commands.map(one => one.name));
-    io.stderr(`kaiserscope: there is no command "${name}".${like ? ` Did you mean ${like}?` : ''} The commands are ${commands.map(one => one.name).join(', ')}.\n`);
+    const like = nearestName(
+      name,
+      commands.map(one => one.name),
+    );
+    io.stderr(
+      `kaiserscope: there is no command "${name}".${like ? ` Did you mean ${like}?` : ''} The commands are ${commands.map(one => one.name).join(', ')}.\n`,
+    );
     return 2;
   }
   if (rest.includes('--help') || rest.includes('-h')) {

@@ -13,34 +13,72 @@ import type { Arguments, Io, Option, Positional } from './option.js';
 import { integer } from './parse.js';
 
 const features = Object.keys(launchAttributes.cpuFeatures.properties!) as CpuFeature[];
-const range = (name: 'cpus' | 'memory' | 'quantum'): string => `${launchAttributes[name].minimum} to ${launchAttributes[name].maximum}`;
+const range = (name: 'cpus' | 'memory' | 'quantum'): string =>
+  `${launchAttributes[name].minimum} to ${launchAttributes[name].maximum}`;
 
-export const elfArgument: Positional = { name: 'ELF', optional: true, description: 'the kernel, an x86-64 ELF64 file with a PVH entry note; without it the built-in kernel' };
+export const elfArgument: Positional = {
+  name: 'ELF',
+  optional: true,
+  description: 'the kernel, an x86-64 ELF64 file with a PVH entry note; without it the built-in kernel',
+};
 
 /** The options that make a machine, shared by the commands that boot one. */
 export const machineOptions: readonly Option[] = [
   { name: 'append', value: 'TEXT', description: 'The kernel command line.', default: 'empty' },
-  { name: 'script', value: 'FILE', multiple: true, description: 'A file of lines to type at the guest\'s console; - is standard input.' },
-  { name: 'line', value: 'TEXT', multiple: true, description: 'A line to type at the guest\'s console, after those of --script.' },
-  { name: 'cpus', value: 'N', description: `The number of CPUs, ${range('cpus')}.`, default: String(launchAttributes.cpus.default) },
-  { name: 'memory', value: 'MIB', description: `The size of memory in MiB, ${range('memory')}.`, default: String(launchAttributes.memory.default) },
   {
-    name: 'schedule', value: 'RULE', default: 'round-robin',
+    name: 'script',
+    value: 'FILE',
+    multiple: true,
+    description: "A file of lines to type at the guest's console; - is standard input.",
+  },
+  { name: 'line', value: 'TEXT', multiple: true, description: "A line to type at the guest's console, after those of --script." },
+  {
+    name: 'cpus',
+    value: 'N',
+    description: `The number of CPUs, ${range('cpus')}.`,
+    default: String(launchAttributes.cpus.default),
+  },
+  {
+    name: 'memory',
+    value: 'MIB',
+    description: `The size of memory in MiB, ${range('memory')}.`,
+    default: String(launchAttributes.memory.default),
+  },
+  {
+    name: 'schedule',
+    value: 'RULE',
+    default: 'round-robin',
     description: 'How CPUs take turns: round-robin[:QUANTUM], or random:SEED[:QUANTUM] with turns of up to QUANTUM instructions.',
   },
-  { name: 'quantum', value: 'N', description: `The turn of a CPU in instructions, ${range('quantum')}.`, default: String(launchAttributes.quantum.default) },
-  { name: 'features', value: 'LIST', description: `CPU features to switch, such as pcid=off,smap=off. There are ${features.join(', ')}; all are on.`, default: 'all on' },
+  {
+    name: 'quantum',
+    value: 'N',
+    description: `The turn of a CPU in instructions, ${range('quantum')}.`,
+    default: String(launchAttributes.quantum.default),
+  },
+  {
+    name: 'features',
+    value: 'LIST',
+    description: `CPU features to switch, such as pcid=off,smap=off. There are ${features.join(', ')}; all are on.`,
+    default: 'all on',
+  },
 ];
 
 /** Launch arguments from the options. Throws UsageError. */
 export async function launchFromOptions(args: Arguments, program: string | undefined): Promise<LaunchArguments> {
-  const bounded = (name: 'cpus' | 'memory' | 'quantum'): number | undefined => integer(args.text(name), `--${name}`, launchAttributes[name].minimum!, launchAttributes[name].maximum!);
+  const bounded = (name: 'cpus' | 'memory' | 'quantum'): number | undefined =>
+    integer(args.text(name), `--${name}`, launchAttributes[name].minimum!, launchAttributes[name].maximum!);
   const schedule = parseSchedule(args.text('schedule'));
   const quantum = bounded('quantum') ?? schedule.quantum;
   const attributes: Record<string, unknown> = {
-    program, cpus: bounded('cpus'), memory: bounded('memory'), quantum, append: args.text('append'),
-    script: [...await scriptLines(args.texts('script')), ...args.texts('line').flatMap(toLines)],
-    schedule: { kind: schedule.kind, seed: schedule.seed }, cpuFeatures: parseFeatures(args.text('features')),
+    program,
+    cpus: bounded('cpus'),
+    memory: bounded('memory'),
+    quantum,
+    append: args.text('append'),
+    script: [...(await scriptLines(args.texts('script'))), ...args.texts('line').flatMap(toLines)],
+    schedule: { kind: schedule.kind, seed: schedule.seed },
+    cpuFeatures: parseFeatures(args.text('features')),
   };
   return validateLaunch(attributes);
 }
@@ -52,7 +90,9 @@ async function scriptLines(files: string[]): Promise<string[]> {
     try {
       text = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8');
     } catch (error) {
-      throw new UsageError(`--script ${file}: the file cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)}). To type a line itself use --line.`);
+      throw new UsageError(
+        `--script ${file}: the file cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)}). To type a line itself use --line.`,
+      );
     }
     lines.push(...toLines(text));
   }
@@ -60,9 +100,14 @@ async function scriptLines(files: string[]): Promise<string[]> {
 }
 
 /** Reads `round-robin[:Q]` or `random:SEED[:Q]`. */
-export function parseSchedule(text = 'round-robin'): { kind: 'round-robin' | 'random'; seed: number; quantum: number | undefined } {
+export function parseSchedule(text = 'round-robin'): {
+  kind: 'round-robin' | 'random';
+  seed: number;
+  quantum: number | undefined;
+} {
   const [kind, ...rest] = text.split(':');
-  const quantum = (value: string | undefined): number | undefined => integer(value, `the quantum of --schedule ${text}`, launchAttributes.quantum.minimum!, launchAttributes.quantum.maximum!);
+  const quantum = (value: string | undefined): number | undefined =>
+    integer(value, `the quantum of --schedule ${text}`, launchAttributes.quantum.minimum!, launchAttributes.quantum.maximum!);
   if (kind === 'round-robin' && rest.length <= 1) return { kind, seed: 1, quantum: quantum(rest[0]) };
   if (kind === 'random' && rest.length >= 1 && rest.length <= 2) {
     return { kind, seed: integer(rest[0], `the seed of --schedule ${text}`, 0, 0xffffffff)!, quantum: quantum(rest[1]) };
@@ -73,11 +118,16 @@ export function parseSchedule(text = 'round-robin'): { kind: 'round-robin' | 'ra
 /** Reads `pcid=off,smap=off`. */
 export function parseFeatures(text: string | undefined): Partial<Record<CpuFeature, boolean>> {
   const result: Partial<Record<CpuFeature, boolean>> = {};
-  for (const part of (text ?? '').split(',').map(one => one.trim()).filter(one => one !== '')) {
+  for (const part of (text ?? '')
+    .split(',')
+    .map(one => one.trim())
+    .filter(one => one !== '')) {
     const [name, state] = part.split('=') as [string, string | undefined];
     if (!(features as string[]).includes(name)) {
       const like = nearestName(name, features);
-      throw new UsageError(`--features: there is no CPU feature "${name}".${like ? ` Did you mean ${like}?` : ''} There are ${features.join(', ')}.`);
+      throw new UsageError(
+        `--features: there is no CPU feature "${name}".${like ? ` Did you mean ${like}?` : ''} There are ${features.join(', ')}.`,
+      );
     }
     if (state !== 'on' && state !== 'off') throw new UsageError(`--features: "${part}" must be ${name}=on or ${name}=off.`);
     result[name as CpuFeature] = state === 'on';

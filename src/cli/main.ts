@@ -10,4 +10,6 @@ void runCommandLine(process.argv.slice(2), {
   stdout: text => process.stdout.write(text),
   stderr: text => process.stderr.write(text),
   installFolder,
-}).then(code => { process.exitCode = code; });
+}).then(code => {
+  process.exitCode = code;
+});

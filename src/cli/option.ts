@@ -11,7 +11,11 @@ export interface Option {
 }
 
 /** A positional argument; optional ones stand in brackets. */
-export interface Positional { name: string; optional: boolean; description: string; }
+export interface Positional {
+  name: string;
+  optional: boolean;
+  description: string;
+}
 
 /** What a command is given: its options by name, and its positional arguments in order. */
 export interface Arguments {

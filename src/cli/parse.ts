@@ -11,23 +11,38 @@ export function parseArguments(command: Command, argv: readonly string[]): Argum
     const name = argument.replace(/^--?/, '').replace(/=.*$/s, '');
     if (argument.startsWith('--') && command.options.some(option => option.name === name)) continue;
     if (/^-\d/.test(argument)) continue;
-    const like = nearestName(name, command.options.map(option => option.name));
+    const like = nearestName(
+      name,
+      command.options.map(option => option.name),
+    );
     throw new UsageError(`kaiserscope ${command.name} has no option "${argument}".${like ? ` Did you mean --${like}?` : ''}`);
   }
   let parsed;
   try {
     parsed = parseArgs({
-      args: [...argv], allowPositionals: true, strict: true,
-      options: Object.fromEntries(command.options.map(option => [option.name, { type: option.value ? 'string' as const : 'boolean' as const, multiple: option.multiple ?? false }])),
+      args: [...argv],
+      allowPositionals: true,
+      strict: true,
+      options: Object.fromEntries(
+        command.options.map(option => [
+          option.name,
+          { type: option.value ? ('string' as const) : ('boolean' as const), multiple: option.multiple ?? false },
+        ]),
+      ),
     });
   } catch (error) {
     throw new UsageError(`kaiserscope ${command.name}: ${(error as Error).message}`);
   }
   const { values, positionals } = parsed;
   const needed = command.positionals.filter(positional => !positional.optional);
-  if (positionals.length < needed.length) throw new UsageError(`kaiserscope ${command.name} needs ${needed[positionals.length]!.name}: ${needed[positionals.length]!.description}`);
+  if (positionals.length < needed.length)
+    throw new UsageError(
+      `kaiserscope ${command.name} needs ${needed[positionals.length]!.name}: ${needed[positionals.length]!.description}`,
+    );
   if (positionals.length > command.positionals.length) {
-    throw new UsageError(`kaiserscope ${command.name} takes ${command.positionals.length || 'no'} argument${command.positionals.length === 1 ? '' : 's'}; "${positionals[command.positionals.length]}" is one too many.`);
+    throw new UsageError(
+      `kaiserscope ${command.name} takes ${command.positionals.length || 'no'} argument${command.positionals.length === 1 ? '' : 's'}; "${positionals[command.positionals.length]}" is one too many.`,
+    );
   }
   return {
     text: name => values[name] as string | undefined,

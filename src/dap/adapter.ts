@@ -37,16 +37,16 @@ export class Adapter {
   private current: Debuggee | undefined;
   private readonly queue: (() => void)[] = [];
 
-  constructor(readonly host: Host, private readonly sendEvent: (event: string, body: unknown) => void) {
+  constructor(
+    readonly host: Host,
+    private readonly sendEvent: (event: string, body: unknown) => void,
+  ) {
     this.breakpoints = new BreakpointStore(
       (text, location) => this.output('console', text, location),
       () => this.current,
     );
     this.console = new ConsoleOutput(text => this.output('stdout', text));
-    this.runControl = new RunControl({
-      onStop: stop => this.stopped(stop),
-      onFailure: error => this.failed(error),
-    });
+    this.runControl = new RunControl({ onStop: stop => this.stopped(stop), onFailure: error => this.failed(error) });
   }
 
   get launched(): boolean {
@@ -81,7 +81,9 @@ export class Adapter {
     if (threadId === undefined) return this.focus;
     const cpu = threadId - 1;
     if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.debuggee.target.cpuCount) {
-      throw new RequestError(`There is no thread ${threadId}; the machine has CPUs 0 to ${this.debuggee.target.cpuCount - 1} as threads 1 to ${this.debuggee.target.cpuCount}.`);
+      throw new RequestError(
+        `There is no thread ${threadId}; the machine has CPUs 0 to ${this.debuggee.target.cpuCount - 1} as threads 1 to ${this.debuggee.target.cpuCount}.`,
+      );
     }
     return cpu;
   }
@@ -100,7 +102,11 @@ export class Adapter {
     this.sendEvent(event, body);
   }
 
-  output(category: 'console' | 'stdout' | 'stderr' | 'important', output: string, location: { source?: DebugProtocol.Source; line?: number } = {}): void {
+  output(
+    category: 'console' | 'stdout' | 'stderr' | 'important',
+    output: string,
+    location: { source?: DebugProtocol.Source; line?: number } = {},
+  ): void {
     this.event('output', { category, output, ...location });
   }
 
@@ -166,7 +172,11 @@ export class Adapter {
     if (description.advice) this.output('important', `${description.text}\n${description.advice}\n`);
     const hitBreakpointIds = description.hitBreakpointIds.filter(id => id !== 0);
     this.event('stopped', {
-      reason: description.reason, description: description.title, text: description.text, threadId: stop.cpu + 1, allThreadsStopped: true,
+      reason: description.reason,
+      description: description.title,
+      text: description.text,
+      threadId: stop.cpu + 1,
+      allThreadsStopped: true,
       ...(hitBreakpointIds.length > 0 ? { hitBreakpointIds } : {}),
     });
     this.event('kaiserscope/changed', { position: String(debuggee.target.position) });
@@ -176,6 +186,12 @@ export class Adapter {
   private failed(error: unknown): void {
     this.console.flush();
     this.output('important', `The machine stopped because of an internal error: ${messageOf(error)}\n`);
-    this.event('stopped', { reason: 'exception', description: 'Internal error', text: messageOf(error), threadId: this.focus + 1, allThreadsStopped: true });
+    this.event('stopped', {
+      reason: 'exception',
+      description: 'Internal error',
+      text: messageOf(error),
+      threadId: this.focus + 1,
+      allThreadsStopped: true,
+    });
   }
 }

@@ -6,7 +6,10 @@ export class ConsoleOutput {
   private pending = '';
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly send: (text: string) => void, private readonly delay = 40) {}
+  constructor(
+    private readonly send: (text: string) => void,
+    private readonly delay = 40,
+  ) {}
 
   write(text: string): void {
     // Terminals want CR LF, the debug console wants LF.

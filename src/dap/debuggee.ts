@@ -12,7 +12,12 @@ export class Debuggee {
   readonly kaiser: Kaiser;
   readonly spinWatch = new SpinWatch();
 
-  private constructor(readonly launch: LaunchArguments, readonly programName: string, readonly symbols: Symbols, readonly target: Target) {
+  private constructor(
+    readonly launch: LaunchArguments,
+    readonly programName: string,
+    readonly symbols: Symbols,
+    readonly target: Target,
+  ) {
     this.kaiser = new Kaiser(target, symbols);
   }
 
@@ -63,7 +68,8 @@ export class Debuggee {
 /** The machine that launch arguments describe. */
 export function targetConfiguration(launch: LaunchArguments, image: Uint8Array, imageName: string): TargetConfiguration {
   return {
-    image, imageName,
+    image,
+    imageName,
     cpus: launch.cpus,
     ramSize: launch.memory * 1024 * 1024,
     commandLine: launch.append,

@@ -11,7 +11,12 @@ const LONGEST = 15n;
  * `count` instructions, the first of them `offset` instructions away from the one at `address`. Going back starts at a
  * function's first instruction, since x86 code cannot be decoded backwards. Rows without an instruction fill up.
  */
-export function disassembleAround(adapter: Adapter, address: bigint, offset: number, count: number): DebugProtocol.DisassembledInstruction[] {
+export function disassembleAround(
+  adapter: Adapter,
+  address: bigint,
+  offset: number,
+  count: number,
+): DebugProtocol.DisassembledInstruction[] {
   const before = offset < 0 ? decodeBefore(adapter, address, -offset) : [];
   const wantedAfter = Math.max(0, offset + count);
   const after = wantedAfter > 0 ? decode(adapter, address, wantedAfter) : [];
@@ -26,7 +31,9 @@ export function disassembleAround(adapter: Adapter, address: bigint, offset: num
     next = row ? row.address + BigInt(row.bytes.length) : next + 1n;
     if (!row) return { address: hex(at), instruction: '(no instruction)', presentationHint: 'invalid' as const };
     const instruction: DebugProtocol.DisassembledInstruction = {
-      address: hex(at), instructionBytes: [...row.bytes].map(byte => byte.toString(16).padStart(2, '0')).join(' '), instruction: row.text,
+      address: hex(at),
+      instructionBytes: [...row.bytes].map(byte => byte.toString(16).padStart(2, '0')).join(' '),
+      instruction: row.text,
     };
     const linked = adapter.debuggee.linked(at);
     const symbol = adapter.debuggee.symbols.table.symbolAt(linked);

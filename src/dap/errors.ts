@@ -1,7 +1,10 @@
 /** A request that cannot be done, with a message for the user: what was asked, what is wrong, what to do. */
 export class RequestError extends Error {
   /** @param showUser whether the client is to show the message in a dialogue (for what the user asked directly) */
-  constructor(message: string, readonly showUser = true) {
+  constructor(
+    message: string,
+    readonly showUser = true,
+  ) {
     super(message);
     this.name = 'RequestError';
   }

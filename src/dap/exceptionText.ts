@@ -8,7 +8,9 @@ import type { ExceptionInfo } from '../target/target.js';
 export function describeException(exception: ExceptionInfo, debuggee: Debuggee): { id: string; title: string; text: string } {
   const { mnemonic, name } = exceptionName(exception.vector);
   const title = `${name[0]!.toUpperCase()}${name.slice(1)} (${mnemonic})`;
-  const lines = [`${title} on CPU ${exception.cpu} at ${debuggee.formatAddress(exception.rip)}, CPL ${exception.cpl}, ${debuggee.kaiser.cr3Text(exception.cr3, exception.cpu)}.`];
+  const lines = [
+    `${title} on CPU ${exception.cpu} at ${debuggee.formatAddress(exception.rip)}, CPL ${exception.cpl}, ${debuggee.kaiser.cr3Text(exception.cr3, exception.cpu)}.`,
+  ];
   if (exception.vector === 14) {
     const address = exception.address ?? 0n;
     lines.push(`${debuggee.kaiser.pageFaultText(exception.errorCode ?? 0)} Address (CR2): ${debuggee.formatAddress(address)}.`);

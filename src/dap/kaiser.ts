@@ -1,5 +1,13 @@
 import { RequestError } from './errors.js';
-import { decodeCr3, describePageFault, findEntryPoints, GuestReader, pageFaultBits, readAbi, SHADOW_BIT } from '../kaiser/index.js';
+import {
+  decodeCr3,
+  describePageFault,
+  findEntryPoints,
+  GuestReader,
+  pageFaultBits,
+  readAbi,
+  SHADOW_BIT,
+} from '../kaiser/index.js';
 import type { Cr3Fields, CrashFacts, EntryPoint, GuestTask } from '../kaiser/index.js';
 import { checkAccess, featuresOf, readerOf, rootOf, walk } from '../paging/index.js';
 import type { PagingFeatures } from '../paging/index.js';
@@ -10,15 +18,31 @@ import type { CpuInfo, ExceptionInfo, Target } from '../target/target.js';
 export const toggleFile = '/sys/kernel/debug/x86/kaiser-enabled';
 
 /** One change of KAISER. Positions are texts, since they may exceed what JSON holds exactly. */
-export interface KaiserChange { position: string; cpu: number; from: number; to: number; how: string; }
+export interface KaiserChange {
+  position: string;
+  cpu: number;
+  from: number;
+  to: number;
+  how: string;
+}
 
 /** The reply of `kaiserscope/kaiser`. */
-export interface KaiserReport { available: boolean; message?: string; design?: string; enabled?: number; flag?: number; history: KaiserChange[]; }
+export interface KaiserReport {
+  available: boolean;
+  message?: string;
+  design?: string;
+  enabled?: number;
+  flag?: number;
+  history: KaiserChange[];
+}
 
 /** So many changes are reported, the last ones; a guest may toggle thousands of times. */
 const SHOWN = 100;
 
-export interface TaskName { pid: number; name: string; }
+export interface TaskName {
+  pid: number;
+  name: string;
+}
 
 /** What is known of KAISER on the machine of a session: halves of CR3, tasks, the toggle and its history. */
 export class Kaiser {
@@ -28,7 +52,10 @@ export class Kaiser {
   private toggling: KaiserChange | undefined;
   private points: EntryPoint[] | undefined;
 
-  constructor(private readonly target: Target, private readonly symbols: Symbols) {
+  constructor(
+    private readonly target: Target,
+    private readonly symbols: Symbols,
+  ) {
     const abi = readAbi(symbols);
     this.reason = typeof abi === 'string' ? abi : '';
     this.guest = typeof abi === 'string' ? undefined : new GuestReader(abi, symbols, readerOf(target.physicalView()));
@@ -70,7 +97,8 @@ export class Kaiser {
 
   /** The tasks whose tables a root belongs to, by either half. */
   tasksOf(root: bigint): TaskName[] {
-    return this.tasks().filter(task => task.kernelRoot !== undefined && (task.kernelRoot | SHADOW_BIT) === (root | SHADOW_BIT))
+    return this.tasks()
+      .filter(task => task.kernelRoot !== undefined && (task.kernelRoot | SHADOW_BIT) === (root | SHADOW_BIT))
       .map(task => ({ pid: task.pid, name: task.comm }));
   }
 
@@ -82,7 +110,9 @@ export class Kaiser {
 
   /** Kernel halves of all address spaces that the guest has. */
   knownRoots(): bigint[] {
-    const roots = this.tasks().map(task => task.kernelRoot).filter(root => root !== undefined);
+    const roots = this.tasks()
+      .map(task => task.kernelRoot)
+      .filter(root => root !== undefined);
     const init = this.guest?.initRoot();
     return [...new Set(init === undefined ? roots : [...roots, init])];
   }
@@ -97,24 +127,33 @@ export class Kaiser {
     if (!this.guest) return { available: false, message: this.reason, history };
     const { design, enabled, flag } = this.guest.state();
     if (design === undefined) return { available: false, message: 'The kernel has not come to its KAISER yet.', history };
-    return { available: true, design, ...(enabled === undefined ? {} : { enabled }), ...(flag === undefined ? {} : { flag }), history };
+    return {
+      available: true,
+      design,
+      ...(enabled === undefined ? {} : { enabled }),
+      ...(flag === undefined ? {} : { flag }),
+      history,
+    };
   }
 
   /** Writes the word that entry code tests and gives what it was. Throws a RequestError if that cannot be done. */
   pokeFlag(cpu: number, value: number): number {
     const from = this.guest?.state().flag;
     const root = this.guest?.initRoot();
-    if (!this.guest || from === undefined || root === undefined) throw new RequestError(`The flag cannot be poked: ${this.whyUnavailable()}`);
+    if (!this.guest || from === undefined || root === undefined)
+      throw new RequestError(`The flag cannot be poked: ${this.whyUnavailable()}`);
     const address = this.guest.abi.flagAddress;
     if (!this.target.writeMemory(cpu, address, Uint8Array.of(value, 0, 0, 0), root)) {
-      throw new RequestError(`The flag at 0x${address.toString(16)} cannot be written: the address does not translate in the kernel's tables.`);
+      throw new RequestError(
+        `The flag at 0x${address.toString(16)} cannot be written: the address does not translate in the kernel's tables.`,
+      );
     }
     this.history.push({ position: String(this.target.position), cpu, from, to: value, how: 'raw poke' });
     return from;
   }
 
   entryPoints(): readonly EntryPoint[] {
-    return this.points ??= findEntryPoints(this.symbols);
+    return (this.points ??= findEntryPoints(this.symbols));
   }
 
   /** A page fault's error code in words: `User mode read from a page that is not present (error code 0x4: U).` */
@@ -127,7 +166,10 @@ export class Kaiser {
   walkText(address: bigint, exception: ExceptionInfo): string {
     const code = exception.errorCode ?? 0;
     const features = this.features(exception.cpu);
-    const access = { kind: code & 0x10 ? 'execute' as const : code & 2 ? 'write' as const : 'read' as const, cpl: code & 4 ? 3 : 0 };
+    const access = {
+      kind: code & 0x10 ? ('execute' as const) : code & 2 ? ('write' as const) : ('read' as const),
+      cpl: code & 4 ? 3 : 0,
+    };
     const reader = readerOf(this.target.physicalView());
     const check = (root: number): string | undefined => {
       const result = checkAccess(walk(reader, root, address, features), access, features);
@@ -137,7 +179,8 @@ export class Kaiser {
     const { half, kernelRoot, shadowRoot } = this.cr3(info);
     const here = check(rootOf(exception.cr3));
     const name = half === 'none' ? 'The page table' : `The ${half} half`;
-    if (here === undefined) return `${name} would allow it as memory stands: the CPU used an older translation that its TLB still held.`;
+    if (here === undefined)
+      return `${name} would allow it as memory stands: the CPU used an older translation that its TLB still held.`;
     if (half === 'none' || !this.pairOf(kernelRoot)) return `${name}: ${here}.`;
     const other = half === 'kernel' ? 'shadow' : 'kernel';
     const there = check(Number(half === 'kernel' ? shadowRoot : kernelRoot));
@@ -148,15 +191,34 @@ export class Kaiser {
    * The facts from which a verdict is derived.
    * @param exceptions the last ones of the CPU, oldest first, the one of the event included
    */
-  crashFacts({ kind, cpu, exceptions }: { kind: CrashFacts['event']; cpu: number; exceptions: readonly ExceptionInfo[] }): CrashFacts {
+  crashFacts({
+    kind,
+    cpu,
+    exceptions,
+  }: {
+    kind: CrashFacts['event'];
+    cpu: number;
+    exceptions: readonly ExceptionInfo[];
+  }): CrashFacts {
     const info = this.target.cpu(cpu);
     const register = (name: string): bigint | undefined => this.target.readRegister(cpu, name);
     const state = this.guest?.state();
     return {
-      event: kind, cpu, exceptions, pcidEnabled: info.pcidEnabled, paired: this.guest !== undefined && info.pagingOn,
-      reader: readerOf(this.target.physicalView()), features: this.features(cpu), symbols: this.symbols, entryPoints: this.entryPoints(),
+      event: kind,
+      cpu,
+      exceptions,
+      pcidEnabled: info.pcidEnabled,
+      paired: this.guest !== undefined && info.pagingOn,
+      reader: readerOf(this.target.physicalView()),
+      features: this.features(cpu),
+      symbols: this.symbols,
+      entryPoints: this.entryPoints(),
       ...(state ? { kaiser: state } : {}),
-      rsp: info.rsp, registers: register, idt: register('idtr_base'), gdt: register('gdtr_base'), tss: register('tr_base'),
+      rsp: info.rsp,
+      registers: register,
+      idt: register('idtr_base'),
+      gdt: register('gdtr_base'),
+      tss: register('tr_base'),
     };
   }
 
@@ -173,10 +235,17 @@ export class Kaiser {
   private watchToggle(): void {
     const on = (name: string, listener: (cpu: number, to: number) => void): void => {
       const address = this.symbols.table.addressOf(name);
-      if (address !== undefined) this.target.addProbe(address, cpu => listener(cpu, Number((this.target.readRegister(cpu, 'rdi') ?? 0n) & 1n)));
+      if (address !== undefined)
+        this.target.addProbe(address, cpu => listener(cpu, Number((this.target.readRegister(cpu, 'rdi') ?? 0n) & 1n)));
     };
     on('kaiser_toggle_begin', (cpu, to) => {
-      this.toggling = { position: String(this.target.position), cpu, from: this.guest?.state().enabled ?? 1 - to, to, how: 'guest, under way' };
+      this.toggling = {
+        position: String(this.target.position),
+        cpu,
+        from: this.guest?.state().enabled ?? 1 - to,
+        to,
+        how: 'guest, under way',
+      };
     });
     on('kaiser_toggle_end', (cpu, to) => {
       // A toggle that began before the session watched has no beginning.

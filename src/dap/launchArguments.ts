@@ -28,14 +28,35 @@ export class LaunchError extends Error {}
 
 /** Attributes that belong to the editor and to the protocol; the adapter takes and ignores them. */
 const editorAttributes = new Set([
-  'name', 'type', 'request', 'preLaunchTask', 'postDebugTask', 'presentation', 'internalConsoleOptions', 'debugServer', 'serverReadyAction',
-  'suppressMultipleSessionWarning', 'noDebug', 'restart', 'windows', 'linux', 'osx', 'cwd', 'env', 'console',
+  'name',
+  'type',
+  'request',
+  'preLaunchTask',
+  'postDebugTask',
+  'presentation',
+  'internalConsoleOptions',
+  'debugServer',
+  'serverReadyAction',
+  'suppressMultipleSessionWarning',
+  'noDebug',
+  'restart',
+  'windows',
+  'linux',
+  'osx',
+  'cwd',
+  'env',
+  'console',
 ]);
 
 /** What to write, for attributes whose type alone does not say it. */
 const examples: Record<string, unknown> = {
-  program: '${workspaceFolder}/vmlinux', append: 'kaiser=off', script: ['ps', 'storm 100'], stopAt: 'entry_syscall64',
-  schedule: { kind: 'random', seed: 7 }, cpuFeatures: { pcid: false }, sourceRoot: '${workspaceFolder}',
+  program: '${workspaceFolder}/vmlinux',
+  append: 'kaiser=off',
+  script: ['ps', 'storm 100'],
+  stopAt: 'entry_syscall64',
+  schedule: { kind: 'random', seed: 7 },
+  cpuFeatures: { pcid: false },
+  sourceRoot: '${workspaceFolder}',
 };
 
 /**
@@ -53,15 +74,25 @@ export function validateLaunch(given: unknown): LaunchArguments {
     if (!editorAttributes.has(name) && !name.startsWith('__')) known[name] = value;
   }
   const checked = validateObject('', known, launchAttributes);
-  return { ...checked, script: toLines(checked['script']), noDebug: attributes['noDebug'] === true } as unknown as LaunchArguments;
+  return {
+    ...checked,
+    script: toLines(checked['script']),
+    noDebug: attributes['noDebug'] === true,
+  } as unknown as LaunchArguments;
 }
 
-function validateObject(prefix: string, given: Record<string, unknown>, schema: Readonly<Record<string, AttributeSchema>>): Record<string, unknown> {
+function validateObject(
+  prefix: string,
+  given: Record<string, unknown>,
+  schema: Readonly<Record<string, AttributeSchema>>,
+): Record<string, unknown> {
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(schema, name)) continue;
     const like = nearestName(name, Object.keys(schema));
-    throw new LaunchError(`There is no launch attribute "${prefix}${name}".`
-      + `${like ? ` Did you mean "${prefix}${like}"?` : ''} The attributes${prefix ? ` of ${prefix.slice(0, -1)}` : ''} are ${Object.keys(schema).join(', ')}.`);
+    throw new LaunchError(
+      `There is no launch attribute "${prefix}${name}".` +
+        `${like ? ` Did you mean "${prefix}${like}"?` : ''} The attributes${prefix ? ` of ${prefix.slice(0, -1)}` : ''} are ${Object.keys(schema).join(', ')}.`,
+    );
   }
   const result: Record<string, unknown> = {};
   for (const [name, attribute] of Object.entries(schema)) result[name] = validateValue(prefix + name, given[name], attribute);
@@ -72,10 +103,12 @@ function validateValue(name: string, value: unknown, attribute: AttributeSchema)
   if (value === undefined || value === null) {
     return attribute.properties ? validateObject(`${name}.`, {}, attribute.properties) : attribute.default;
   }
-  const wrong = (problem: string, advice: string): LaunchError => new LaunchError(`The launch attribute "${name}" is ${show(value)}: ${problem}. ${advice}`);
+  const wrong = (problem: string, advice: string): LaunchError =>
+    new LaunchError(`The launch attribute "${name}" is ${show(value)}: ${problem}. ${advice}`);
   const example = examples[name] ?? attribute.default;
-  const write = example === undefined || example === '' ? 'Leave it out for the default.' : `Write for example ${JSON.stringify(example)}.`;
-  const types = Array.isArray(attribute.type) ? attribute.type as readonly string[] : [attribute.type as string];
+  const write =
+    example === undefined || example === '' ? 'Leave it out for the default.' : `Write for example ${JSON.stringify(example)}.`;
+  const types = Array.isArray(attribute.type) ? (attribute.type as readonly string[]) : [attribute.type as string];
   const isText = typeof value === 'string' && types.includes('string');
   if (types.includes('array')) {
     if (isText || (Array.isArray(value) && value.every(line => typeof line === 'string'))) return value;
@@ -86,7 +119,8 @@ function validateValue(name: string, value: unknown, attribute: AttributeSchema)
       if (typeof value !== 'number') throw wrong('it must be a number', write);
       if (!Number.isInteger(value)) throw wrong('it must be a whole number', write);
       const { minimum = -Infinity, maximum = Infinity } = attribute;
-      if (value < minimum || value > maximum) throw wrong(`it must be from ${minimum} to ${maximum}`, `The default is ${String(attribute.default)}.`);
+      if (value < minimum || value > maximum)
+        throw wrong(`it must be from ${minimum} to ${maximum}`, `The default is ${String(attribute.default)}.`);
       return value;
     }
     case 'boolean':
@@ -102,7 +136,10 @@ function validateValue(name: string, value: unknown, attribute: AttributeSchema)
       if (!isText) throw wrong('it must be a text', write);
       if (attribute.enum && !attribute.enum.includes(value)) {
         const like = nearestName(value, attribute.enum);
-        throw wrong('this value is unknown', `${like ? `Did you mean "${like}"? ` : ''}The values are ${attribute.enum.join(', ')}.`);
+        throw wrong(
+          'this value is unknown',
+          `${like ? `Did you mean "${like}"? ` : ''}The values are ${attribute.enum.join(', ')}.`,
+        );
       }
       // An editor that has no value for a variable leaves the text empty.
       return value === '' ? attribute.default : value;
@@ -116,7 +153,7 @@ function isTextAllowed(types: readonly string[]): string {
 
 /** The lines of a script given as one text or as a list; a final line break adds no line. */
 export function toLines(script: unknown): string[] {
-  const lines = Array.isArray(script) ? script as string[] : String(script ?? '').split(/\r?\n/);
+  const lines = Array.isArray(script) ? (script as string[]) : String(script ?? '').split(/\r?\n/);
   return lines.length > 0 && lines.at(-1) === '' ? lines.slice(0, -1) : lines;
 }
 

@@ -12,9 +12,12 @@ export function parseLocation(text: string, debuggee: Debuggee, what: string): b
     const address = debuggee.symbols.table.addressOf(match[1]!);
     if (address !== undefined) return BigInt.asUintN(64, address + BigInt(match[2] ?? 0));
     const similar = debuggee.symbols.table.similar(match[1]!);
-    throw new RequestError(`${what}: there is no symbol "${match[1]}" in ${debuggee.programName}.${similar.length > 0 ? ` Did you mean ${similar.join(', ')}?` : ' Give a symbol of the kernel or an address (0x...).'}`);
+    throw new RequestError(
+      `${what}: there is no symbol "${match[1]}" in ${debuggee.programName}.${similar.length > 0 ? ` Did you mean ${similar.join(', ')}?` : ' Give a symbol of the kernel or an address (0x...).'}`,
+    );
   }
-  if (!/^\s*(0x[0-9a-fA-F]+|\d+)\s*$/.test(text)) throw new RequestError(`${what}: "${text}" is neither a symbol nor an address. Write a symbol, symbol+0x10 or 0x... .`);
+  if (!/^\s*(0x[0-9a-fA-F]+|\d+)\s*$/.test(text))
+    throw new RequestError(`${what}: "${text}" is neither a symbol nor an address. Write a symbol, symbol+0x10 or 0x... .`);
   const value = BigInt(text.trim());
   if (value >> 64n !== 0n) throw new RequestError(`${what}: ${text} does not fit into 64 bits.`);
   return value;

@@ -49,17 +49,19 @@ export class RunControl {
    */
   start(action: () => Promise<Stop | undefined>): void {
     this.pauseCpu = undefined;
-    this.active = Promise.resolve().then(action).then(
-      stop => {
-        this.active = undefined;
-        if (!stop || this.abandoned) return;
-        this.listener.onStop(stop.kind === 'pause' && this.pauseCpu !== undefined ? { ...stop, cpu: this.pauseCpu } : stop);
-      },
-      (error: unknown) => {
-        this.active = undefined;
-        if (!this.abandoned) this.listener.onFailure(error);
-      },
-    );
+    this.active = Promise.resolve()
+      .then(action)
+      .then(
+        stop => {
+          this.active = undefined;
+          if (!stop || this.abandoned) return;
+          this.listener.onStop(stop.kind === 'pause' && this.pauseCpu !== undefined ? { ...stop, cpu: this.pauseCpu } : stop);
+        },
+        (error: unknown) => {
+          this.active = undefined;
+          if (!this.abandoned) this.listener.onFailure(error);
+        },
+      );
   }
 
   /** Runs the target with the session's breakpoints and the given temporary ones. */
@@ -102,9 +104,13 @@ function merge(breakpoints: readonly TargetBreakpoint[], temporary: readonly Tem
     if (there) there.push(breakpoint);
     else byAddress.set(breakpoint.address, [breakpoint]);
   }
-  return [...byAddress].map(([address, all]) => all.length === 1 ? all[0]! : {
-    address,
-    // Each is asked, since asking counts hits and writes logs.
-    condition: cpu => all.map(one => one.condition?.(cpu) ?? true).includes(true),
-  });
+  return [...byAddress].map(([address, all]) =>
+    all.length === 1
+      ? all[0]!
+      : {
+          address,
+          // Each is asked, since asking counts hits and writes logs.
+          condition: cpu => all.map(one => one.condition?.(cpu) ?? true).includes(true),
+        },
+  );
 }

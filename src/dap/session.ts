@@ -42,7 +42,13 @@ export class KaiserscopeSession extends DebugSession {
 
   private fail(response: DebugProtocol.Response, id: number, message: string, showUser: boolean): void {
     // Braces in the format would be taken for variables.
-    this.sendErrorResponse(response, id, '{_message}', { _message: message }, showUser ? ErrorDestination.User : 0 as ErrorDestination);
+    this.sendErrorResponse(
+      response,
+      id,
+      '{_message}',
+      { _message: message },
+      showUser ? ErrorDestination.User : (0 as ErrorDestination),
+    );
   }
 
   /** DAP has a word for this error, which clients may translate; the sentence is for those that do not. */

@@ -25,7 +25,7 @@ export class SpinWatch {
   /** Takes one exception; true if its CPU has just been found spinning. */
   observe(exception: ExceptionInfo): boolean {
     let track = this.tracks.get(exception.cpu);
-    if (!track) this.tracks.set(exception.cpu, track = { seen: new Map(), count: 0, position: exception.position });
+    if (!track) this.tracks.set(exception.cpu, (track = { seen: new Map(), count: 0, position: exception.position }));
     const key = `${exception.vector}/${exception.errorCode ?? '-'}/${exception.rip}/${exception.address ?? '-'}/${exception.cr3}/${exception.cpl}`;
     const fresh = !track.seen.has(key);
     if (exception.position - track.position > STEPS_BETWEEN || (fresh && track.seen.size >= DISTINCT)) {

@@ -58,9 +58,14 @@ export async function stepLine(adapter: Adapter, startCpu: number, into: boolean
     const size = wordSize(now);
     const word = (index: number): bigint => readWord(adapter, cpu, now.rsp + BigInt(size * index), size) ?? 0n;
 
-    const called = now.rsp === before.rsp - BigInt(size) && word(0) > before.rip && word(0) <= before.rip + 15n ? { address: word(0), sp: before.rsp } : undefined;
-    const systemCall = before.cpl === 3 && now.cpl === 0 && target.readRegister(cpu, 'rcx') === before.rip + 2n && now.rsp === before.rsp
-      ? { address: before.rip + 2n, sp: before.rsp } : undefined;
+    const called =
+      now.rsp === before.rsp - BigInt(size) && word(0) > before.rip && word(0) <= before.rip + 15n
+        ? { address: word(0), sp: before.rsp }
+        : undefined;
+    const systemCall =
+      before.cpl === 3 && now.cpl === 0 && target.readRegister(cpu, 'rcx') === before.rip + 2n && now.rsp === before.rsp
+        ? { address: before.rip + 2n, sp: before.rsp }
+        : undefined;
     const call = called ?? systemCall;
     if (call) {
       if (!into) return { to: 'come back', ...call };
@@ -111,7 +116,9 @@ export async function stepOut(adapter: Adapter, cpu: number): Promise<Stop> {
   requireAlive(info);
   const caller = unwindStack(adapter.debuggee, cpu)[1];
   if (!caller) {
-    throw new RequestError(`CPU ${cpu} has no caller to step out to: no return address and no interrupt frame was found on its stack. Set a breakpoint where it should stop.`);
+    throw new RequestError(
+      `CPU ${cpu} has no caller to step out to: no return address and no interrupt frame was found on its stack. Set a breakpoint where it should stop.`,
+    );
   }
   return runTo(adapter, caller.pc, caller.sp, info);
 }
@@ -122,15 +129,17 @@ async function runTo(adapter: Adapter, address: bigint, sp: bigint, from: CpuInf
   const isUser = address >> 47n === 0n && from.pagingOn;
   const space = kaiser.spaceOf(from);
   let arrivedOn: number | undefined;
-  const stop = await adapter.runControl.run([{
-    address,
-    condition: cpu => {
-      const now = target.cpu(cpu);
-      const arrived = now.rsp === sp && (!isUser || kaiser.spaceOf(now) === space);
-      if (arrived) arrivedOn = cpu;
-      return arrived;
+  const stop = await adapter.runControl.run([
+    {
+      address,
+      condition: cpu => {
+        const now = target.cpu(cpu);
+        const arrived = now.rsp === sp && (!isUser || kaiser.spaceOf(now) === space);
+        if (arrived) arrivedOn = cpu;
+        return arrived;
+      },
     },
-  }]);
+  ]);
   const here = stop.kind === 'breakpoint' && stop.address === address && stop.cpu === arrivedOn;
   // A breakpoint of the user at the same place is what he wants to hear of.
   return here && adapter.breakpoints.hitIds(stop.cpu, address).length === 0 ? { kind: 'step', cpu: stop.cpu } : stop;
@@ -155,6 +164,8 @@ function readWord(adapter: Adapter, cpu: number, address: bigint, size: 4 | 8): 
 
 function requireAlive(info: CpuInfo): void {
   if (info.state === 'shutdown') {
-    throw new RequestError(`CPU ${info.index} is shut down (triple fault) and runs nothing any more. Restart the session, or look at what is left.`);
+    throw new RequestError(
+      `CPU ${info.index} is shut down (triple fault) and runs nothing any more. Restart the session, or look at what is left.`,
+    );
   }
 }

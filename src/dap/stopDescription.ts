@@ -20,25 +20,36 @@ export interface StopDescription {
 /** The code with which the built-in kernel powers off after a panic. */
 const panicCode = 99;
 
-const afterDeath = 'The machine keeps its state: registers, memory and tables can be looked at. To begin again restart the session.';
+const afterDeath =
+  'The machine keeps its state: registers, memory and tables can be looked at. To begin again restart the session.';
 
 /** Tells a stop in words: why, where, and for a dead machine what killed it and what can be done. */
 export function describeStop(stop: Stop, debuggee: Debuggee, breakpoints: BreakpointStore): StopDescription {
   const { target } = debuggee;
   const where = debuggee.formatAddress(target.cpu(stop.cpu).rip);
   const plain = (reason: string, title: string, text = ''): StopDescription => ({ reason, title, text, hitBreakpointIds: [] });
-  const dead = (title: string, ...lines: string[]): StopDescription => ({ ...plain('exception', title, lines.filter(line => line !== '').join('\n')), advice: afterDeath });
+  const dead = (title: string, ...lines: string[]): StopDescription => ({
+    ...plain('exception', title, lines.filter(line => line !== '').join('\n')),
+    advice: afterDeath,
+  });
   const recent = target.recentExceptions(stop.cpu);
   switch (stop.kind) {
     case 'breakpoint': {
       const ids = breakpoints.hitIds(stop.cpu, stop.address);
       const [label] = breakpoints.labels(ids);
-      return { ...plain('breakpoint', label ? `Paused on ${label}` : 'Paused', `CPU ${stop.cpu} reached ${where}`), hitBreakpointIds: ids };
+      return {
+        ...plain('breakpoint', label ? `Paused on ${label}` : 'Paused', `CPU ${stop.cpu} reached ${where}`),
+        hitBreakpointIds: ids,
+      };
     }
-    case 'step': return plain('step', 'Paused after step');
-    case 'pause': return plain('pause', 'Paused');
-    case 'entry': return plain('entry', 'Paused on entry', `CPU ${stop.cpu} is about to run its first instruction, at ${where}`);
-    case 'limit': return plain('pause', 'Paused at the position asked for', `Position ${target.position}`);
+    case 'step':
+      return plain('step', 'Paused after step');
+    case 'pause':
+      return plain('pause', 'Paused');
+    case 'entry':
+      return plain('entry', 'Paused on entry', `CPU ${stop.cpu} is about to run its first instruction, at ${where}`);
+    case 'limit':
+      return plain('pause', 'Paused at the position asked for', `Position ${target.position}`);
     case 'exception': {
       const { spinning } = debuggee.spinWatch;
       if (spinning) return describeSpin(spinning, debuggee);
@@ -47,19 +58,30 @@ export function describeStop(stop: Stop, debuggee: Debuggee, breakpoints: Breakp
     }
     case 'shutdown': {
       const chain = stop.exceptions.map(exception => exceptionInShort(exception, debuggee)).join(', then ');
-      return dead('Triple fault', `CPU ${stop.cpu} shut down (triple fault) at position ${target.position}${chain ? `: ${chain}` : ''}.`,
-        verdictText(debuggee, { kind: 'shutdown', cpu: stop.cpu, exceptions: stop.exceptions }));
+      return dead(
+        'Triple fault',
+        `CPU ${stop.cpu} shut down (triple fault) at position ${target.position}${chain ? `: ${chain}` : ''}.`,
+        verdictText(debuggee, { kind: 'shutdown', cpu: stop.cpu, exceptions: stop.exceptions }),
+      );
     }
     case 'exit': {
       const panic = stop.code === panicCode ? ' (kernel panic; the console says why)' : '';
-      return dead(`The guest powered off with code ${stop.code}`, `The guest powered off with code ${stop.code}${panic} at position ${target.position}.`,
-        stop.code === 0 ? '' : verdictText(debuggee, { kind: 'exit', cpu: stop.cpu, exceptions: recent }));
+      return dead(
+        `The guest powered off with code ${stop.code}`,
+        `The guest powered off with code ${stop.code}${panic} at position ${target.position}.`,
+        stop.code === 0 ? '' : verdictText(debuggee, { kind: 'exit', cpu: stop.cpu, exceptions: recent }),
+      );
     }
-    case 'dead': return dead('Dead halt', stop.reason, verdictText(debuggee, { kind: 'dead', cpu: stop.cpu, exceptions: recent }));
-    case 'unimplemented': return {
-      ...dead('Not implemented', `CPU ${stop.cpu} met something that the machine does not have, at ${where}, position ${target.position}: ${stop.reason}`),
-      advice: `The instruction has not run. Change the guest so that it does without, or report this text. ${afterDeath}`,
-    };
+    case 'dead':
+      return dead('Dead halt', stop.reason, verdictText(debuggee, { kind: 'dead', cpu: stop.cpu, exceptions: recent }));
+    case 'unimplemented':
+      return {
+        ...dead(
+          'Not implemented',
+          `CPU ${stop.cpu} met something that the machine does not have, at ${where}, position ${target.position}: ${stop.reason}`,
+        ),
+        advice: `The instruction has not run. Change the guest so that it does without, or report this text. ${afterDeath}`,
+      };
   }
 }
 
@@ -72,7 +94,10 @@ function describeSpin(spin: { cpu: number; exceptions: number; distinct: number 
     verdictText(debuggee, { kind: 'spin', cpu, exceptions: recent }),
   ];
   return {
-    reason: 'exception', title: 'Spinning on exceptions', text: lines.filter(line => line !== '').join('\n'), hitBreakpointIds: [],
+    reason: 'exception',
+    title: 'Spinning on exceptions',
+    text: lines.filter(line => line !== '').join('\n'),
+    hitBreakpointIds: [],
     advice: 'It will not do anything else by itself. Look at it here, continue to let it spin on, or restart the session.',
   };
 }

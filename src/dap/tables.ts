@@ -22,7 +22,8 @@ export function featuresFor(debuggee: Debuggee, cpu: number): PagingFeatures {
 export function rootNamed(debuggee: Debuggee, cpu: number, name: unknown): number {
   const info = debuggee.target.cpu(cpu);
   if (name === 'kernel' || name === 'shadow' || name === undefined) {
-    if (!info.pagingOn) throw new RequestError(`CPU ${cpu} has paging off: there is no page table yet. Run on, for example with stopAt.`);
+    if (!info.pagingOn)
+      throw new RequestError(`CPU ${cpu} has paging off: there is no page table yet. Run on, for example with stopAt.`);
     const here = rootOf(info.cr3);
     if (name === undefined) return here;
     const pair = debuggee.kaiser.pairOf(BigInt(here));
@@ -39,7 +40,9 @@ export function rootNamed(debuggee: Debuggee, cpu: number, name: unknown): numbe
     root = undefined;
   }
   if (root === undefined || root < 0n || root + 4096n > BigInt(debuggee.target.ramSize)) {
-    throw new RequestError(`"${String(name)}" is no page table: give kernel, shadow, or the physical address of a table in RAM (below ${hex(debuggee.target.ramSize)}).`);
+    throw new RequestError(
+      `"${String(name)}" is no page table: give kernel, shadow, or the physical address of a table in RAM (below ${hex(debuggee.target.ramSize)}).`,
+    );
   }
   return Number(root & ~0xfffn);
 }
@@ -55,14 +58,25 @@ function rootTitle(debuggee: Debuggee, root: number): string {
   const { kaiser, target } = debuggee;
   const pair = kaiser.pairOf(BigInt(root));
   const half = !pair ? 'Page table' : pair.kernel === BigInt(root) ? 'Kernel half' : 'Shadow half';
-  const users = Array.from({ length: target.cpuCount }, (_, n) => target.cpu(n)).filter(info => info.pagingOn && rootOf(info.cr3) === root);
+  const users = Array.from({ length: target.cpuCount }, (_, n) => target.cpu(n)).filter(
+    info => info.pagingOn && rootOf(info.cr3) === root,
+  );
   const names = kaiser.tasksOf(BigInt(root)).map(task => task.name);
-  return [half, `root ${hex(root)}`, ...(names.length > 0 ? [`tasks ${names.join(', ')}`] : []),
-    ...users.map(info => `live on CPU ${info.index}${info.pcidEnabled ? ` as PCID ${hex(kaiser.cr3(info).pcid)}` : ''}`)].join(' · ');
+  return [
+    half,
+    `root ${hex(root)}`,
+    ...(names.length > 0 ? [`tasks ${names.join(', ')}`] : []),
+    ...users.map(info => `live on CPU ${info.index}${info.pcidEnabled ? ` as PCID ${hex(kaiser.cr3(info).pcid)}` : ''}`),
+  ].join(' · ');
 }
 
 /** The walk of one address from a root, as text and as steps. */
-export function walkFrom(debuggee: Debuggee, cpu: number, root: number, address: bigint): { text: string; walk: ReturnType<typeof walk> } {
+export function walkFrom(
+  debuggee: Debuggee,
+  cpu: number,
+  root: number,
+  address: bigint,
+): { text: string; walk: ReturnType<typeof walk> } {
   const features = featuresFor(debuggee, cpu);
   const walked = walk(readerFor(debuggee), root, address, features);
   return { text: renderWalk(walked, features), walk: walked };

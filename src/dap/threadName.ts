@@ -9,10 +9,22 @@ export function threadName(debuggee: Debuggee, cpu: number, running: boolean): s
   if (running) return parts[0]!;
   const info = debuggee.target.cpu(cpu);
   switch (info.state) {
-    case 'waiting-for-sipi': return [...parts, 'waiting for SIPI'].join(' · ');
-    case 'shutdown': parts.push('shut down'); break;
-    case 'halted': parts.push('halted'); break;
-    case 'running': parts.push(info.mode === 'real' || (info.mode === 'protected' && !info.pagingOn) ? `${info.mode} mode` : info.cpl === 3 ? 'user' : 'kernel');
+    case 'waiting-for-sipi':
+      return [...parts, 'waiting for SIPI'].join(' · ');
+    case 'shutdown':
+      parts.push('shut down');
+      break;
+    case 'halted':
+      parts.push('halted');
+      break;
+    case 'running':
+      parts.push(
+        info.mode === 'real' || (info.mode === 'protected' && !info.pagingOn)
+          ? `${info.mode} mode`
+          : info.cpl === 3
+            ? 'user'
+            : 'kernel',
+      );
   }
   if (info.pagingOn) parts.push(debuggee.kaiser.cr3(info).text);
   const task = info.state === 'running' ? debuggee.kaiser.currentTask(cpu) : undefined;

@@ -4,7 +4,11 @@ import type { CrashFacts, Verdict } from '../kaiser/index.js';
 import type { ExceptionInfo } from '../target/target.js';
 
 /** When a verdict is asked for; the exceptions are those of the CPU, oldest first. */
-export interface Occasion { kind: CrashFacts['event']; cpu: number; exceptions: readonly ExceptionInfo[]; }
+export interface Occasion {
+  kind: CrashFacts['event'];
+  cpu: number;
+  exceptions: readonly ExceptionInfo[];
+}
 
 /** What src/kaiser makes of the machine as it stands; undefined for what is no explosion. */
 export function verdictAt(debuggee: Debuggee, occasion: Occasion): Verdict | undefined {

@@ -27,7 +27,11 @@ export function disassembleBytes(bytes: Uint8Array, address: bigint, count: numb
     const instruction = decoder.decode();
     const { isInvalid, length } = instruction;
     if (!isInvalid) {
-      found.push({ address: BigInt.asUintN(64, address + BigInt(position)), bytes: bytes.slice(position, position + length), text: formatter.format(instruction) });
+      found.push({
+        address: BigInt.asUintN(64, address + BigInt(position)),
+        bytes: bytes.slice(position, position + length),
+        text: formatter.format(instruction),
+      });
     }
     instruction.free();
     if (isInvalid) break;

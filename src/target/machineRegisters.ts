@@ -19,13 +19,33 @@ interface RegisterDefinition {
 
 const gprNames = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'];
 /** The order in which people list them, which is not that of the encoding. */
-const displayOrder = ['rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rbp', 'rsp', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'];
+const displayOrder = [
+  'rax',
+  'rbx',
+  'rcx',
+  'rdx',
+  'rsi',
+  'rdi',
+  'rbp',
+  'rsp',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+];
 
 /** Flags that a debugger may set: all defined ones but VM, VIF and VIP, which need virtual-8086 mode (SDM Vol. 1, 3.4.3). */
-const writableFlags = BigInt(L.ARITHMETIC_FLAGS | Flag.TF | Flag.IF | Flag.DF | Flag.IOPL | Flag.NT | Flag.RF | Flag.AC | Flag.ID);
+const writableFlags = BigInt(
+  L.ARITHMETIC_FLAGS | Flag.TF | Flag.IF | Flag.DF | Flag.IOPL | Flag.NT | Flag.RF | Flag.AC | Flag.ID,
+);
 
 function canonical(name: string, value: bigint): bigint {
-  if (!isCanonical(value)) throw new Error(`${name} cannot be 0x${value.toString(16)}: the address is not canonical (bits 63 to 47 must be equal).`);
+  if (!isCanonical(value))
+    throw new Error(`${name} cannot be 0x${value.toString(16)}: the address is not canonical (bits 63 to 47 must be equal).`);
   return value;
 }
 
@@ -35,16 +55,25 @@ const general: RegisterDefinition[] = displayOrder.map(name => {
 });
 general.push(
   {
-    name: 'rip', bits: 64, read: cpu => cpu.rip,
-    write: (_, cpu, value) => { cpu.rip = canonical('rip', value); },
+    name: 'rip',
+    bits: 64,
+    read: cpu => cpu.rip,
+    write: (_, cpu, value) => {
+      cpu.rip = canonical('rip', value);
+    },
   },
   {
-    name: 'rflags', bits: 64, read: cpu => BigInt(readFlags(cpu) >>> 0),
+    name: 'rflags',
+    bits: 64,
+    read: cpu => BigInt(readFlags(cpu) >>> 0),
     write(machine, cpu, value) {
       const others = BigInt(readFlags(cpu) >>> 0) & ~writableFlags;
       const wrong = value & ~writableFlags & ~others;
-      if (wrong !== 0n) throw new Error(`rflags cannot be 0x${value.toString(16)}: the bits 0x${wrong.toString(16)} are reserved or cannot be set by a debugger.`);
-      writeFlags(cpu, Number(value & writableFlags | others) | 0);
+      if (wrong !== 0n)
+        throw new Error(
+          `rflags cannot be 0x${value.toString(16)}: the bits 0x${wrong.toString(16)} are reserved or cannot be set by a debugger.`,
+        );
+      writeFlags(cpu, Number((value & writableFlags) | others) | 0);
       // AC decides whether SMAP holds.
       updateMode(machine, cpu);
     },
@@ -56,12 +85,15 @@ const control: RegisterDefinition[] = [
   { name: 'cr0', bits: 64, read: cpu => cpu.get(L.CR0), readOnly: changesMode },
   { name: 'cr2', bits: 64, read: cpu => cpu.get(L.CR2), write: (_, cpu, value) => cpu.set(L.CR2, value) },
   {
-    name: 'cr3', bits: 64, read: cpu => cpu.get(L.CR3),
+    name: 'cr3',
+    bits: 64,
+    read: cpu => cpu.get(L.CR3),
     write(machine, cpu, value) {
       // Bits 62:52 and those above MAXPHYADDR (40) are reserved; bit 63 asks to keep the TLB where PCIDE is on (SDM Vol. 2B, MOV CR).
-      const pcide = (cpu.get(L.CR4) >> 17n & 1n) === 1n;
-      const allowed = pcide ? 1n << 63n | 0xff_ffff_ffffn : 0xff_ffff_ffffn;
-      if (value & ~allowed) throw new Error(`cr3 cannot be 0x${value.toString(16)}: reserved bits are set (0x${(value & ~allowed).toString(16)}).`);
+      const pcide = ((cpu.get(L.CR4) >> 17n) & 1n) === 1n;
+      const allowed = pcide ? (1n << 63n) | 0xff_ffff_ffffn : 0xff_ffff_ffffn;
+      if (value & ~allowed)
+        throw new Error(`cr3 cannot be 0x${value.toString(16)}: reserved bits are set (0x${(value & ~allowed).toString(16)}).`);
       machine.mmu.loadCr3(cpu, value);
     },
   },
@@ -72,33 +104,61 @@ const control: RegisterDefinition[] = [
 
 const segmentNames = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'];
 const segments: RegisterDefinition[] = [1, 2, 3, 0, 4, 5, 6, 7].map(n => ({
-  name: segmentNames[n]!, bits: 16, read: cpu => BigInt(cpu.segSelector(n)),
+  name: segmentNames[n]!,
+  bits: 16,
+  read: cpu => BigInt(cpu.segSelector(n)),
   readOnly: 'a selector is loaded together with its descriptor; let the guest do it',
 }));
 const baseOf = (name: string, seg: Seg): RegisterDefinition => ({
-  name, bits: 64, read: cpu => cpu.segBase(seg),
+  name,
+  bits: 64,
+  read: cpu => cpu.segBase(seg),
   write: (_, cpu, value) => cpu.set(L.SEG + seg * L.SEG_SIZE + L.SEG_BASE, canonical(name, value)),
 });
 const table = (name: string, field: number, bits: number): RegisterDefinition => ({
-  name, bits, read: cpu => (bits === 64 ? cpu.get(field) : BigInt(cpu.int(field) & 0xffff)), readOnly: 'a table is loaded with its limit; let the guest do it',
+  name,
+  bits,
+  read: cpu => (bits === 64 ? cpu.get(field) : BigInt(cpu.int(field) & 0xffff)),
+  readOnly: 'a table is loaded with its limit; let the guest do it',
 });
 segments.push(
-  baseOf('fs_base', Seg.FS), baseOf('gs_base', Seg.GS), { ...baseOf('tr_base', Seg.TR), write: undefined, readOnly: 'it comes from the descriptor of the TSS' } as RegisterDefinition,
-  table('gdtr_base', L.GDTR_BASE, 64), table('gdtr_limit', L.GDTR_LIMIT, 16), table('idtr_base', L.IDTR_BASE, 64), table('idtr_limit', L.IDTR_LIMIT, 16),
+  baseOf('fs_base', Seg.FS),
+  baseOf('gs_base', Seg.GS),
+  { ...baseOf('tr_base', Seg.TR), write: undefined, readOnly: 'it comes from the descriptor of the TSS' } as RegisterDefinition,
+  table('gdtr_base', L.GDTR_BASE, 64),
+  table('gdtr_limit', L.GDTR_LIMIT, 16),
+  table('idtr_base', L.IDTR_BASE, 64),
+  table('idtr_limit', L.IDTR_LIMIT, 16),
 );
 
 const msrField = (name: string, field: number, isAddress: boolean): RegisterDefinition => ({
-  name, bits: 64, read: cpu => cpu.get(field), write: (_, cpu, value) => cpu.set(field, isAddress ? canonical(name, value) : value),
+  name,
+  bits: 64,
+  read: cpu => cpu.get(field),
+  write: (_, cpu, value) => cpu.set(field, isAddress ? canonical(name, value) : value),
 });
 const msr: RegisterDefinition[] = [
-  msrField('star', L.STAR, false), msrField('lstar', L.LSTAR, true), msrField('cstar', L.CSTAR, true), msrField('sfmask', L.SFMASK, false),
-  msrField('kernel_gs_base', L.KERNEL_GS_BASE, true), msrField('tsc_aux', L.TSC_AUX, false), msrField('sysenter_cs', L.SYSENTER_CS, false),
-  msrField('sysenter_esp', L.SYSENTER_ESP, true), msrField('sysenter_eip', L.SYSENTER_EIP, true),
-  { ...msrField('apic_base', L.APIC_BASE, false), write: undefined, readOnly: 'moving the local APIC needs the guest\'s own WRMSR' } as RegisterDefinition,
+  msrField('star', L.STAR, false),
+  msrField('lstar', L.LSTAR, true),
+  msrField('cstar', L.CSTAR, true),
+  msrField('sfmask', L.SFMASK, false),
+  msrField('kernel_gs_base', L.KERNEL_GS_BASE, true),
+  msrField('tsc_aux', L.TSC_AUX, false),
+  msrField('sysenter_cs', L.SYSENTER_CS, false),
+  msrField('sysenter_esp', L.SYSENTER_ESP, true),
+  msrField('sysenter_eip', L.SYSENTER_EIP, true),
+  {
+    ...msrField('apic_base', L.APIC_BASE, false),
+    write: undefined,
+    readOnly: "moving the local APIC needs the guest's own WRMSR",
+  } as RegisterDefinition,
 ];
 
 const debug: RegisterDefinition[] = [0, 1, 2, 3, 6, 7].map(n => ({
-  name: `dr${n}`, bits: 64, read: cpu => cpu.get(L.DR + n * 8), readOnly: 'breakpoints of the debugger do not use it; it is the guest\'s',
+  name: `dr${n}`,
+  bits: 64,
+  read: cpu => cpu.get(L.DR + n * 8),
+  readOnly: "breakpoints of the debugger do not use it; it is the guest's",
 }));
 
 const groups: { id: RegisterGroup['id']; name: string; registers: RegisterDefinition[] }[] = [
@@ -109,19 +169,25 @@ const groups: { id: RegisterGroup['id']; name: string; registers: RegisterDefini
   { id: 'debug', name: 'Debug registers', registers: debug },
 ];
 
-const byName = new Map<string, RegisterDefinition>(groups.flatMap(group => group.registers.map(register => [register.name, register] as const)));
+const byName = new Map<string, RegisterDefinition>(
+  groups.flatMap(group => group.registers.map(register => [register.name, register] as const)),
+);
 
 /** A part of a general register: eax, ax, al, ah, r8d, r8w, r8b... A write of 32 bits clears the upper half, as instructions do. */
 function part(name: string, whole: string, shift: number, bits: number): void {
   const full = byName.get(whole)!;
   const mask = (1n << BigInt(bits)) - 1n;
   byName.set(name, {
-    name, bits, read: cpu => full.read(cpu) >> BigInt(shift) & mask,
+    name,
+    bits,
+    read: cpu => (full.read(cpu) >> BigInt(shift)) & mask,
     write(machine, cpu, value) {
-      if (value > mask && BigInt.asIntN(64, value) < -(1n << BigInt(bits - 1))) throw new Error(`${name} has ${bits} bits; 0x${value.toString(16)} does not fit.`);
-      if (value > mask && BigInt.asIntN(64, value) >= 0n) throw new Error(`${name} has ${bits} bits; 0x${value.toString(16)} does not fit.`);
+      if (value > mask && BigInt.asIntN(64, value) < -(1n << BigInt(bits - 1)))
+        throw new Error(`${name} has ${bits} bits; 0x${value.toString(16)} does not fit.`);
+      if (value > mask && BigInt.asIntN(64, value) >= 0n)
+        throw new Error(`${name} has ${bits} bits; 0x${value.toString(16)} does not fit.`);
       const rest = bits === 32 ? 0n : full.read(cpu) & ~(mask << BigInt(shift));
-      full.write!(machine, cpu, rest | (value & mask) << BigInt(shift));
+      full.write!(machine, cpu, rest | ((value & mask) << BigInt(shift)));
     },
   });
 }
@@ -143,7 +209,11 @@ byName.set('eflags', { ...byName.get('rflags')!, name: 'eflags', bits: 32 });
 
 /** All registers in the order of display. */
 export function registerGroups(cpu: CpuState): RegisterGroup[] {
-  return groups.map(({ id, name, registers }) => ({ id, name, registers: registers.map(one => ({ name: one.name, value: one.read(cpu), bits: one.bits })) }));
+  return groups.map(({ id, name, registers }) => ({
+    id,
+    name,
+    registers: registers.map(one => ({ name: one.name, value: one.read(cpu), bits: one.bits })),
+  }));
 }
 
 /** A register or a part of one by its lower-case name; undefined if there is none. */

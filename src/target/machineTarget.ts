@@ -1,14 +1,23 @@
 import { loadPvh } from '../machine/boot/pvh.js';
 import * as L from '../machine/cpu/layout.js';
-import { CodeMode, RunState, Seg } from '../machine/cpu/layout.js';
-import { isLongMode, isProtected } from '../machine/cpu/modes.js';
 import type { CpuState } from '../machine/cpu/state.js';
 import { Machine } from '../machine/machine.js';
 import type { MachineStop } from '../machine/machine.js';
 import { RAM_BASE } from '../machine/memory/layout.js';
 import { disassembleBytes } from './disassembler.js';
+import { bitnessOf, cpuInfo, linearRip } from './machineCpu.js';
 import { readRegister, registerGroups, writeRegister } from './machineRegisters.js';
-import type { CpuInfo, DisassembledInstruction, ExceptionInfo, RegisterGroup, RunOptions, Stop, Target, TargetBreakpoint, TargetConfiguration } from './target.js';
+import type {
+  CpuInfo,
+  DisassembledInstruction,
+  ExceptionInfo,
+  RegisterGroup,
+  RunOptions,
+  Stop,
+  Target,
+  TargetBreakpoint,
+  TargetConfiguration,
+} from './target.js';
 
 /** A run comes back to the host's event loop after so many milliseconds, so that `pause` and console input get through. */
 const SLICE_MS = 12;
@@ -24,7 +33,9 @@ const LINE_FEED = 10;
 export async function createMachineTarget(configuration: TargetConfiguration): Promise<Target> {
   const { schedule, quantum, features } = configuration;
   const machine = new Machine({
-    cpus: configuration.cpus, ramSize: configuration.ramSize, features,
+    cpus: configuration.cpus,
+    ramSize: configuration.ramSize,
+    features,
     schedule: schedule.kind === 'random' ? { kind: 'random', quantum, seed: schedule.seed } : { kind: 'round-robin', quantum },
   });
   loadPvh(machine, configuration.image, { name: configuration.imageName, commandLine: configuration.commandLine });
@@ -55,23 +66,32 @@ export class MachineTarget implements Target {
     };
   }
 
-  get cpuCount(): number { return this.machine.cpus.length; }
-  get ramSize(): number { return this.machine.memory.ramSize; }
-  get position(): number { return this.machine.position; }
-  get running(): boolean { return this.isRunning; }
-
-  cpu(index: number): CpuInfo {
-    const cpu = this.state(index);
-    return {
-      index, state: runStates[cpu.runState]!, mode: modeOf(cpu), cpl: cpu.cpl as CpuInfo['cpl'],
-      rip: linearRip(cpu), rsp: cpu.gpr(4), rbp: cpu.gpr(5), cr3: cpu.get(L.CR3),
-      pagingOn: (cpu.get(L.CR0) >> 31n & 1n) === 1n, pcidEnabled: (cpu.get(L.CR4) >> 17n & 1n) === 1n,
-    };
+  get cpuCount(): number {
+    return this.machine.cpus.length;
+  }
+  get ramSize(): number {
+    return this.machine.memory.ramSize;
+  }
+  get position(): number {
+    return this.machine.position;
+  }
+  get running(): boolean {
+    return this.isRunning;
   }
 
-  registers(cpu: number): RegisterGroup[] { return registerGroups(this.state(cpu)); }
-  readRegister(cpu: number, name: string): bigint | undefined { return readRegister(this.state(cpu), name); }
-  writeRegister(cpu: number, name: string, value: bigint): void { writeRegister(this.machine, this.state(cpu), name, value); }
+  cpu(index: number): CpuInfo {
+    return cpuInfo(this.state(index));
+  }
+
+  registers(cpu: number): RegisterGroup[] {
+    return registerGroups(this.state(cpu));
+  }
+  readRegister(cpu: number, name: string): bigint | undefined {
+    return readRegister(this.state(cpu), name);
+  }
+  writeRegister(cpu: number, name: string, value: bigint): void {
+    writeRegister(this.machine, this.state(cpu), name, value);
+  }
 
   readMemory(cpu: number, address: bigint, size: number, root?: bigint): Uint8Array | undefined {
     const bytes = this.machine.mmu.readLinear(this.state(cpu), address, size, rootNumber(root));
@@ -88,7 +108,9 @@ export class MachineTarget implements Target {
     return this.machine.memory.isRam(address, size) ? this.machine.memory.read(address, size) : undefined;
   }
 
-  physicalView(): DataView { return new DataView(this.machine.memory.wasm.buffer, RAM_BASE, this.ramSize); }
+  physicalView(): DataView {
+    return new DataView(this.machine.memory.wasm.buffer, RAM_BASE, this.ramSize);
+  }
 
   disassemble(cpu: number, address: bigint, count: number, root?: bigint): DisassembledInstruction[] {
     const state = this.state(cpu);
@@ -116,7 +138,9 @@ export class MachineTarget implements Target {
     };
   }
 
-  setExceptionStops(filter: (exception: ExceptionInfo) => boolean): void { this.machine.onException = filter; }
+  setExceptionStops(filter: (exception: ExceptionInfo) => boolean): void {
+    this.machine.onException = filter;
+  }
 
   async run(options: RunOptions = {}): Promise<Stop> {
     if (this.isRunning) throw new Error('The machine runs already.');
@@ -133,7 +157,9 @@ export class MachineTarget implements Target {
     }
   }
 
-  pause(): void { this.pauseRequested = true; }
+  pause(): void {
+    this.pauseRequested = true;
+  }
 
   step(cpu: number): Stop {
     this.passBreakpoint(cpu);
@@ -143,12 +169,22 @@ export class MachineTarget implements Target {
     return stop ? this.translateStop(stop) : { kind: 'step', cpu };
   }
 
-  injectNmi(cpu: number): void { this.state(cpu).setInt(L.NMI_PENDING, 1); }
+  injectNmi(cpu: number): void {
+    this.state(cpu).setInt(L.NMI_PENDING, 1);
+  }
 
-  consoleInput(text: string): void { this.machine.devices.uart.feed(new TextEncoder().encode(text)); }
-  onConsole(listener: (text: string) => void): void { this.consoleListeners.push(listener); }
-  recentExceptions(cpu: number): readonly ExceptionInfo[] { return this.machine.recentExceptions(cpu); }
-  stateHash(): string { return this.machine.stateHash(); }
+  consoleInput(text: string): void {
+    this.machine.devices.uart.feed(new TextEncoder().encode(text));
+  }
+  onConsole(listener: (text: string) => void): void {
+    this.consoleListeners.push(listener);
+  }
+  recentExceptions(cpu: number): readonly ExceptionInfo[] {
+    return this.machine.recentExceptions(cpu);
+  }
+  stateHash(): string {
+    return this.machine.stateHash();
+  }
 
   private state(cpu: number): CpuState {
     const state = this.machine.cpus[cpu];
@@ -165,7 +201,9 @@ export class MachineTarget implements Target {
       do {
         if (this.position >= limit) return { kind: 'limit', cpu: machine.currentCpu };
         const { position, idle } = machine;
-        const stop = options.follow ? this.followSlice(options.follow, limit) : this.machineStop(Math.min(limit, position + STRIDE));
+        const stop = options.follow
+          ? this.followSlice(options.follow, limit)
+          : this.machineStop(Math.min(limit, position + STRIDE));
         if (stop) return stop;
         isIdle = options.restWhenIdle === true && machine.idle - idle > IDLE_RATIO * (machine.position - position);
       } while (!isIdle && performance.now() - start < SLICE_MS && !this.pauseRequested);
@@ -226,26 +264,6 @@ export class MachineTarget implements Target {
     const address = linearRip(cpu);
     if (this.breakpoints.has(address) || this.probes.has(address)) cpu.set(L.RESUME, address);
   }
-}
-
-const runStates: Record<number, CpuInfo['state']> = {
-  [RunState.Running]: 'running', [RunState.Halted]: 'halted', [RunState.WaitForSipi]: 'waiting-for-sipi', [RunState.Shutdown]: 'shutdown',
-};
-
-function modeOf(cpu: CpuState): CpuInfo['mode'] {
-  if (!isProtected(cpu)) return 'real';
-  if (!isLongMode(cpu)) return 'protected';
-  return cpu.int(L.MODE) & CodeMode.Long ? 'long' : 'compatibility';
-}
-
-function bitnessOf(cpu: CpuState): number {
-  const mode = cpu.int(L.MODE);
-  return mode & CodeMode.Long ? 64 : mode & CodeMode.Code32 ? 32 : 16;
-}
-
-/** The linear address of the next instruction; outside 64-bit code the base of CS counts. */
-function linearRip(cpu: CpuState): bigint {
-  return cpu.int(L.MODE) & CodeMode.Long ? cpu.rip : BigInt.asUintN(32, cpu.segBase(Seg.CS) + cpu.rip);
 }
 
 /** The root's number for the MMU: bits 51:12 of a CR3 value. */

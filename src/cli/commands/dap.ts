@@ -7,9 +7,18 @@ import { integer } from '../parse.js';
 export const dapCommand: Command = {
   name: 'dap',
   summary: 'Serves the Debug Adapter Protocol, for any editor that speaks it.',
-  details: ['Over standard input and output, or with --port to any number of clients over TCP on the loopback interface. docs/protocol.md lists the requests.'],
+  details: [
+    'Over standard input and output, or with --port to any number of clients over TCP on the loopback interface. docs/protocol.md lists the requests.',
+  ],
   positionals: [],
-  options: [{ name: 'port', value: 'N', description: 'Listen on this TCP port of 127.0.0.1; 0 takes a free one and prints it.', default: 'standard input and output' }],
+  options: [
+    {
+      name: 'port',
+      value: 'N',
+      description: 'Listen on this TCP port of 127.0.0.1; 0 takes a free one and prints it.',
+      default: 'standard input and output',
+    },
+  ],
   exitCodes: [{ code: '0', meaning: 'The client has gone.' }],
   async run(args, io) {
     const port = integer(args.text('port'), '--port', 0, 65535);
@@ -28,8 +37,15 @@ export const dapCommand: Command = {
       session.start(socket, socket);
     });
     return new Promise((resolve, reject) => {
-      server.on('error', (error: NodeJS.ErrnoException) => reject(new Error(error.code === 'EADDRINUSE'
-        ? `Port ${port} is in use. Choose another one, or --port 0 for a free one.` : `Port ${port}: ${error.message}`)));
+      server.on('error', (error: NodeJS.ErrnoException) =>
+        reject(
+          new Error(
+            error.code === 'EADDRINUSE'
+              ? `Port ${port} is in use. Choose another one, or --port 0 for a free one.`
+              : `Port ${port}: ${error.message}`,
+          ),
+        ),
+      );
       server.on('close', () => resolve(0));
       server.listen(port, '127.0.0.1', () => {
         const address = server.address();

@@ -23,7 +23,10 @@ export const disasmCommand: Command = {
     const count = integer(args.positionals[1], 'COUNT', 1, 1_000_000);
     const { address, size } = place(args.positionals[0]!, symbols, name);
     const bytes = readAsFar(symbols, address, count === undefined ? size || 20 * 15 : count * 15);
-    if (bytes.length === 0) throw new Error(`0x${address.toString(16)} is not in ${name}: no segment of the file holds it. Give an address as linked (for example one that the symbol table lists).`);
+    if (bytes.length === 0)
+      throw new Error(
+        `0x${address.toString(16)} is not in ${name}: no segment of the file holds it. Give an address as linked (for example one that the symbol table lists).`,
+      );
     const instructions = disassembleBytes(bytes, address, count ?? (size ? Infinity : 20), 64);
     if (instructions.length === 0) throw new Error(`The bytes at 0x${address.toString(16)} are no instruction.`);
     let line = '';
@@ -35,7 +38,10 @@ export const disasmCommand: Command = {
       const hex = [...instruction.bytes].map(byte => byte.toString(16).padStart(2, '0')).join(' ');
       const target = /0x[0-9a-f]{8,}/.exec(instruction.text)?.[0];
       const targetName = target ? symbols.table.format(BigInt(target)) : undefined;
-      io.stdout(`  ${instruction.address.toString(16)}  ${hex.padEnd(30)} ${(instruction.text + (targetName ? ` <${targetName}>` : '')).padEnd(44)}${here !== line && here ? ` # ${here}` : ''}`.trimEnd() + '\n');
+      io.stdout(
+        `  ${instruction.address.toString(16)}  ${hex.padEnd(30)} ${(instruction.text + (targetName ? ` <${targetName}>` : '')).padEnd(44)}${here !== line && here ? ` # ${here}` : ''}`.trimEnd() +
+          '\n',
+      );
       line = here;
     }
     return 0;
@@ -50,12 +56,15 @@ function place(text: string, symbols: Symbols, name: string): { address: bigint;
     const symbol = symbols.table.byName(match[1]!);
     if (!symbol) {
       const similar = symbols.table.similar(match[1]!);
-      throw new Error(`There is no symbol "${match[1]}" in ${name}.${similar.length > 0 ? ` Did you mean ${similar.join(', ')}?` : ''}`);
+      throw new Error(
+        `There is no symbol "${match[1]}" in ${name}.${similar.length > 0 ? ` Did you mean ${similar.join(', ')}?` : ''}`,
+      );
     }
     const offset = Number(match[2] ?? 0);
     return { address: symbol.address + BigInt(offset), size: Math.max(0, symbol.size - offset) };
   }
-  if (!/^(0x[0-9a-fA-F]{1,16}|\d+)$/.test(text)) throw new Error(`"${text}" is neither a symbol nor an address. Write a symbol, symbol+0x10 or 0x... .`);
+  if (!/^(0x[0-9a-fA-F]{1,16}|\d+)$/.test(text))
+    throw new Error(`"${text}" is neither a symbol nor an address. Write a symbol, symbol+0x10 or 0x... .`);
   return { address: BigInt(text), size: 0 };
 }
 

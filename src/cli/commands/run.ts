@@ -19,11 +19,22 @@ export const runCommand: Command = {
   positionals: [elfArgument],
   options: [
     ...machineOptions,
-    { name: 'max-instructions', value: 'N', description: 'Stop at this position (instructions and events of all CPUs).', default: 'none' },
-    { name: 'json', description: 'Print one line of JSON at the end instead of the console: position, stateHash, exitCode, stop, counts.' },
+    {
+      name: 'max-instructions',
+      value: 'N',
+      description: 'Stop at this position (instructions and events of all CPUs).',
+      default: 'none',
+    },
+    {
+      name: 'json',
+      description: 'Print one line of JSON at the end instead of the console: position, stateHash, exitCode, stop, counts.',
+    },
   ],
   exitCodes: [
-    { code: '0-255', meaning: 'The code with which the guest powered off (its low 8 bits; 99 is a kernel panic of the built-in kernel).' },
+    {
+      code: '0-255',
+      meaning: 'The code with which the guest powered off (its low 8 bits; 99 is a kernel panic of the built-in kernel).',
+    },
     { code: String(exitCodes.died), meaning: 'The machine died; stderr says of what.' },
     { code: String(exitCodes.limit), meaning: 'The position of --max-instructions was reached.' },
   ],
@@ -33,23 +44,40 @@ export const runCommand: Command = {
     const { target, spinWatch } = machine;
     const isJson = args.isSet('json');
     const exceptions: Record<string, number> = {};
-    target.onConsole(text => { if (!isJson) io.stdout(text); });
+    target.onConsole(text => {
+      if (!isJson) io.stdout(text);
+    });
     target.setExceptionStops(exception => {
       const name = exceptionName(exception.vector).mnemonic;
       exceptions[name] = (exceptions[name] ?? 0) + 1;
       return spinWatch.observe(exception);
     });
     const stop = await target.run(until === undefined ? {} : { until });
-    const { text } = describeStop(stop, machine, new BreakpointStore(() => {}, () => machine));
+    const { text } = describeStop(
+      stop,
+      machine,
+      new BreakpointStore(
+        () => {},
+        () => machine,
+      ),
+    );
     const exitCode = exitCodeOf(stop);
-    if (stop.kind === 'limit') io.stderr(`kaiserscope: position ${target.position} was reached; the guest has not powered off. CPU ${stop.cpu} is at ${machine.formatAddress(target.cpu(stop.cpu).rip)}.\n`);
+    if (stop.kind === 'limit')
+      io.stderr(
+        `kaiserscope: position ${target.position} was reached; the guest has not powered off. CPU ${stop.cpu} is at ${machine.formatAddress(target.cpu(stop.cpu).rip)}.\n`,
+      );
     else if (exitCode !== 0) io.stderr(`kaiserscope: ${text}\n`);
     if (isJson) {
-      io.stdout(`${JSON.stringify({
-        position: target.position, stateHash: target.stateHash(), exitCode, stop: stop.kind === 'exception' ? 'spin' : stop.kind,
-        counts: { exceptions },
-        ...(stop.kind === 'exit' && stop.code === 0 ? {} : { message: text }),
-      })}\n`);
+      io.stdout(
+        `${JSON.stringify({
+          position: target.position,
+          stateHash: target.stateHash(),
+          exitCode,
+          stop: stop.kind === 'exception' ? 'spin' : stop.kind,
+          counts: { exceptions },
+          ...(stop.kind === 'exit' && stop.code === 0 ? {} : { message: text }),
+        })}\n`,
+      );
     }
     return exitCode;
   },

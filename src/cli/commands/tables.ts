@@ -11,7 +11,9 @@ import { exitCodes } from './run.js';
 export const tablesCommand: Command = {
   name: 'tables',
   summary: 'Runs to a symbol and prints the page tables of both halves there.',
-  details: ['The form is that of Linux\'s debugfs page_tables files: a line for each range with the same rights, for the kernel half and for the shadow half of the CPU that got there.'],
+  details: [
+    "The form is that of Linux's debugfs page_tables files: a line for each range with the same rights, for the kernel half and for the shadow half of the CPU that got there.",
+  ],
   positionals: [elfArgument],
   options: [
     { name: 'at', value: 'SYMBOL', description: 'The symbol or address to run to.', default: 'kaiser_shell_ready' },
@@ -26,7 +28,8 @@ export const tablesCommand: Command = {
   ],
   async run(args, io) {
     const half = args.text('half') ?? 'both';
-    if (half !== 'both' && half !== 'kernel' && half !== 'shadow') throw new UsageError(`--half is "${half}": it must be kernel or shadow.`);
+    if (half !== 'both' && half !== 'kernel' && half !== 'shadow')
+      throw new UsageError(`--half is "${half}": it must be kernel or shadow.`);
     const until = integer(args.text('max-instructions'), '--max-instructions', 1, Number.MAX_SAFE_INTEGER) ?? 2_000_000_000;
     const machine = await makeMachine(await launchFromOptions(args, args.positionals[0]), io);
     const at = args.text('at') ?? 'kaiser_shell_ready';
@@ -35,10 +38,23 @@ export const tablesCommand: Command = {
     machine.target.setBreakpoints([{ address }]);
     const stop = await machine.target.run({ until });
     if (stop.kind !== 'breakpoint') {
-      io.stderr(`kaiserscope: ${at} was not reached. ${stop.kind === 'limit' ? `Position ${until} came first.` : describeStop(stop, machine, new BreakpointStore(() => {}, () => machine)).text}\n`);
+      io.stderr(
+        `kaiserscope: ${at} was not reached. ${
+          stop.kind === 'limit'
+            ? `Position ${until} came first.`
+            : describeStop(
+                stop,
+                machine,
+                new BreakpointStore(
+                  () => {},
+                  () => machine,
+                ),
+              ).text
+        }\n`,
+      );
       return stop.kind === 'limit' ? exitCodes.limit : exitCodes.died;
     }
-    for (const one of half === 'both' ? ['kernel', 'shadow'] as const : [half]) io.stdout(tableText(machine, stop.cpu, one));
+    for (const one of half === 'both' ? (['kernel', 'shadow'] as const) : [half]) io.stdout(tableText(machine, stop.cpu, one));
     return 0;
   },
 };

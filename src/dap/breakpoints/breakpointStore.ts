@@ -14,7 +14,11 @@ import { parseLogMessage } from './logMessage.js';
 import type { LogPart } from './logMessage.js';
 
 /** What a client may say of any kind of breakpoint. */
-export interface BreakpointOptions { condition?: string; hitCondition?: string; logMessage?: string; }
+export interface BreakpointOptions {
+  condition?: string;
+  hitCondition?: string;
+  logMessage?: string;
+}
 
 /** One breakpoint of the client, resolved to addresses. */
 export interface SessionBreakpoint {
@@ -58,13 +62,25 @@ export class BreakpointStore {
    * Makes a breakpoint out of what the client asked for. Throws an Error for a wrong condition, hit count or log message.
    * Ids of an unchanged breakpoint of the group stay, so that clients keep their marks.
    */
-  create(group: string, label: string, addresses: readonly bigint[], options: BreakpointOptions, location?: SessionBreakpoint['location']): SessionBreakpoint {
+  create(
+    group: string,
+    label: string,
+    addresses: readonly bigint[],
+    options: BreakpointOptions,
+    location?: SessionBreakpoint['location'],
+  ): SessionBreakpoint {
     const scope = machineScope(this.debuggee()!, 0);
     const old = this.groups.get(group)?.find(one => one.label === label && one.addresses.join() === addresses.join());
     return {
-      id: old?.id ?? this.newId(), label, addresses, hits: old?.hits ?? 0, complained: false,
+      id: old?.id ?? this.newId(),
+      label,
+      addresses,
+      hits: old?.hits ?? 0,
+      complained: false,
       ...(location ? { location } : {}),
-      ...(options.condition?.trim() ? { condition: { text: options.condition, expression: parseCondition(options.condition, scope) } } : {}),
+      ...(options.condition?.trim()
+        ? { condition: { text: options.condition, expression: parseCondition(options.condition, scope) } }
+        : {}),
       ...(options.hitCondition?.trim() ? { hitCondition: parseHitCondition(options.hitCondition) } : {}),
       ...(options.logMessage ? { log: parseLogMessage(options.logMessage) } : {}),
     };
@@ -113,7 +129,9 @@ export class BreakpointStore {
 
   /** The labels of the breakpoints with these ids. */
   labels(ids: readonly number[]): string[] {
-    return this.all().filter(one => ids.includes(one.id)).map(one => one.label);
+    return this.all()
+      .filter(one => ids.includes(one.id))
+      .map(one => one.label);
   }
 
   private all(): SessionBreakpoint[] {
@@ -128,7 +146,9 @@ export class BreakpointStore {
   private reached(cpu: number, address: bigint): boolean {
     const debuggee = this.debuggee()!;
     const scope = machineScope(debuggee, cpu);
-    const ids = this.at(address).filter(one => this.stops(one, scope, debuggee)).map(one => one.id);
+    const ids = this.at(address)
+      .filter(one => this.stops(one, scope, debuggee))
+      .map(one => one.id);
     this.lastHit.set(cpu, { address, ids });
     return ids.length > 0;
   }
@@ -139,14 +159,15 @@ export class BreakpointStore {
         if (!isTrue(evaluate(one.condition.expression, scope, one.condition.text))) return false;
       } catch (error) {
         // Neither stopping nor passing would be what was meant; a stop can at least be looked at.
-        if (!one.complained) this.log(`The condition of the breakpoint on ${one.label} failed: ${messageOf(error)}\n`, one.location);
+        if (!one.complained)
+          this.log(`The condition of the breakpoint on ${one.label} failed: ${messageOf(error)}\n`, one.location);
         one.complained = true;
       }
     }
     one.hits++;
     if (one.hitCondition && !one.hitCondition(one.hits)) return false;
     if (!one.log) return true;
-    const text = one.log.map(part => typeof part === 'string' ? part : this.show(part, scope, debuggee)).join('');
+    const text = one.log.map(part => (typeof part === 'string' ? part : this.show(part, scope, debuggee))).join('');
     this.log(`${text}\n`, one.location);
     return false;
   }

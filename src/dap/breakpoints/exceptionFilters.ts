@@ -10,34 +10,78 @@ import { verdictAt } from '../verdict.js';
 import type { ExceptionInfo } from '../../target/target.js';
 
 /** Something that a session can stop at: an exception by its vector, or what has none of its own. */
-interface Filter { id: string; label: string; description: string; vector: number | undefined; onByDefault: boolean; }
+interface Filter {
+  id: string;
+  label: string;
+  description: string;
+  vector: number | undefined;
+  onByDefault: boolean;
+}
 
 const conditionHelp = 'A condition such as cpl == 3 && cr2 < 0x1000 (also err, vector, cpu, cr3.half, registers)';
 
 export const exceptionFilterTable: readonly Filter[] = [
   {
-    id: 'kaiser-broken', label: 'KAISER Broken', vector: undefined, onByDefault: true,
-    description: 'Stops at the first exception that shows a rule of KAISER broken: kernel code on the shadow CR3, user code on the poisoned kernel CR3.',
+    id: 'kaiser-broken',
+    label: 'KAISER Broken',
+    vector: undefined,
+    onByDefault: true,
+    description:
+      'Stops at the first exception that shows a rule of KAISER broken: kernel code on the shadow CR3, user code on the poisoned kernel CR3.',
   },
-  { id: 'page-fault', label: 'Page Fault (#PF)', description: 'Stops before a page fault is delivered.', vector: 14, onByDefault: false },
-  { id: 'general-protection', label: 'General Protection (#GP)', description: 'Stops before a general-protection exception is delivered.', vector: 13, onByDefault: false },
-  { id: 'double-fault', label: 'Double Fault (#DF)', description: 'Stops before a double fault is delivered.', vector: 8, onByDefault: false },
-  { id: 'triple-fault', label: 'Triple Fault (Shutdown)', description: 'Stops when a CPU shuts down because a double fault cannot be delivered. Off: the session ends there.', vector: undefined, onByDefault: true },
+  {
+    id: 'page-fault',
+    label: 'Page Fault (#PF)',
+    description: 'Stops before a page fault is delivered.',
+    vector: 14,
+    onByDefault: false,
+  },
+  {
+    id: 'general-protection',
+    label: 'General Protection (#GP)',
+    description: 'Stops before a general-protection exception is delivered.',
+    vector: 13,
+    onByDefault: false,
+  },
+  {
+    id: 'double-fault',
+    label: 'Double Fault (#DF)',
+    description: 'Stops before a double fault is delivered.',
+    vector: 8,
+    onByDefault: false,
+  },
+  {
+    id: 'triple-fault',
+    label: 'Triple Fault (Shutdown)',
+    description: 'Stops when a CPU shuts down because a double fault cannot be delivered. Off: the session ends there.',
+    vector: undefined,
+    onByDefault: true,
+  },
 ];
 
 /** The check boxes of the Breakpoints view, as the initialize response lists them. */
 export function exceptionBreakpointsFilters(): DebugProtocol.ExceptionBreakpointsFilter[] {
   return exceptionFilterTable.map(filter => ({
-    filter: filter.id, label: filter.label, description: filter.description, default: filter.onByDefault,
-    supportsCondition: filter.vector !== undefined, ...(filter.vector !== undefined ? { conditionDescription: conditionHelp } : {}),
+    filter: filter.id,
+    label: filter.label,
+    description: filter.description,
+    default: filter.onByDefault,
+    supportsCondition: filter.vector !== undefined,
+    ...(filter.vector !== undefined ? { conditionDescription: conditionHelp } : {}),
   }));
 }
 
-interface ActiveFilter { filter: Filter; condition?: { text: string; expression: Expression }; complained: boolean; }
+interface ActiveFilter {
+  filter: Filter;
+  condition?: { text: string; expression: Expression };
+  complained: boolean;
+}
 
 /** Which exceptions the session stops at. */
 export class ExceptionFilters {
-  private active = new Map<string, ActiveFilter>(exceptionFilterTable.filter(filter => filter.onByDefault).map(filter => [filter.id, { filter, complained: false }]));
+  private active = new Map<string, ActiveFilter>(
+    exceptionFilterTable.filter(filter => filter.onByDefault).map(filter => [filter.id, { filter, complained: false }]),
+  );
 
   /** Takes a setExceptionBreakpoints request; the answer tells for each filter, in order, whether it was understood. */
   set(args: DebugProtocol.SetExceptionBreakpointsArguments, debuggee: Debuggee): { verified: boolean; message?: string }[] {
@@ -45,7 +89,11 @@ export class ExceptionFilters {
     const asked = [...(args.filters ?? []).map(filterId => ({ filterId, condition: undefined })), ...(args.filterOptions ?? [])];
     return asked.map(({ filterId, condition }) => {
       const filter = exceptionFilterTable.find(one => one.id === filterId);
-      if (!filter) return { verified: false, message: `There is no exception filter "${filterId}"; there are ${exceptionFilterTable.map(one => one.id).join(', ')}.` };
+      if (!filter)
+        return {
+          verified: false,
+          message: `There is no exception filter "${filterId}"; there are ${exceptionFilterTable.map(one => one.id).join(', ')}.`,
+        };
       if (!condition?.trim()) {
         this.active.set(filterId, { filter, complained: false });
         return { verified: true };
@@ -91,7 +139,11 @@ const USER_FETCH = 0x15;
 function showsKaiserBroken(exception: ExceptionInfo, debuggee: Debuggee): boolean {
   const { half } = debuggee.kaiser.cr3({ ...debuggee.target.cpu(exception.cpu), cr3: exception.cr3 });
   const isKernelOnShadow = exception.cpl !== 3 && half === 'shadow';
-  const isUserRefused = exception.vector === PAGE_FAULT && exception.cpl === 3 && half === 'kernel' && (exception.errorCode ?? 0) === USER_FETCH;
+  const isUserRefused =
+    exception.vector === PAGE_FAULT && exception.cpl === 3 && half === 'kernel' && (exception.errorCode ?? 0) === USER_FETCH;
   if (!isKernelOnShadow && !isUserRefused) return false;
-  return verdictAt(debuggee, { kind: 'exception', cpu: exception.cpu, exceptions: exceptionsUpTo(exception, debuggee) })?.hazard !== undefined;
+  return (
+    verdictAt(debuggee, { kind: 'exception', cpu: exception.cpu, exceptions: exceptionsUpTo(exception, debuggee) })?.hazard !==
+    undefined
+  );
 }

@@ -9,15 +9,25 @@ const pattern = /^\s*(>=|<=|==|=|>|<|%)?\s*([0-9]+)\s*$/;
  */
 export function parseHitCondition(text: string): HitCondition {
   const match = pattern.exec(text);
-  if (!match) throw new Error(`The hit count "${text}" is not understood. Write N (the Nth time), >=N, >N, <=N, <N or %N (every Nth time).`);
+  if (!match)
+    throw new Error(
+      `The hit count "${text}" is not understood. Write N (the Nth time), >=N, >N, <=N, <N or %N (every Nth time).`,
+    );
   const count = Number(match[2]);
-  if (!Number.isSafeInteger(count) || (match[1] === '%' && count === 0)) throw new Error(`The hit count "${text}" is out of range: N must be 1 or more.`);
+  if (!Number.isSafeInteger(count) || (match[1] === '%' && count === 0))
+    throw new Error(`The hit count "${text}" is out of range: N must be 1 or more.`);
   switch (match[1]) {
-    case '>=': return hits => hits >= count;
-    case '>': return hits => hits > count;
-    case '<=': return hits => hits <= count;
-    case '<': return hits => hits < count;
-    case '%': return hits => hits % count === 0;
-    default: return hits => hits === count;
+    case '>=':
+      return hits => hits >= count;
+    case '>':
+      return hits => hits > count;
+    case '<=':
+      return hits => hits <= count;
+    case '<':
+      return hits => hits < count;
+    case '%':
+      return hits => hits % count === 0;
+    default:
+      return hits => hits === count;
   }
 }

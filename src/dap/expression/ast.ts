@@ -1,12 +1,27 @@
 /** Integer types of a memory access: `u8` to `u64` unsigned, `i8` to `i64` signed (sign-extended to 64 bits). */
 export const accessTypes = {
-  u8: { size: 1, signed: false }, u16: { size: 2, signed: false }, u32: { size: 4, signed: false }, u64: { size: 8, signed: false },
-  i8: { size: 1, signed: true }, i16: { size: 2, signed: true }, i32: { size: 4, signed: true }, i64: { size: 8, signed: true },
+  u8: { size: 1, signed: false },
+  u16: { size: 2, signed: false },
+  u32: { size: 4, signed: false },
+  u64: { size: 8, signed: false },
+  i8: { size: 1, signed: true },
+  i16: { size: 2, signed: true },
+  i32: { size: 4, signed: true },
+  i64: { size: 8, signed: true },
 } as const;
 export type AccessType = keyof typeof accessTypes;
 
 export const binaryOperators = [
-  ['||'], ['&&'], ['|'], ['^'], ['&'], ['==', '!='], ['<', '<=', '>', '>='], ['<<', '>>'], ['+', '-'], ['*', '/', '%'],
+  ['||'],
+  ['&&'],
+  ['|'],
+  ['^'],
+  ['&'],
+  ['==', '!='],
+  ['<', '<=', '>', '>='],
+  ['<<', '>>'],
+  ['+', '-'],
+  ['*', '/', '%'],
 ] as const;
 export type BinaryOperator = (typeof binaryOperators)[number][number];
 export type UnaryOperator = '!' | '~' | '-' | '+';
@@ -23,7 +38,11 @@ export type Expression =
 
 /** Something wrong in an expression. The message names the text, the place and what to do. */
 export class ExpressionError extends Error {
-  constructor(readonly text: string, readonly at: number, problem: string) {
+  constructor(
+    readonly text: string,
+    readonly at: number,
+    problem: string,
+  ) {
     super(`In "${text}"${at > 0 ? ` at column ${at + 1}` : ''}: ${problem}`);
     this.name = 'ExpressionError';
   }

@@ -20,7 +20,9 @@ export interface Scope {
  * @param text the source of the expression, for messages
  */
 export function evaluate(expression: Expression, scope: Scope, text: string): Value {
-  const fail = (at: number, problem: string): never => { throw new ExpressionError(text, at, problem); };
+  const fail = (at: number, problem: string): never => {
+    throw new ExpressionError(text, at, problem);
+  };
 
   const integer = (node: Expression): bigint => {
     const value = visit(node);
@@ -29,15 +31,21 @@ export function evaluate(expression: Expression, scope: Scope, text: string): Va
 
   const truth = (node: Expression): boolean => {
     const value = visit(node);
-    return typeof value === 'bigint' ? value !== 0n : fail(node.at, `'${value}' is a word, not a condition. Compare it: == '${value}'.`);
+    return typeof value === 'bigint'
+      ? value !== 0n
+      : fail(node.at, `'${value}' is a word, not a condition. Compare it: == '${value}'.`);
   };
 
   const memory = (type: AccessType, address: bigint, at: number): bigint => {
     const { size, signed } = accessTypes[type];
     const bytes = scope.readMemory(address, size);
-    if (!bytes) return fail(at, `0x${address.toString(16)} does not translate in the current address space, so its ${size} byte${size > 1 ? 's' : ''} cannot be read. Walk the address to see where the translation ends.`);
+    if (!bytes)
+      return fail(
+        at,
+        `0x${address.toString(16)} does not translate in the current address space, so its ${size} byte${size > 1 ? 's' : ''} cannot be read. Walk the address to see where the translation ends.`,
+      );
     let value = 0n;
-    for (let i = size - 1; i >= 0; i--) value = value << 8n | BigInt(bytes[i]!);
+    for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]!);
     return signed ? BigInt.asUintN(64, BigInt.asIntN(size * 8, value)) : value;
   };
 
@@ -52,51 +60,80 @@ export function evaluate(expression: Expression, scope: Scope, text: string): Va
 
   const binary = (operator: BinaryOperator, left: Expression, right: Expression, at: number): bigint => {
     switch (operator) {
-      case '&&': return truth(left) && truth(right) ? 1n : 0n;
-      case '||': return truth(left) || truth(right) ? 1n : 0n;
-      case '==': return equal(left, right, at) ? 1n : 0n;
-      case '!=': return equal(left, right, at) ? 0n : 1n;
+      case '&&':
+        return truth(left) && truth(right) ? 1n : 0n;
+      case '||':
+        return truth(left) || truth(right) ? 1n : 0n;
+      case '==':
+        return equal(left, right, at) ? 1n : 0n;
+      case '!=':
+        return equal(left, right, at) ? 0n : 1n;
     }
     const a = integer(left);
     const b = integer(right);
     switch (operator) {
-      case '<': return a < b ? 1n : 0n;
-      case '<=': return a <= b ? 1n : 0n;
-      case '>': return a > b ? 1n : 0n;
-      case '>=': return a >= b ? 1n : 0n;
-      case '|': return a | b;
-      case '^': return a ^ b;
-      case '&': return a & b;
-      case '<<': return b > 63n ? 0n : BigInt.asUintN(64, a << b);
-      case '>>': return b > 63n ? 0n : a >> b;
-      case '+': return BigInt.asUintN(64, a + b);
-      case '-': return BigInt.asUintN(64, a - b);
-      case '*': return BigInt.asUintN(64, a * b);
-      case '/': return b === 0n ? fail(at, 'division by zero.') : a / b;
-      case '%': return b === 0n ? fail(at, 'division by zero.') : a % b;
+      case '<':
+        return a < b ? 1n : 0n;
+      case '<=':
+        return a <= b ? 1n : 0n;
+      case '>':
+        return a > b ? 1n : 0n;
+      case '>=':
+        return a >= b ? 1n : 0n;
+      case '|':
+        return a | b;
+      case '^':
+        return a ^ b;
+      case '&':
+        return a & b;
+      case '<<':
+        return b > 63n ? 0n : BigInt.asUintN(64, a << b);
+      case '>>':
+        return b > 63n ? 0n : a >> b;
+      case '+':
+        return BigInt.asUintN(64, a + b);
+      case '-':
+        return BigInt.asUintN(64, a - b);
+      case '*':
+        return BigInt.asUintN(64, a * b);
+      case '/':
+        return b === 0n ? fail(at, 'division by zero.') : a / b;
+      case '%':
+        return b === 0n ? fail(at, 'division by zero.') : a % b;
     }
   };
 
   const visit = (node: Expression): Value => {
     switch (node.kind) {
-      case 'integer': return node.value;
-      case 'text': return node.value;
+      case 'integer':
+        return node.value;
+      case 'text':
+        return node.value;
       case 'name': {
         const value = scope.lookup(node.name);
         if (value !== undefined) return value;
         const like = scope.suggest(node.name);
-        return fail(node.at, `"${node.name}" is neither a register nor a symbol nor a word of the expression language.${like ? ` Did you mean ${like}?` : ' Type =help for what there is.'}`);
+        return fail(
+          node.at,
+          `"${node.name}" is neither a register nor a symbol nor a word of the expression language.${like ? ` Did you mean ${like}?` : ' Type =help for what there is.'}`,
+        );
       }
       case 'unary':
         switch (node.operator) {
-          case '!': return truth(node.operand) ? 0n : 1n;
-          case '~': return BigInt.asUintN(64, ~integer(node.operand));
-          case '-': return BigInt.asUintN(64, -integer(node.operand));
-          case '+': return integer(node.operand);
+          case '!':
+            return truth(node.operand) ? 0n : 1n;
+          case '~':
+            return BigInt.asUintN(64, ~integer(node.operand));
+          case '-':
+            return BigInt.asUintN(64, -integer(node.operand));
+          case '+':
+            return integer(node.operand);
         }
         break;
-      case 'binary': return binary(node.operator, node.left, node.right, node.at);
-      case 'memory': return memory(node.type, integer(node.address), node.at);
+      case 'binary':
+        return binary(node.operator, node.left, node.right, node.at);
+      case 'memory':
+        return memory(node.type, integer(node.address), node.at);
     }
   };
 

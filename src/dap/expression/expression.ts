@@ -24,15 +24,24 @@ function checkNames(node: Expression, scope: Scope, text: string): void {
     case 'name':
       if (scope.lookup(node.name) === undefined) {
         const like = scope.suggest(node.name);
-        throw new ExpressionError(text, node.at, `"${node.name}" is neither a register nor a symbol nor a word of the expression language.${like ? ` Did you mean ${like}?` : ''}`);
+        throw new ExpressionError(
+          text,
+          node.at,
+          `"${node.name}" is neither a register nor a symbol nor a word of the expression language.${like ? ` Did you mean ${like}?` : ''}`,
+        );
       }
       break;
-    case 'unary': checkNames(node.operand, scope, text); break;
-    case 'memory': checkNames(node.address, scope, text); break;
+    case 'unary':
+      checkNames(node.operand, scope, text);
+      break;
+    case 'memory':
+      checkNames(node.address, scope, text);
+      break;
     case 'binary':
       checkNames(node.left, scope, text);
       // A bare word may stand beside == and !=, as in cr3.half == kernel.
-      if (!((node.operator === '==' || node.operator === '!=') && node.right.kind === 'name' && isWord(node.left, scope))) checkNames(node.right, scope, text);
+      if (!((node.operator === '==' || node.operator === '!=') && node.right.kind === 'name' && isWord(node.left, scope)))
+        checkNames(node.right, scope, text);
       break;
   }
 }

@@ -3,7 +3,8 @@ import { exceptionWords, words } from './machineScope.js';
 
 /** What `=help` prints in the Debug Console. */
 export function expressionHelp(): string {
-  const list = (entries: [string, { text: string }][]): string => entries.map(([name, { text }]) => `  ${name.padEnd(10)} ${text}`).join('\n');
+  const list = (entries: [string, { text: string }][]): string =>
+    entries.map(([name, { text }]) => `  ${name.padEnd(10)} ${text}`).join('\n');
   return `What you type here goes to the guest's console, with a line break. A line that starts with = is an expression:
 
   =rax                 a register of the CPU in focus (any name, such as eax, al, rip, cr3, rflags, fs_base, lstar)

@@ -8,7 +8,30 @@ export type Token =
   | { kind: 'end'; at: number; end: number };
 
 /** Longest first, so that `<<` is not read as two `<`. */
-const symbols = ['||', '&&', '==', '!=', '<=', '>=', '<<', '>>', '|', '^', '&', '<', '>', '+', '-', '*', '/', '%', '!', '~', '(', ')'];
+const symbols = [
+  '||',
+  '&&',
+  '==',
+  '!=',
+  '<=',
+  '>=',
+  '<<',
+  '>>',
+  '|',
+  '^',
+  '&',
+  '<',
+  '>',
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '!',
+  '~',
+  '(',
+  ')',
+];
 
 /** A name may hold dots, for words such as `cr3.half` and compiler symbols such as `fault.part.0`. `$` before a register is allowed. */
 const namePattern = /\$?[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*/y;
@@ -26,7 +49,7 @@ export function tokenize(text: string): Token[] {
     while (at < text.length && /\s/.test(text[at]!)) at++;
     if (at >= text.length) break;
     const character = text[at]!;
-    if (character === '\'' || character === '"') {
+    if (character === "'" || character === '"') {
       const close = text.indexOf(character, at + 1);
       if (close < 0) throw new ExpressionError(text, at, `the text that starts here has no closing ${character}.`);
       tokens.push({ kind: 'text', value: text.slice(at + 1, close), at, end: close + 1 });
@@ -37,14 +60,22 @@ export function tokenize(text: string): Token[] {
     if (number !== undefined) {
       const end = at + number.length;
       if (/[A-Za-z0-9_]/.test(text[end] ?? '')) {
-        throw new ExpressionError(text, at, `"${/^\w+/.exec(text.slice(at))![0]}" is not a number. Write decimal (42), hexadecimal (0x2a) or binary (0b101010).`);
+        throw new ExpressionError(
+          text,
+          at,
+          `"${/^\w+/.exec(text.slice(at))![0]}" is not a number. Write decimal (42), hexadecimal (0x2a) or binary (0b101010).`,
+        );
       }
       const digits = number.replaceAll('_', '');
       let value: bigint;
       try {
         value = BigInt(digits);
       } catch {
-        throw new ExpressionError(text, at, `"${number}" is not a number. Write decimal (42), hexadecimal (0x2a) or binary (0b101010).`);
+        throw new ExpressionError(
+          text,
+          at,
+          `"${number}" is not a number. Write decimal (42), hexadecimal (0x2a) or binary (0b101010).`,
+        );
       }
       if (value >= 1n << 64n) throw new ExpressionError(text, at, `${number} does not fit into 64 bits.`);
       tokens.push({ kind: 'integer', value, at, end });

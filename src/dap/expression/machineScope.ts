@@ -5,15 +5,27 @@ import type { Scope, Value } from './evaluate.js';
 import { accessTypes } from './ast.js';
 
 /** A word of the expression language that is neither a register nor a symbol. */
-interface Word { text: string; read: (debuggee: Debuggee, cpu: number) => Value | undefined; }
+interface Word {
+  text: string;
+  read: (debuggee: Debuggee, cpu: number) => Value | undefined;
+}
 
 export const words: Readonly<Record<string, Word>> = {
   'cpu': { text: 'the number of the CPU, from 0', read: (_, cpu) => BigInt(cpu) },
   'cpl': { text: 'the current privilege level, 0 or 3', read: ({ target }, cpu) => BigInt(target.cpu(cpu).cpl) },
   'position': { text: 'steps completed by the whole machine', read: ({ target }) => BigInt(target.position) },
-  'cr3.half': { text: "'kernel' or 'shadow'; 'none' while paging is off", read: ({ target, kaiser }, cpu) => kaiser.cr3(target.cpu(cpu)).half },
-  'cr3.pcid': { text: 'the process-context identifier in CR3', read: ({ target, kaiser }, cpu) => BigInt(kaiser.cr3(target.cpu(cpu)).pcid) },
-  'cr3.root': { text: 'the physical address of the top-level table', read: ({ target, kaiser }, cpu) => kaiser.cr3(target.cpu(cpu)).root },
+  'cr3.half': {
+    text: "'kernel' or 'shadow'; 'none' while paging is off",
+    read: ({ target, kaiser }, cpu) => kaiser.cr3(target.cpu(cpu)).half,
+  },
+  'cr3.pcid': {
+    text: 'the process-context identifier in CR3',
+    read: ({ target, kaiser }, cpu) => BigInt(kaiser.cr3(target.cpu(cpu)).pcid),
+  },
+  'cr3.root': {
+    text: 'the physical address of the top-level table',
+    read: ({ target, kaiser }, cpu) => kaiser.cr3(target.cpu(cpu)).root,
+  },
   'task.pid': { text: 'the number of the task on the CPU', read: ({ kaiser }, cpu) => pidOf(kaiser.currentTask(cpu)) },
   'task.name': { text: 'the name of the task on the CPU', read: ({ kaiser }, cpu) => kaiser.currentTask(cpu)?.name ?? '' },
 };
@@ -41,8 +53,9 @@ export function machineScope(debuggee: Debuggee, cpu: number, exception?: Except
       return debuggee.target.readRegister(cpu, name.toLowerCase()) ?? debuggee.symbols.table.addressOf(name);
     },
     readMemory: (address, size) => debuggee.read(cpu, address, size),
-    suggest: name => nearestName(name, [...registerNames(debuggee), ...Object.keys(words), ...Object.keys(accessTypes)])
-      ?? debuggee.symbols.table.similar(name, 1)[0],
+    suggest: name =>
+      nearestName(name, [...registerNames(debuggee), ...Object.keys(words), ...Object.keys(accessTypes)]) ??
+      debuggee.symbols.table.similar(name, 1)[0],
   };
 }
 

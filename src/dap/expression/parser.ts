@@ -97,7 +97,11 @@ class Parser {
     const type = this.tokens[this.next + 1];
     if (!this.isSymbol('(') || type?.kind !== 'name' || !this.isSymbol('*', 2) || !this.isSymbol(')', 3)) return undefined;
     if (!(type.name in accessTypes)) {
-      throw new ExpressionError(this.text, type.at, `the type "${type.name}" is unknown; there are ${Object.keys(accessTypes).join(', ')}.`);
+      throw new ExpressionError(
+        this.text,
+        type.at,
+        `the type "${type.name}" is unknown; there are ${Object.keys(accessTypes).join(', ')}.`,
+      );
     }
     this.next += 4;
     return type.name as AccessType;
@@ -116,7 +120,13 @@ class Parser {
         this.next++;
         if (!this.isSymbol('(')) return { kind: 'name', name: token.name, at: token.at };
         if (!(token.name in accessTypes)) {
-          throw new ExpressionError(this.text, token.at, `"${token.name}" cannot be called. Memory is read by ${Object.keys(accessTypes).map(name => `${name}()`).join(', ')}.`);
+          throw new ExpressionError(
+            this.text,
+            token.at,
+            `"${token.name}" cannot be called. Memory is read by ${Object.keys(accessTypes)
+              .map(name => `${name}()`)
+              .join(', ')}.`,
+          );
         }
         this.next++;
         const address = this.binary(0);

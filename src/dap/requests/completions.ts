@@ -14,8 +14,12 @@ export const completions = defineRequest<DebugProtocol.CompletionsArguments, Deb
     if (!before.trimStart().startsWith('=')) return { targets: [] };
     const prefix = /[A-Za-z_][\w.]*$/.exec(before)?.[0] ?? '';
     return {
-      targets: completeName(prefix, adapter.debuggee).map(({ label, kind }) => (
-        { label, type: icons[kind], start: before.length - prefix.length, length: prefix.length })),
+      targets: completeName(prefix, adapter.debuggee).map(({ label, kind }) => ({
+        label,
+        type: icons[kind],
+        start: before.length - prefix.length,
+        length: prefix.length,
+      })),
     };
   },
 });

@@ -36,18 +36,29 @@ function evaluateExpression(adapter: Adapter, text: string, args: DebugProtocol.
   const { debuggee } = adapter;
   const frame = adapter.variables.frame(args.frameId);
   const cpu = frame?.cpu ?? adapter.focus;
-  const exception = adapter.lastStop?.stop.kind === 'exception' && adapter.lastStop.stop.cpu === cpu ? adapter.lastStop.stop.exception : undefined;
+  const exception =
+    adapter.lastStop?.stop.kind === 'exception' && adapter.lastStop.stop.cpu === cpu
+      ? adapter.lastStop.stop.exception
+      : undefined;
   const scope = machineScope(debuggee, cpu, exception);
   let value: Value;
   try {
-    value = evaluateText(text, frame && frame.index > 0 ? callerScope(scope, { rip: frame.pc, rsp: frame.sp, rbp: frame.fp }) : scope);
+    value = evaluateText(
+      text,
+      frame && frame.index > 0 ? callerScope(scope, { rip: frame.pc, rsp: frame.sp, rbp: frame.fp }) : scope,
+    );
   } catch (error) {
     // A hover over a word that is no expression is no error of the user's.
     throw new RequestError(messageOf(error), args.context === 'repl');
   }
-  const result = args.context === 'clipboard' && typeof value === 'bigint' ? hex(value) : formatValue(value, debuggee) + contentOf(adapter, cpu, text, value);
+  const result =
+    args.context === 'clipboard' && typeof value === 'bigint'
+      ? hex(value)
+      : formatValue(value, debuggee) + contentOf(adapter, cpu, text, value);
   return {
-    result, type: typeof value === 'string' ? 'word' : 'u64', variablesReference: 0,
+    result,
+    type: typeof value === 'string' ? 'word' : 'u64',
+    variablesReference: 0,
     ...(typeof value === 'bigint' && value >= 0x1000n ? { memoryReference: hex(value) } : {}),
   };
 }
@@ -57,7 +68,13 @@ function contentOf(adapter: Adapter, cpu: number, text: string, value: Value): s
   const symbol = adapter.debuggee.symbols.table.byName(text.trim());
   if (!symbol || symbol.kind !== 'object' || symbol.address !== value || ![1, 2, 4, 8].includes(symbol.size)) return '';
   const bytes = adapter.debuggee.readEitherHalf(cpu, symbol.address, symbol.size);
-  return bytes ? ` = 0x${[...bytes].reverse().map(byte => byte.toString(16).padStart(2, '0')).join('').replace(/^0+(?=.)/, '')}` : '';
+  return bytes
+    ? ` = 0x${[...bytes]
+        .reverse()
+        .map(byte => byte.toString(16).padStart(2, '0'))
+        .join('')
+        .replace(/^0+(?=.)/, '')}`
+    : '';
 }
 
 /** In a caller's frame RIP, RSP and RBP are the frame's own. */

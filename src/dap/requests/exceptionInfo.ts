@@ -14,9 +14,12 @@ export const exceptionInfo = defineRequest<DebugProtocol.ExceptionInfoArguments,
       throw new RequestError(`CPU ${cpu} is not stopped at an exception.`, false);
     }
     const { stop, description } = last;
-    const exception = stop.kind === 'exception' && !description.advice ? describeException(stop.exception, adapter.debuggee) : undefined;
+    const exception =
+      stop.kind === 'exception' && !description.advice ? describeException(stop.exception, adapter.debuggee) : undefined;
     return {
-      exceptionId: exception?.id ?? description.title, description: description.text, breakMode: 'always',
+      exceptionId: exception?.id ?? description.title,
+      description: description.text,
+      breakMode: 'always',
       details: { message: description.text, typeName: exception?.title ?? description.title },
     };
   },

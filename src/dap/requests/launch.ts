@@ -14,7 +14,8 @@ export const launch = defineRequest<DebugProtocol.LaunchRequestArguments, void>(
   command: 'launch',
   needs: 'nothing',
   async handle(adapter, args) {
-    if (adapter.launched) throw new RequestError('This session runs a machine already. Start another session for another machine.');
+    if (adapter.launched)
+      throw new RequestError('This session runs a machine already. Start another session for another machine.');
     await boot(adapter, validated(args));
     // Breakpoints can be resolved from now on.
     adapter.afterResponse(() => adapter.event('initialized'));
@@ -39,8 +40,11 @@ export async function boot(adapter: Adapter, args: LaunchArguments): Promise<voi
   if (args.stopAt !== undefined) parseLocation(args.stopAt, debuggee, 'stopAt');
   adapter.debuggee = debuggee;
   for (const problem of debuggee.symbols.problems) adapter.output('console', `${problem}\n`);
-  adapter.output('console', `Booting ${name} on ${args.cpus} CPU${args.cpus > 1 ? 's' : ''} with ${args.memory} MiB${args.append ? `: ${args.append}` : ''}\n`
-    + 'What you type below goes to the guest\'s console; =help tells how to evaluate expressions.\n');
+  adapter.output(
+    'console',
+    `Booting ${name} on ${args.cpus} CPU${args.cpus > 1 ? 's' : ''} with ${args.memory} MiB${args.append ? `: ${args.append}` : ''}\n` +
+      "What you type below goes to the guest's console; =help tells how to evaluate expressions.\n",
+  );
 }
 
 async function makeDebuggee(adapter: Adapter, args: LaunchArguments, name: string): Promise<Debuggee> {

@@ -10,6 +10,8 @@ export const loadedSources = defineRequest<unknown, DebugProtocol.LoadedSourcesR
   handle(adapter) {
     const { symbols, launch } = adapter.debuggee;
     const files = symbols.lines.files.filter(file => symbols.lines.linesWithCode(file, 1).length > 0);
-    return { sources: [...new Set(files)].sort().map(file => sourceOf(file, launch.sourceRoot ?? adapter.host.builtInSourceRoot)) };
+    return {
+      sources: [...new Set(files)].sort().map(file => sourceOf(file, launch.sourceRoot ?? adapter.host.builtInSourceRoot)),
+    };
   },
 });

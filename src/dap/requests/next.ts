@@ -9,6 +9,8 @@ export const nextRequest = defineRequest<DebugProtocol.NextArguments, void>({
   needs: 'stopped',
   capabilities: { supportsSteppingGranularity: true },
   handle(adapter, { threadId, granularity }) {
-    startStep(adapter, threadId, cpu => granularity === 'instruction' ? stepInstruction(adapter, cpu, true) : stepLine(adapter, cpu, false));
+    startStep(adapter, threadId, cpu =>
+      granularity === 'instruction' ? stepInstruction(adapter, cpu, true) : stepLine(adapter, cpu, false),
+    );
   },
 });

@@ -16,17 +16,22 @@ export const readMemory = defineRequest<DebugProtocol.ReadMemoryArguments, Debug
   capabilities: { supportsReadMemoryRequest: true },
   handle(adapter, args) {
     const { debuggee } = adapter;
-    if (!Number.isInteger(args.count) || args.count < 0 || args.count > MAX_COUNT) throw new RequestError(`${args.count} bytes cannot be read at once; at most ${MAX_COUNT}.`);
+    if (!Number.isInteger(args.count) || args.count < 0 || args.count > MAX_COUNT)
+      throw new RequestError(`${args.count} bytes cannot be read at once; at most ${MAX_COUNT}.`);
     const start = parseReference(args.memoryReference, args.offset);
     const bytes = new Uint8Array(args.count);
     let length = 0;
     while (length < args.count) {
       const at = BigInt.asUintN(64, start + BigInt(length));
-      const part = debuggee.read(adapter.focus, at, Math.min(args.count - length, Number(PAGE - at % PAGE)));
+      const part = debuggee.read(adapter.focus, at, Math.min(args.count - length, Number(PAGE - (at % PAGE))));
       if (!part) break;
       bytes.set(part, length);
       length += part.length;
     }
-    return { address: hex(start), ...(length > 0 ? { data: toBase64(bytes.subarray(0, length)) } : {}), ...(length < args.count ? { unreadableBytes: args.count - length } : {}) };
+    return {
+      address: hex(start),
+      ...(length > 0 ? { data: toBase64(bytes.subarray(0, length)) } : {}),
+      ...(length < args.count ? { unreadableBytes: args.count - length } : {}),
+    };
   },
 });

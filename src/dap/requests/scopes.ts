@@ -12,12 +12,25 @@ export const scopes = defineRequest<DebugProtocol.ScopesArguments, DebugProtocol
     if (!frame && args.frameId >= 0x7fff_0000) return { scopes: [] };
     if (!frame) throw new RequestError(`There is no frame ${args.frameId} any more.`, false);
     adapter.focus = frame.cpu;
-    const scope = (name: string, reference: number): DebugProtocol.Scope => ({ name, variablesReference: reference, expensive: false, presentationHint: 'registers' });
-    if (frame.index > 0) return { scopes: [scope('Registers of the caller', adapter.variables.add(callerContainer(adapter, frame)))] };
-    const titles = { general: 'Registers', control: 'Control Registers', segments: 'Segments', msr: 'MSRs', debug: 'Debug Registers' } as const;
+    const scope = (name: string, reference: number): DebugProtocol.Scope => ({
+      name,
+      variablesReference: reference,
+      expensive: false,
+      presentationHint: 'registers',
+    });
+    if (frame.index > 0)
+      return { scopes: [scope('Registers of the caller', adapter.variables.add(callerContainer(adapter, frame)))] };
+    const titles = {
+      general: 'Registers',
+      control: 'Control Registers',
+      segments: 'Segments',
+      msr: 'MSRs',
+      debug: 'Debug Registers',
+    } as const;
     const groups = adapter.debuggee.target.registers(frame.cpu).map(group => group.id);
     return {
-      scopes: (Object.keys(titles) as (keyof typeof titles)[]).filter(id => groups.includes(id))
+      scopes: (Object.keys(titles) as (keyof typeof titles)[])
+        .filter(id => groups.includes(id))
         .map(id => scope(titles[id], adapter.variables.add(registerContainer(adapter, frame.cpu, id)))),
     };
   },

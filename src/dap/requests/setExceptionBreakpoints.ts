@@ -1,7 +1,10 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { defineRequest } from '../request.js';
 
-export const setExceptionBreakpoints = defineRequest<DebugProtocol.SetExceptionBreakpointsArguments, DebugProtocol.SetExceptionBreakpointsResponse['body']>({
+export const setExceptionBreakpoints = defineRequest<
+  DebugProtocol.SetExceptionBreakpointsArguments,
+  DebugProtocol.SetExceptionBreakpointsResponse['body']
+>({
   command: 'setExceptionBreakpoints',
   needs: 'launched',
   capabilities: { supportsExceptionFilterOptions: true },

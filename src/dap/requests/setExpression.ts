@@ -25,8 +25,11 @@ export const setExpression = defineRequest<DebugProtocol.SetExpressionArguments,
       if (target.kind === 'name') debuggee.target.writeRegister(cpu, target.name.toLowerCase(), value);
       else if (target.kind === 'memory') {
         const address = evaluate(target.address, scope, args.expression) as bigint;
-        const bytes = Uint8Array.from({ length: accessTypes[target.type].size }, (_, i) => Number(value >> BigInt(8 * i) & 0xffn));
-        if (!debuggee.target.writeMemory(cpu, address, bytes)) throw new RequestError(`${hex(address)} does not translate in the address space of CPU ${cpu}; nothing was written.`);
+        const bytes = Uint8Array.from({ length: accessTypes[target.type].size }, (_, i) =>
+          Number((value >> BigInt(8 * i)) & 0xffn),
+        );
+        if (!debuggee.target.writeMemory(cpu, address, bytes))
+          throw new RequestError(`${hex(address)} does not translate in the address space of CPU ${cpu}; nothing was written.`);
       } else throw new RequestError(`"${args.expression}" cannot be set. Registers and memory can: rax, u32(address), *address.`);
       adapter.afterResponse(() => adapter.changed());
       return { value: formatValue(evaluateText(args.expression, scope), debuggee) };

@@ -7,7 +7,10 @@ import { defineRequest } from '../request.js';
 import { sourceOf } from '../sources.js';
 
 /** A function breakpoint stops at the first instruction of a symbol, so that the registers still hold the arguments. */
-export const setFunctionBreakpoints = defineRequest<DebugProtocol.SetFunctionBreakpointsArguments, DebugProtocol.SetFunctionBreakpointsResponse['body']>({
+export const setFunctionBreakpoints = defineRequest<
+  DebugProtocol.SetFunctionBreakpointsArguments,
+  DebugProtocol.SetFunctionBreakpointsResponse['body']
+>({
   command: 'setFunctionBreakpoints',
   needs: 'launched',
   capabilities: { supportsFunctionBreakpoints: true },
@@ -20,9 +23,20 @@ export const setFunctionBreakpoints = defineRequest<DebugProtocol.SetFunctionBre
         const location = debuggee.symbols.lines.locationAt(address);
         const source = location && sourceOf(location.file, debuggee.launch.sourceRoot ?? adapter.host.builtInSourceRoot);
         const line = location && (adapter.client.linesStartAt1 ? location.line : location.line - 1);
-        const breakpoint = adapter.breakpoints.create('function', wanted.name, [address], wanted, source && { source, line: line! });
+        const breakpoint = adapter.breakpoints.create(
+          'function',
+          wanted.name,
+          [address],
+          wanted,
+          source && { source, line: line! },
+        );
         set.push(breakpoint);
-        return { id: breakpoint.id, verified: true, instructionReference: hex(address), ...(source ? { source, line: line! } : {}) };
+        return {
+          id: breakpoint.id,
+          verified: true,
+          instructionReference: hex(address),
+          ...(source ? { source, line: line! } : {}),
+        };
       } catch (error) {
         return { id: adapter.breakpoints.newId(), verified: false, message: messageOf(error), reason: 'failed' };
       }

@@ -16,6 +16,10 @@ export const setVariable = defineRequest<DebugProtocol.SetVariableArguments, Deb
     }
     adapter.afterResponse(() => adapter.changed());
     const variable = container.variables().find(one => one.name === args.name)!;
-    return { value: variable.value, variablesReference: variable.variablesReference, ...(variable.type ? { type: variable.type } : {}) };
+    return {
+      value: variable.value,
+      variablesReference: variable.variablesReference,
+      ...(variable.type ? { type: variable.type } : {}),
+    };
   },
 });

@@ -43,13 +43,17 @@ function frameRows(adapter: Adapter, cpu: number, frame: Frame, index: number, l
   // Each function but the innermost stands at its call of the next one.
   const places = [...inlined.map(call => ({ file: call.callFile, line: call.callLine, column: 1 })), innermost];
   const { linesStartAt1, columnsStartAt1 } = adapter.client;
-  return names.map((name, depth): DebugProtocol.StackFrame => {
-    const place = places[depth];
-    return {
-      id: adapter.variables.addFrame({ cpu, index, depth, pc: frame.pc, sp: frame.sp, fp: frame.fp }), name, instructionPointerReference: hex(frame.pc),
-      line: place ? place.line - (linesStartAt1 ? 0 : 1) : 0,
-      column: place ? Math.max(place.column, 1) - (columnsStartAt1 ? 0 : 1) : 0,
-      ...(place ? { source: sourceOf(place.file, debuggee.launch.sourceRoot ?? adapter.host.builtInSourceRoot) } : {}),
-    };
-  }).reverse();
+  return names
+    .map((name, depth): DebugProtocol.StackFrame => {
+      const place = places[depth];
+      return {
+        id: adapter.variables.addFrame({ cpu, index, depth, pc: frame.pc, sp: frame.sp, fp: frame.fp }),
+        name,
+        instructionPointerReference: hex(frame.pc),
+        line: place ? place.line - (linesStartAt1 ? 0 : 1) : 0,
+        column: place ? Math.max(place.column, 1) - (columnsStartAt1 ? 0 : 1) : 0,
+        ...(place ? { source: sourceOf(place.file, debuggee.launch.sourceRoot ?? adapter.host.builtInSourceRoot) } : {}),
+      };
+    })
+    .reverse();
 }

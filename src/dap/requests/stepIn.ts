@@ -9,6 +9,8 @@ export const stepInRequest = defineRequest<DebugProtocol.StepInArguments, void>(
   needs: 'stopped',
   capabilities: { supportsSteppingGranularity: true },
   handle(adapter, { threadId, granularity }) {
-    startStep(adapter, threadId, cpu => granularity === 'instruction' ? stepInstruction(adapter, cpu, false) : stepLine(adapter, cpu, true));
+    startStep(adapter, threadId, cpu =>
+      granularity === 'instruction' ? stepInstruction(adapter, cpu, false) : stepLine(adapter, cpu, true),
+    );
   },
 });

@@ -10,7 +10,10 @@ export const threads = defineRequest<unknown, DebugProtocol.ThreadsResponse['bod
     if (!adapter.launched) return { threads: [] };
     const { debuggee, runControl } = adapter;
     return {
-      threads: Array.from({ length: debuggee.target.cpuCount }, (_, cpu) => ({ id: cpu + 1, name: threadName(debuggee, cpu, runControl.running) })),
+      threads: Array.from({ length: debuggee.target.cpuCount }, (_, cpu) => ({
+        id: cpu + 1,
+        name: threadName(debuggee, cpu, runControl.running),
+      })),
     };
   },
 });

@@ -17,9 +17,16 @@ export const writeMemory = defineRequest<DebugProtocol.WriteMemoryArguments, Deb
     if (!data) throw new RequestError('The data to write is not base64.');
     let written = 0;
     if (target.writeMemory(adapter.focus, start, data)) written = data.length;
-    else if (args.allowPartial) while (written < data.length && target.writeMemory(adapter.focus, start + BigInt(written), data.subarray(written, written + 1))) written++;
+    else if (args.allowPartial)
+      while (
+        written < data.length &&
+        target.writeMemory(adapter.focus, start + BigInt(written), data.subarray(written, written + 1))
+      )
+        written++;
     if (written === 0 && data.length > 0) {
-      throw new RequestError(`Nothing was written: ${hex(start)} to ${hex(start + BigInt(data.length))} does not translate as a whole in the address space of CPU ${adapter.focus}.`);
+      throw new RequestError(
+        `Nothing was written: ${hex(start)} to ${hex(start + BigInt(data.length))} does not translate as a whole in the address space of CPU ${adapter.focus}.`,
+      );
     }
     adapter.afterResponse(() => {
       adapter.event('memory', { memoryReference: args.memoryReference, offset: args.offset ?? 0, count: written });

@@ -20,8 +20,18 @@ export function registerContainer(adapter: Adapter, cpu: number, group: string):
 export function callerContainer(adapter: Adapter, frame: FrameReference): Container {
   const { cpu } = frame;
   return {
-    variables: () => ([['rip', frame.pc], ['rsp', frame.sp], ['rbp', frame.fp]] as const)
-      .map(([name, value]) => ({ ...registerVariable(adapter, cpu, { name, value, bits: 64 }), evaluateName: hex(value), presentationHint: { attributes: ['readOnly'] } })),
+    variables: () =>
+      (
+        [
+          ['rip', frame.pc],
+          ['rsp', frame.sp],
+          ['rbp', frame.fp],
+        ] as const
+      ).map(([name, value]) => ({
+        ...registerVariable(adapter, cpu, { name, value, bits: 64 }),
+        evaluateName: hex(value),
+        presentationHint: { attributes: ['readOnly'] },
+      })),
   };
 }
 
@@ -41,7 +51,11 @@ export function registerVariable(adapter: Adapter, cpu: number, { name, value, b
   const { debuggee } = adapter;
   const register = name.toLowerCase();
   const variable = (text: string, type: string): DebugProtocol.Variable => ({
-    name, value: text, type, variablesReference: register === 'cr3' ? adapter.variables.add(cr3Container(adapter, cpu)) : 0, evaluateName: register,
+    name,
+    value: text,
+    type,
+    variablesReference: register === 'cr3' ? adapter.variables.add(cr3Container(adapter, cpu)) : 0,
+    evaluateName: register,
   });
   if (register === 'cr3') return variable(`${hex(value)} (${debuggee.kaiser.cr3(debuggee.target.cpu(cpu)).text})`, 'CR3');
   const flags = flagText(register, value);
@@ -56,8 +70,13 @@ function cr3Container(adapter: Adapter, cpu: number): Container {
   return {
     variables: () => {
       const { root, half, pcid } = adapter.debuggee.kaiser.cr3(adapter.debuggee.target.cpu(cpu));
-      const field = (name: string, value: string): DebugProtocol.Variable => (
-        { name, value, variablesReference: 0, evaluateName: `cr3.${name}`, presentationHint: { attributes: ['readOnly'] } });
+      const field = (name: string, value: string): DebugProtocol.Variable => ({
+        name,
+        value,
+        variablesReference: 0,
+        evaluateName: `cr3.${name}`,
+        presentationHint: { attributes: ['readOnly'] },
+      });
       return [field('root', hex(root)), field('half', `'${half}'`), field('pcid', hex(pcid))];
     },
   };

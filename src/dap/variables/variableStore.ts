@@ -10,7 +10,14 @@ export interface Container {
 
 /** One frame of a stack as the client knows it by id. */
 /** `depth` counts functions put inline, from 0 for the function itself. */
-export interface FrameReference { cpu: number; index: number; depth: number; pc: bigint; sp: bigint; fp: bigint; }
+export interface FrameReference {
+  cpu: number;
+  index: number;
+  depth: number;
+  pc: bigint;
+  sp: bigint;
+  fp: bigint;
+}
 
 /** The numbers by which the client refers to containers and frames; they hold until the machine runs again. */
 export class VariableStore {
@@ -27,7 +34,9 @@ export class VariableStore {
   }
 
   addFrame(frame: FrameReference): number {
-    const known = this.frames.findIndex(one => one.cpu === frame.cpu && one.index === frame.index && one.depth === frame.depth && one.pc === frame.pc);
+    const known = this.frames.findIndex(
+      one => one.cpu === frame.cpu && one.index === frame.index && one.depth === frame.depth && one.pc === frame.pc,
+    );
     if (known >= 0) return known + 1;
     this.frames.push(frame);
     return this.frames.length;

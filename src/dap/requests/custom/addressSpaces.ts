@@ -2,7 +2,13 @@ import { hex } from '../../debuggee.js';
 import { defineRequest } from '../../request.js';
 import { rootOf } from '../../../paging/index.js';
 
-interface Space { id: string; tasks: string[]; kernelRoot: string; shadowRoot: string | null; cpus: { index: number; half: 'kernel' | 'shadow' | 'none' }[]; }
+interface Space {
+  id: string;
+  tasks: string[];
+  kernelRoot: string;
+  shadowRoot: string | null;
+  cpus: { index: number; half: 'kernel' | 'shadow' | 'none' }[];
+}
 
 /** The address spaces: those of the guest's tasks as far as its ABI tells, and those that CPUs use now. */
 export const addressSpaces = defineRequest<unknown, { spaces: Space[] }>({
@@ -15,7 +21,13 @@ export const addressSpaces = defineRequest<unknown, { spaces: Space[] }>({
       let space = spaces.get(kernelRoot);
       if (!space) {
         const pair = kaiser.pairOf(kernelRoot);
-        space = { id: hex(kernelRoot), tasks: kaiser.spaceNames(kernelRoot), kernelRoot: hex(kernelRoot), shadowRoot: pair ? hex(pair.shadow) : null, cpus: [] };
+        space = {
+          id: hex(kernelRoot),
+          tasks: kaiser.spaceNames(kernelRoot),
+          kernelRoot: hex(kernelRoot),
+          shadowRoot: pair ? hex(pair.shadow) : null,
+          cpus: [],
+        };
         spaces.set(kernelRoot, space);
       }
       return space;

@@ -2,8 +2,19 @@ import { hex } from '../../debuggee.js';
 import { defineRequest } from '../../request.js';
 
 interface CpuState {
-  index: number; threadId: number; state: string; rip: string; symbol: string; cpl: number; mode: string; cr3: string; root: string;
-  half: 'kernel' | 'shadow' | 'none'; pcid: number; task?: { pid: number; name: string }; pagingOn: boolean;
+  index: number;
+  threadId: number;
+  state: string;
+  rip: string;
+  symbol: string;
+  cpl: number;
+  mode: string;
+  cr3: string;
+  root: string;
+  half: 'kernel' | 'shadow' | 'none';
+  pcid: number;
+  task?: { pid: number; name: string };
+  pagingOn: boolean;
 }
 
 /** Every CPU with its CR3 decoded and the task on it. */
@@ -20,8 +31,19 @@ export const cpus = defineRequest<unknown, { cpus: CpuState[]; position: string 
         const { root, half, pcid } = kaiser.cr3(info);
         const task = kaiser.currentTask(index);
         return {
-          index, threadId: index + 1, state: info.state, rip: hex(info.rip), symbol: debuggee.symbolAt(info.rip) ?? '', cpl: info.cpl, mode: info.mode,
-          cr3: hex(info.cr3), root: hex(root), half, pcid, ...(task ? { task } : {}), pagingOn: info.pagingOn,
+          index,
+          threadId: index + 1,
+          state: info.state,
+          rip: hex(info.rip),
+          symbol: debuggee.symbolAt(info.rip) ?? '',
+          cpl: info.cpl,
+          mode: info.mode,
+          cr3: hex(info.cr3),
+          root: hex(root),
+          half,
+          pcid,
+          ...(task ? { task } : {}),
+          pagingOn: info.pagingOn,
         };
       }),
     };

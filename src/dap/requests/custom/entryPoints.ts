@@ -1,7 +1,14 @@
 import { hex } from '../../debuggee.js';
 import { defineRequest } from '../../request.js';
 
-interface Point { id: string; path: string; kind: 'entry' | 'cr3' | 'exit'; symbol: string; address: string; hits?: number; }
+interface Point {
+  id: string;
+  path: string;
+  kind: 'entry' | 'cr3' | 'exit';
+  symbol: string;
+  address: string;
+  hits?: number;
+}
 
 /** The entry and exit points of the kernel; `hits` for those with a breakpoint. */
 export const entryPoints = defineRequest<unknown, { points: Point[] }>({

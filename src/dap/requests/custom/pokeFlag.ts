@@ -6,7 +6,8 @@ export const pokeFlag = defineRequest<{ value?: number }, { from: number; to: nu
   command: 'kaiserscope/pokeFlag',
   needs: 'stopped',
   handle(adapter, args) {
-    if (args.value !== 0 && args.value !== 1) throw new RequestError(`The flag can be set to 0 or 1, not to ${JSON.stringify(args.value)}.`);
+    if (args.value !== 0 && args.value !== 1)
+      throw new RequestError(`The flag can be set to 0 or 1, not to ${JSON.stringify(args.value)}.`);
     const { kaiser, target } = adapter.debuggee;
     const from = kaiser.pokeFlag(adapter.focus, args.value);
     adapter.afterResponse(() => adapter.changed());

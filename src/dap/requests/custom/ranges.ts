@@ -5,8 +5,16 @@ import { defaultMarkers, diffTables, inheritedLimits, levelName, listRanges, siz
 import type { PageAttributes } from '../../../paging/index.js';
 
 interface Range {
-  start: string; end: string; size: string; level: string; rights: string; user: boolean; present: boolean;
-  where: 'both' | 'kernel' | 'shadow' | 'differs'; poison?: string; description: string;
+  start: string;
+  end: string;
+  size: string;
+  level: string;
+  rights: string;
+  user: boolean;
+  present: boolean;
+  where: 'both' | 'kernel' | 'shadow' | 'differs';
+  poison?: string;
+  description: string;
 }
 
 /** What one table maps, or how two tables of a pair compare, as merged ranges. */
@@ -19,23 +27,38 @@ export const ranges = defineRequest<{ root?: string; other?: string; cpu?: numbe
     const root = rootNamed(debuggee, cpu, args.root);
     const reader = readerFor(debuggee);
     const features = featuresFor(debuggee, cpu);
-    const common = (range: { start: bigint; end: bigint; size: number }, attributes: PageAttributes, poisoned: boolean): Omit<Range, 'where' | 'description'> => ({
-      start: hex(range.start), end: hex(range.end), size: words(range.size), level: levelName(attributes.level), rights: rightsOf(attributes),
-      user: attributes.rights.user, present: true, ...(poisoned ? { poison: 'NX in the PML4E' } : {}),
+    const common = (
+      range: { start: bigint; end: bigint; size: number },
+      attributes: PageAttributes,
+      poisoned: boolean,
+    ): Omit<Range, 'where' | 'description'> => ({
+      start: hex(range.start),
+      end: hex(range.end),
+      size: words(range.size),
+      level: levelName(attributes.level),
+      rights: rightsOf(attributes),
+      user: attributes.rights.user,
+      present: true,
+      ...(poisoned ? { poison: 'NX in the PML4E' } : {}),
     });
     if (args.other === undefined) {
       return {
-        ranges: listRanges(reader, root, features).ranges.map(range => (
-          { ...common(range, range, range.poisoned), where: 'both', description: [sectionOf(range.start), notesOf(range, range.poisoned)].filter(Boolean).join(', ') })),
+        ranges: listRanges(reader, root, features).ranges.map(range => ({
+          ...common(range, range, range.poisoned),
+          where: 'both',
+          description: [sectionOf(range.start), notesOf(range, range.poisoned)].filter(Boolean).join(', '),
+        })),
       };
     }
     const where = { 'both': 'both', 'kernel only': 'kernel', 'shadow only': 'shadow', 'differs': 'differs' } as const;
     return {
       ranges: diffTables(reader, root, rootNamed(debuggee, cpu, args.other), features).ranges.map(range => {
         const attributes = (range.kernel ?? range.shadow)!;
-        const differs = range.where === 'differs' ? `differs in ${range.differences.join(', ')} (shadow ${rightsOf(range.shadow!)})` : '';
+        const differs =
+          range.where === 'differs' ? `differs in ${range.differences.join(', ')} (shadow ${rightsOf(range.shadow!)})` : '';
         return {
-          ...common(range, attributes, range.poisoned), where: where[range.where],
+          ...common(range, attributes, range.poisoned),
+          where: where[range.where],
           description: [sectionOf(range.start), differs, notesOf(attributes, range.poisoned)].filter(Boolean).join(', '),
         };
       }),

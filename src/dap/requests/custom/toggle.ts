@@ -10,7 +10,8 @@ export const toggle = defineRequest<{ to?: 0 | 1 }, { typed: string }>({
     const { kaiser, target } = adapter.debuggee;
     const report = kaiser.report();
     if (!report.available) throw new RequestError(`KAISER cannot be switched: ${report.message}`);
-    if (args.to !== undefined && args.to !== 0 && args.to !== 1) throw new RequestError(`KAISER can be switched to 0 or 1, not to ${JSON.stringify(args.to)}.`);
+    if (args.to !== undefined && args.to !== 0 && args.to !== 1)
+      throw new RequestError(`KAISER can be switched to 0 or 1, not to ${JSON.stringify(args.to)}.`);
     const typed = `echo ${args.to ?? (report.enabled ? 0 : 1)} > ${toggleFile}`;
     target.consoleInput(`${typed}\n`);
     return { typed };

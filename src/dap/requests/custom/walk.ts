@@ -5,10 +5,20 @@ import { machineScope } from '../../expression/machineScope.js';
 import { defineRequest } from '../../request.js';
 import { rootNamed, walkFrom } from '../../tables.js';
 
-interface Step { level: number; index: number; entryAddress: string; entry: string; present: boolean; bits: string; }
+interface Step {
+  level: number;
+  index: number;
+  entryAddress: string;
+  entry: string;
+  present: boolean;
+  bits: string;
+}
 
 /** Walks one address, which may be any expression, from a table: by default the live one of the CPU. */
-export const walk = defineRequest<{ address?: string; root?: string; cpu?: number }, { address: string; text: string; steps: Step[]; mapped: boolean }>({
+export const walk = defineRequest<
+  { address?: string; root?: string; cpu?: number },
+  { address: string; text: string; steps: Step[]; mapped: boolean }
+>({
   command: 'kaiserscope/walk',
   needs: 'launched',
   handle(adapter, args) {
@@ -24,9 +34,17 @@ export const walk = defineRequest<{ address?: string; root?: string; cpu?: numbe
     const walked = walkFrom(debuggee, cpu, rootNamed(debuggee, cpu, args.root), address);
     const symbol = debuggee.symbolAt(address);
     return {
-      address: hex(address), text: symbol ? `${symbol}\n${walked.text}` : walked.text, mapped: walked.walk.result.kind === 'mapped',
-      steps: walked.walk.steps.map(step => (
-        { level: step.level, index: step.index, entryAddress: hex(step.entryAddress), entry: hex(step.entry), present: step.present, bits: step.bits })),
+      address: hex(address),
+      text: symbol ? `${symbol}\n${walked.text}` : walked.text,
+      mapped: walked.walk.result.kind === 'mapped',
+      steps: walked.walk.steps.map(step => ({
+        level: step.level,
+        index: step.index,
+        entryAddress: hex(step.entryAddress),
+        entry: hex(step.entry),
+        present: step.present,
+        bits: step.bits,
+      })),
     };
   },
 });
