@@ -25,7 +25,10 @@ static size_t show_enabled(char *text, size_t size)
 
 static s64 store_enabled(const char *text)
 {
-  if ((text[0] != '0' && text[0] != '1') || text[1]) return -EINVAL;
+  if ((text[0] != '0' && text[0] != '1') || text[1]) {
+    printk("kaiser-enabled: \"%s\" is neither 0 (off) nor 1 (on)\n", text);
+    return -EINVAL;
+  }
   kaiser_toggle(text[0] == '1');
   return 0;
 }

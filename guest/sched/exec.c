@@ -101,7 +101,7 @@ int exec_program(struct registers *regs, const char *name, char *const *argv, in
 s64 sys_exec(struct registers *regs, u64 name, u64 argv)
 {
   char program[16], text[ARGS_SIZE], *args[MAX_ARGS];
-  if (!copy_string_from_user(program, name, sizeof program)) return -EFAULT;
+  if (!copy_string_from_user(program, name, sizeof program)) return -ENOENT; /* no program has so long a name */
   size_t used = 0;
   int argc = 0;
   for (;; argc++) {

@@ -45,8 +45,8 @@ describe.each([1, 2])('KAISER on %i CPUs', cpus => {
 describe('KAISER', () => {
   it('refuses other text than 0 and 1', async () => {
     const { output } = await boot([`echo 2 > ${file}`, `echo on > ${file}`, `cat ${file}`, 'poweroff']);
-    expect(answerTo(output, `echo 2 > ${file}`)).toBe(`echo: ${file}: invalid argument\n`);
-    expect(answerTo(output, `echo on > ${file}`)).toBe(`echo: ${file}: invalid argument\n`);
+    expect(answerTo(output, `echo 2 > ${file}`)).toBe(`kaiser-enabled: "2" is neither 0 (off) nor 1 (on)\necho: ${file}: invalid argument\n`);
+    expect(answerTo(output, `echo on > ${file}`)).toBe(`kaiser-enabled: "on" is neither 0 (off) nor 1 (on)\necho: ${file}: invalid argument\n`);
     expect(answerTo(output, `cat ${file}`)).toBe('1\n');
   });
 

@@ -47,8 +47,9 @@ describe.each([1, 2])('the guest kernel on %i CPUs', cpus => {
 
 describe('the shell', () => {
   it('says what is wrong with a command that it cannot run', async () => {
-    const { output } = await boot(['nothing', 'cat /nowhere', 'echo a >', 'storm', 'storm x', 'kill', 'poweroff x', 'poweroff 1'], { cpus: 1 });
+    const { output } = await boot(['nothing', 'a-program-with-a-very-long-name', 'cat /nowhere', 'echo a >', 'storm', 'storm x', 'kill', 'poweroff x', 'poweroff 1'], { cpus: 1 });
     expect(answerTo(output, 'nothing')).toBe('sh: nothing: not found\n');
+    expect(answerTo(output, 'a-program-with-a-very-long-name')).toBe('sh: a-program-with-a-very-long-name: not found\n');
     expect(answerTo(output, 'cat /nowhere')).toBe('cat: /nowhere: no such file\n');
     expect(answerTo(output, 'echo a >')).toBe('sh: > needs a file name\n');
     expect(answerTo(output, 'storm')).toBe('storm: usage: storm NUMBER\n');

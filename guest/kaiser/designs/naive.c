@@ -1,6 +1,6 @@
 /*
- * The patch of November 2017 ("x86/mm/kaiser: Add Kconfig/debugfs to enable/disable at run time"), step for step:
- * a policy that C code reads, a flag that entry code reads, and waiting in between that is thought to be enough.
+ * The patch of November 2017 that let KAISER be switched at run time, step for step: a policy that C code reads, a flag
+ * that entry code reads, and waiting in between that is thought to be enough.
  *
  * It is not. Nothing keeps the other CPUs out of user mode while the flag changes. One that is in user mode on its
  * shadow half when `kaiser_asm_do_switch` becomes 0 enters the kernel with the next interrupt, does not switch, and runs
@@ -19,7 +19,7 @@ static void naive_disable(void)
   kaiser_poison_all(false, false);
   tlb_flush_all();
   WRITE_ONCE(kaiser_asm_do_switch, 0);
-  tlb_flush_all(); /* "forces every CPU through an entry, and so to the kernel's CR3" */
+  tlb_flush_all(); /* meant to take every CPU through an entry, and so to the kernel's CR3 */
 }
 
 static void naive_enable(void)
