@@ -11,6 +11,9 @@ export const restart = defineRequest<DebugProtocol.RestartArguments, void>({
     const launch = args.arguments ? validated(args.arguments) : adapter.debuggee.launch;
     await adapter.runControl.abandon();
     await boot(adapter, launch);
-    adapter.afterResponse(() => startMachine(adapter));
+    adapter.afterResponse(() => {
+      adapter.event('continued', { threadId: 1, allThreadsContinued: true });
+      startMachine(adapter);
+    });
   },
 });
