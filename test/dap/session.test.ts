@@ -325,6 +325,31 @@ describe('state', () => {
   });
 });
 
+describe('a kernel without KAISER', () => {
+  it('shows its tables without halves, and says why the rest is not there', async () => {
+    await launch({ stopOnEntry: false, stopAt: 'count' });
+    await client.stopped();
+    expect(await client.evaluate('cr3.half')).toBe("'none'");
+    expect(await client.request('kaiserscope/kaiser')).toEqual({ available: false, message: expect.stringContaining('tiny.elf has no symbol kaiserscope_abi') as string, history: [] });
+    const { spaces } = await client.request<{ spaces: { kernelRoot: string; shadowRoot: null }[] }>('kaiserscope/addressSpaces');
+    expect(spaces).toMatchObject([{ shadowRoot: null, tasks: [], cpus: [{ index: 0, half: 'none' }] }]);
+    const { ranges } = await client.request<{ ranges: { start: string; size: string }[] }>('kaiserscope/ranges', { root: spaces[0]!.kernelRoot });
+    expect(ranges).toMatchObject([{ start: '0x0', size: '1 GiB' }]);
+    expect((await client.request<{ text: string }>('kaiserscope/tableText')).text).toMatch(/^Page table · root 0x/);
+    await expect(client.request('kaiserscope/tableText', { root: 'shadow' })).rejects.toThrow(/has no shadow: tiny\.elf has no symbol kaiserscope_abi/);
+    await expect(client.request('kaiserscope/toggle')).rejects.toThrow('KAISER cannot be switched: tiny.elf has no symbol');
+    await expect(client.request('kaiserscope/pokeFlag', { value: 0 })).rejects.toThrow('The flag cannot be poked');
+    expect(await client.request('kaiserscope/entryPoints')).toEqual({ points: [] });
+  });
+  it('has no tables before paging is on', async () => {
+    await launch();
+    await client.stopped();
+    expect(await client.request('kaiserscope/addressSpaces')).toEqual({ spaces: [] });
+    await expect(client.request('kaiserscope/tableText')).rejects.toThrow('CPU 0 has paging off');
+    expect(await client.request('kaiserscope/cpus')).toMatchObject({ cpus: [{ half: 'none', pagingOn: false, mode: 'protected' }] });
+  });
+});
+
 it('an unknown request is refused by name', async () => {
   await expect(client.request('kaiserscope/nothing')).rejects.toThrow('does not know the request "kaiserscope/nothing"');
 });
