@@ -56,7 +56,9 @@ let instruction: Instruction | undefined;
 function read(i: Instruction, bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, bitness: number): Insn {
   const length = i.length;
   const insn: Insn = {
-    linear, ip, next: wrap(ip + BigInt(length), bitness), length, bytes: bytes.slice(0, length), code: i.code, mnemonic: i.mnemonic,
+    linear, ip,
+    // 16-bit code may lie above 64 KiB of its segment: EIP is not cut to 16 bits by going on to the next instruction.
+    next: BigInt.asUintN(bitness === 64 ? 64 : 32, ip + BigInt(length)), length, bytes: bytes.slice(0, length), code: i.code, mnemonic: i.mnemonic,
     operands: [], immediate: 0n, immediate2: 0, target: 0n, farSelector: 0, lock: i.hasLockPrefix,
     rep: i.hasRepnePrefix ? 'repne' : i.hasRepPrefix ? 'rep' : 'none', operandSize: 0, mode,
   };
@@ -82,13 +84,13 @@ function readOperand(i: Instruction, n: number, insn: Insn): Operand {
       insn.immediate = BigInt.asUintN(64, i.immediate(n));
       return { kind: 'immediate' };
     case OpKind.Memory:
-      insn.memory = memoryOperand(i);
+      insn.memory = memoryOperand(i, insn.mode & CodeMode.Long);
       return { kind: 'memory', size: insn.memory.size };
     default: {
       // Implicit string operands; the string handlers know their registers, only segment and address size vary.
       const size = MemorySizeExt.size(i.memorySize);
       insn.memory = {
-        base: -1, index: -1, scale: 1, displacement: 0n, segment: segmentNumber(i.memorySegment), size,
+        base: -1, index: -1, scale: 1, displacement: 0n, segment: segmentOf(i, insn.mode & CodeMode.Long, Seg.DS), size,
         addressSize: stringAddressSize(kind),
       };
       return { kind: 'memory', size };
@@ -104,7 +106,16 @@ function stringAddressSize(kind: OpKind): number {
   }
 }
 
-function memoryOperand(i: Instruction): MemoryOperand {
+const RSP = 4, RBP = 5;
+
+/** The segment of an operand. 64-bit code ignores the prefixes of ES, CS, SS and DS (SDM Vol. 1, 3.4.2.1): the default counts. */
+function segmentOf(i: Instruction, long: number, byDefault: Seg): Seg {
+  const prefix = i.segmentPrefix;
+  const ignored = prefix === Iced.ES || prefix === Iced.CS || prefix === Iced.SS || prefix === Iced.DS;
+  return long && ignored ? byDefault : segmentNumber(i.memorySegment);
+}
+
+function memoryOperand(i: Instruction, long: number): MemoryOperand {
   const base = i.memoryBase, index = i.memoryIndex;
   const relative = base === Iced.RIP || base === Iced.EIP;
   const baseRegister = base === Iced.None || relative ? undefined : register(base);
@@ -117,13 +128,13 @@ function memoryOperand(i: Instruction): MemoryOperand {
     scale: i.memoryIndexScale as 1 | 2 | 4 | 8,
     // For RIP-relative operands iced gives the absolute address.
     displacement: BigInt.asUintN(64, i.memoryDisplacement),
-    segment: segmentNumber(i.memorySegment),
+    segment: segmentOf(i, long, baseRegister?.number === RSP || baseRegister?.number === RBP ? Seg.SS : Seg.DS),
     addressSize,
     size: MemorySizeExt.size(i.memorySize),
   };
 }
 
-function segmentNumber(register: number): number {
+function segmentNumber(register: number): Seg {
   switch (register) {
     case Iced.ES: return Seg.ES;
     case Iced.CS: return Seg.CS;
@@ -133,8 +144,6 @@ function segmentNumber(register: number): number {
     default: return Seg.DS;
   }
 }
-
-function wrap(ip: bigint, bitness: number): bigint { return BigInt.asUintN(bitness, ip); }
 
 function register(iced: number): Register { return registers[iced] ?? { class: 'other', number: 0, size: 0 }; }
 

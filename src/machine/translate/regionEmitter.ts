@@ -1,7 +1,11 @@
+import { Mnemonic } from 'iced-x86';
 import * as L from '../cpu/layout.js';
 import { Cc, Emitter, Exit, Imports } from './emitter.js';
 import type { Insn } from './insn.js';
 import { FunctionBody, Label, Op, Type } from './wasm.js';
+
+/** A return is compared with so many places behind calls in its region. */
+const MAX_RETURNS = 4;
 
 /** A straight run of instructions: what the region is made of. */
 export interface RegionBlock {
@@ -32,6 +36,8 @@ export class RegionEmitter extends Emitter {
   private readonly fastIndex: number;
   private readonly fastContext: number;
   private readonly labels = new Map<bigint, number>();
+  /** Blocks behind calls, to which a return may lead. */
+  private readonly returns: number[] = [];
   private exitLabel!: Label;
   private topLabel!: Label;
   private block!: RegionBlock;
@@ -53,6 +59,10 @@ export class RegionEmitter extends Emitter {
     this.fastIndex = f.local(Type.I32);
     this.fastContext = f.local(Type.I64);
     blocks.forEach((b, i) => this.labels.set(b.start, i));
+    for (const { insns } of blocks) {
+      const last = insns[insns.length - 1], number = last?.mnemonic === Mnemonic.Call ? this.labels.get(last.next) : undefined;
+      if (number !== undefined && this.returns.length < MAX_RETURNS) this.returns.push(number);
+    }
   }
 
   /** Emits the whole function; the region is entered at block `entry`. */
@@ -206,6 +216,13 @@ export class RegionEmitter extends Emitter {
   }
   jump(): void {
     const rip = this.keep();
+    if (this.insn.mnemonic === Mnemonic.Ret) {
+      // Most calls of a region's own functions return into it.
+      for (const number of this.returns) {
+        this.f.get(rip).i64(this.blocks[number]!.start).op(Op.i64_eq).if();
+        this.f.i32(number).set(this.next).br(this.topLabel).end();
+      }
+    }
     this.f.get(this.cpu).get(rip).memory(Op.i64_store, L.RIP).i32(Exit.Next).set(this.code).br(this.exitLabel);
     this.f.release(rip);
     this.ended = true;

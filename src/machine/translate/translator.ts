@@ -404,8 +404,11 @@ export class Translator {
       runs.set(next, run);
       const last = run[run.length - 1]!;
       if (!last.meaning.definition) continue;
-      if (last.operands[0]?.kind === 'branch') work.push(last.target);
-      if (last.mnemonic !== Mnemonic.Jmp && last.mnemonic !== Mnemonic.Ret && last.mnemonic !== Mnemonic.Call) work.push(last.next);
+      const direct = last.operands[0]?.kind === 'branch';
+      if (direct) work.push(last.target);
+      // Behind a call execution goes on soon if the callee is here; else a region of its own serves it with fewer registers.
+      const falls = last.mnemonic === Mnemonic.Call ? direct && linearOf(last.target) >> 12n === linear >> 12n : last.mnemonic !== Mnemonic.Jmp && last.mnemonic !== Mnemonic.Ret;
+      if (falls) work.push(last.next);
     }
     return runs;
   }
