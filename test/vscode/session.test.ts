@@ -72,8 +72,14 @@ describe('a session in the editor', () => {
     expect(spaces).toContain('in both');
   });
 
-  it('opens the source of the trampoline', async () => {
+  it('opens the source of the trampoline, where F9 sets a breakpoint on a line', async () => {
     expect(await workbench.activeTab()).toMatch(/^syscall\.S/);
+    await workbench.command('View: Focus Active Editor Group');
+    const inSource = () => workbench.view('Breakpoints').locator('.monaco-list-row', { hasText: 'syscall.S' }).count();
+    await workbench.press('F9');
+    await until(inSource, count => count === 1, 'the breakpoint in the list');
+    await workbench.press('F9');
+    await until(inSource, count => count === 0, 'the breakpoint to go');
   });
 
   it('steps by one instruction over the CR3 write, and the views show the change', async () => {

@@ -118,7 +118,7 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
     clearTimeout(this.#messageTimer);
     if (state === 'running') {
       this.#messageTimer = setTimeout(() => {
-        if (this.#model.state === 'running') this.view.message = this.#live ? vscode.l10n.t('Running: renewed every second.') : vscode.l10n.t('Running: as of the last stop.');
+        if (this.#model.state === 'running') this.view.message = this.#live ? vscode.l10n.t('Running: renewed every second.') : vscode.l10n.t('Running: renewed at the next stop.');
       }, runningMessageDelay);
     } else if (this.view.message) {
       this.view.message = undefined;
