@@ -7,6 +7,7 @@ import type { CpuState } from '../cpu/state.js';
 import { CODE_MAP_BASE, CODE_MAP_ENTRIES, CODE_MAP_ENTRY_SIZE, CPU_BASE, CPU_SIZE, PAGE_SIZE, RAM_BASE, RECORD_BASE, RECORD_END } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import * as M from './codeMap.js';
+import { commonInstructions } from './commonInstructions.js';
 import { decode, MAX_INSTRUCTION } from './decode.js';
 import { Exit, FLAGS_SIGNATURE, HANDLER_SIGNATURE, Imports, RESOLVE_SIGNATURE, SEGMENT_SIGNATURE } from './emitter.js';
 import type { Insn } from './insn.js';
@@ -18,7 +19,7 @@ import { TemplateEmitter } from './templateEmitter.js';
 import { ModuleBuilder, Type } from './wasm.js';
 
 /** A decoded instruction with its meaning. */
-interface Decoded extends Insn { meaning: Meaning; }
+export interface Decoded extends Insn { meaning: Meaning; }
 
 /** A decoded straight run of instructions within one page (or one instruction across two). */
 interface Block {
@@ -99,6 +100,7 @@ export class Translator {
     };
     memory.onCodeWrite = page => this.invalidatePage(page);
     this.flush();
+    this.makeCommonTemplates();
   }
 
   /** Linear addresses at which the dispatcher must stop. Only blocks on pages where this changes are dropped. */
@@ -332,23 +334,49 @@ export class Translator {
       const key = templateKey(insn);
       if (!this.templates.has(key) && !missing.has(key)) missing.set(key, insn);
     }
-    if (!missing.size) return;
+    if (missing.size) this.addTemplates([...missing.keys()], this.instantiate(this.compileTemplates(missing)));
+  }
+
+  /**
+   * The templates of the forms that kernels and compilers use, in one module that is compiled once for all machines: a
+   * module costs as much as dozens of functions in it.
+   */
+  private makeCommonTemplates(): void {
+    if (!commonTemplates) {
+      const insns = new Map<string, Decoded>();
+      for (const [mode, hex] of commonInstructions) {
+        for (let at = 0; 2 * at < hex.length;) {
+          const insn = this.decodeOne(bytesOf(hex, at), 0n, 0n, mode)!;
+          insns.set(templateKey(insn), insn);
+          at += insn.length;
+        }
+      }
+      commonTemplates = { keys: [...insns.keys()], module: this.compileTemplates(insns) };
+    }
+    this.addTemplates(commonTemplates.keys, this.instantiate(commonTemplates.module));
+  }
+
+  private compileTemplates(insns: ReadonlyMap<string, Decoded>): WebAssembly.Module {
     const { module, imports } = this.newModule();
-    for (const [key, insn] of missing) {
-      const { body } = module.function({ params: [Type.I32, Type.I32], results: [Type.I32] }, key);
+    let number = 0;
+    for (const insn of insns.values()) {
+      const { body } = module.function({ params: [Type.I32, Type.I32], results: [Type.I32] }, `t${number++}`);
       const emitter = new TemplateEmitter(body, imports);
       emitter.insn = insn;
       if (insn.meaning.definition) insn.meaning.definition(emitter);
       else emitter.handOver();
       body.i32(Exit.Next);
     }
-    const exports = this.instantiate(module);
-    for (const key of missing.keys()) {
+    return new WebAssembly.Module(module.encode());
+  }
+
+  private addTemplates(keys: readonly string[], exports: WebAssembly.Exports): void {
+    keys.forEach((key, n) => {
       const index = this.takeFunction();
-      this.runtime.table.set(index, exports[key] as () => void);
+      this.runtime.table.set(index, exports[`t${n}`] as () => void);
       this.templates.set(key, index);
       this.counts.templates++;
-    }
+    });
   }
 
   private compileQueue(): void {
@@ -366,7 +394,7 @@ export class Translator {
       const parts = this.collectRegion(block);
       new RegionEmitter(body, imports, e => (e.insn as Decoded).meaning.definition!(e), parts, parts.findIndex(p => p.start === block.insns[0]!.ip)).emit();
     });
-    const exports = this.instantiate(module);
+    const exports = this.instantiate(new WebAssembly.Module(module.encode()));
     blocks.forEach((block, i) => {
       block.region = this.takeFunction();
       this.runtime.table.set(block.region, exports[`r${i}`] as () => void);
@@ -424,9 +452,9 @@ export class Translator {
     };
   }
 
-  private instantiate(module: ModuleBuilder): WebAssembly.Exports {
+  private instantiate(module: WebAssembly.Module): WebAssembly.Exports {
     this.counts.modules++;
-    return new WebAssembly.Instance(new WebAssembly.Module(module.encode()), { env: this.environment }).exports;
+    return new WebAssembly.Instance(module, { env: this.environment }).exports;
   }
 
   private cpuAt(base: number): CpuState { return this.core.cpus[(base - CPU_BASE) / CPU_SIZE]!; }
@@ -489,10 +517,18 @@ function undecodable(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number
   };
 }
 
+/** The common templates, once a machine has been made. */
+let commonTemplates: { keys: string[]; module: WebAssembly.Module } | undefined;
+
+/** Up to 15 bytes from position `at` of a text of hexadecimal digits. */
+function bytesOf(hex: string, at: number): Uint8Array {
+  return Uint8Array.from(hex.slice(2 * at, 2 * (at + MAX_INSTRUCTION)).match(/../g) ?? [], byte => parseInt(byte, 16));
+}
+
 /** Instructions of one key share a template: all that a definition asks of an instruction before run time is in it. */
-function templateKey(insn: Decoded): string {
+export function templateKey(insn: Decoded): string {
   if (!insn.meaning.definition) return 'handler';
-  let key = `${insn.code}.${insn.mode & (CodeMode.Long | CodeMode.Code32 | CodeMode.Stack32)}`;
+  let key = `${insn.code}.${insn.mode & CodeMode.Long || insn.mode & (CodeMode.Code32 | CodeMode.Stack32)}`;
   for (const operand of insn.operands) key += operand.kind === 'register' ? 'r' : operand.kind[0];
   return insn.memory?.segment === Seg.SS ? key + 's' : key;
 }

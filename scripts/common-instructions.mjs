@@ -1,0 +1,54 @@
+// Writes src/machine/translate/commonInstructions.ts: one example of every instruction form that the built-in kernel and its
+// programs execute, from runs of scripts on the machine. To be run after the kernel or the instruction set has grown.
+import { build } from 'esbuild';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { root } from './lib/run.mjs';
+
+const outfile = path.join(root, '.cache/common/machine.mjs');
+await build({
+  stdin: {
+    contents: `export { Machine } from './src/machine/machine.js'; export { loadPvh } from './src/machine/boot/pvh.js'; export { templateKey } from './src/machine/translate/translator.js';`,
+    resolveDir: root, loader: 'ts',
+  },
+  outfile, bundle: true, format: 'esm', platform: 'node', target: 'node20', external: ['iced-x86'],
+});
+const { Machine, loadPvh, templateKey } = await import(pathToFileURL(outfile).href);
+const kernel = readFileSync(path.join(root, 'dist/guest/kaiser.elf'));
+const script = ['help', 'ps', 'echo hello', 'touch 40', 'forks 5', 'storm 200', 'cat /sys/kernel/debug/x86/kaiser-enabled', 'cat /sys/kernel/debug/page_tables/kernel',
+  'echo 0 > /sys/kernel/debug/x86/kaiser-enabled', 'storm 50', 'echo 1 > /sys/kernel/debug/x86/kaiser-enabled', 'toggle 3', 'nosuch', 'spin &', 'ps', 'poweroff'];
+const LONG = 1, CODE32 = 2, STACK32 = 4;
+/** Examples by mode and template. */
+const examples = new Map([[LONG, new Map()], [CODE32 | STACK32, new Map()]]);
+for (const [append, features] of [['', {}], ['nopcid', {}], ['kaiser_design=naive', {}], ['kaiser=off', { pcid: false, smap: false }]]) {
+  const machine = new Machine({ cpus: 2, ramSize: 64 << 20, features });
+  machine.devices.uart.onOutput = () => {};
+  loadPvh(machine, kernel, { commandLine: append, name: 'kaiser.elf' });
+  machine.devices.uart.feed(new TextEncoder().encode(script.map(line => `${line}\n`).join('')));
+  const { translator } = machine;
+  const decodeOne = translator.decodeOne.bind(translator);
+  translator.decodeOne = (...args) => {
+    const insn = decodeOne(...args);
+    const mode = insn && (insn.mode & LONG || insn.mode & (CODE32 | STACK32));
+    if (insn?.meaning.definition) examples.get(mode)?.set(templateKey(insn), Buffer.from(insn.bytes).toString('hex'));
+    return insn;
+  };
+  machine.run(300_000_000);
+}
+const lines = [...examples].map(([mode, list]) => {
+  const text = [...list].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })).map(([, bytes]) => bytes).join('');
+  const parts = text.match(/.{1,116}/g).map(part => `    + '${part}'`).join('\n').replace('    + ', '    ');
+  return `  [${mode === LONG ? 'CodeMode.Long' : 'CodeMode.Code32 | CodeMode.Stack32'},\n${parts}],\n`;
+});
+writeFileSync(path.join(root, 'src/machine/translate/commonInstructions.ts'), `import { CodeMode } from '../cpu/layout.js';
+
+/**
+ * Examples of the instruction forms that kernels and their programs usually have, by mode, one behind the other: the
+ * interpreter's templates for them are compiled together. Written by scripts/common-instructions.mjs; nothing but the time
+ * to start depends on it.
+ */
+export const commonInstructions: readonly (readonly [mode: number, bytes: string])[] = [
+${lines.join('')}];
+`);
+console.log([...examples.values()].map(list => list.size).join(' + '), 'forms');
