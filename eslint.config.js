@@ -48,5 +48,6 @@ export default tseslint.config(
     { ...nodeModules, message: 'The extension runs in a browser too: what needs Node belongs in src/entry or src/dap.' },
     { group: ['@vscode/debugadapter', '@vscode/debugadapter/*'], message: 'The extension is a client of the adapter, not one itself.' },
     folders([...core, 'target', 'dap', 'cli', 'entry'], 'The extension talks to a session by the debug protocol and docs/protocol.md only.')),
+  wall('entry', vscodeModule),
   wall('cli', vscodeModule, folders(['extension'], 'The command line works without an editor.')),
 );

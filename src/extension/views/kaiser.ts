@@ -23,7 +23,8 @@ export function kaiserRows(kaiser: KaiserReply, l10n: L10n): Row[] {
     },
     { id: 'kaiser/design', label: l10n.t('Design'), description: kaiser.design ?? l10n.t('unknown'), icon: 'symbol-structure' },
     {
-      id: 'kaiser/history', label: l10n.t('History'), icon: 'history', value: String(history.length),
+      // The editor remembers a row without children as closed: once there are some, it is another row.
+      id: history.length === 0 ? 'kaiser/history/none' : 'kaiser/history', label: l10n.t('History'), icon: 'history', value: String(history.length),
       description: history.length === 0 ? l10n.t('not toggled yet')
         : history.length === 1 ? l10n.t('1 toggle') : l10n.t('{0} toggles', history.length),
       expanded: true,

@@ -30,8 +30,8 @@ export interface Row {
   children?: () => Row[] | Promise<Row[]>;
 }
 
-/** Depth to which a text twin follows children: spaces, ranges, and what a future view puts below. */
-const deepest = 4;
+/** Depth to which a text twin follows children: a space, its half, four levels of tables, and rests that are folded. */
+const deepest = 8;
 
 /** The rows as indented lines, children included: a view's text twin. */
 export async function rowsToText(rows: readonly Row[], depth = 0): Promise<string> {
