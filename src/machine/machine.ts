@@ -176,10 +176,13 @@ export class Machine implements Core {
     this.deadline = apic.nextDeadline();
     const shadow = cpu.int(L.SHADOW) !== 0, trap = (cpu.int(L.FLAGS) & Flag.TF) !== 0;
     const budget = shadow || trap ? 1 : Math.min(turn.steps, limit - this.position, Math.max(1, Math.ceil(this.deadline - this.now())));
+    cpu.setInt(L.SINGLE_STEP, trap ? 1 : 0);
     const { exit, used } = this.execute(cpu, turn, budget);
+    const trapped = cpu.int(L.SINGLE_STEP) !== 0;
+    cpu.setInt(L.SINGLE_STEP, 0);
     if (shadow && used) cpu.setInt(L.SHADOW, 0);
     const stop = this.handleExit(cpu, turn, exit);
-    if (stop || !trap || !used || exit === Exit.Fault) return stop;
+    if (stop || !trapped || !used || exit === Exit.Fault) return stop;
     cpu.set(L.DR + 48, cpu.get(L.DR + 48) | 1n << 14n);
     return this.deliver(cpu, turn, () => deliverFault(this, cpu, new GuestFault(Vector.DB)));
   }

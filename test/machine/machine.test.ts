@@ -35,3 +35,19 @@ it('says that nothing can happen any more when every CPU is halted with interrup
   const machine = protectedMode([0xf4]);
   expect(machine.run(10)).toMatchObject({ kind: 'dead', reason: expect.stringContaining('CPU 0 is halted at 0x2001 with interrupts off') as string });
 });
+
+it('INT with the trap flag set enters its handler without a debug trap', () => {
+  // INT 6 to a handler with two NOPs.
+  const machine = protectedMode([0xcd, 0x06]), cpu = machine.cpus[0]!;
+  cpu.set(L.IDTR_BASE, 0x1000n);
+  cpu.set(L.IDTR_LIMIT, 0xffn);
+  cpu.set(L.GDTR_BASE, 0x1800n);
+  cpu.set(L.GDTR_LIMIT, 0x17n);
+  machine.memory.write(0x1808, Uint8Array.of(0xff, 0xff, 0, 0, 0, 0x9b, 0xcf, 0));
+  for (const [vector, offset] of [[6, 0x30], [1, 0x40]] as const) machine.memory.write(0x1000 + vector * 8, Uint8Array.of(offset, 0x20, 8, 0, 0, 0x8e, 0, 0));
+  machine.memory.write(0x2030, Uint8Array.of(0x90, 0x90));
+  cpu.setGpr(4, 0x8000n);
+  cpu.setInt(L.FLAGS, cpu.int(L.FLAGS) | L.Flag.TF);
+  expect(machine.run(2)).toBeUndefined();
+  expect(cpu.rip).toBe(0x2031n);
+});

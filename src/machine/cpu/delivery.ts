@@ -81,7 +81,7 @@ function enterLong(core: Core, cpu: CpuState, event: Event): void {
   const bottom = BigInt.asUintN(64, top - BigInt(8 * frame.length));
   if (!isCanonical(BigInt.asUintN(64, top - 1n)) || !isCanonical(bottom)) throw new GuestFault(Vector.SS, ext);
   const privilege = Privilege.Stack | (newCpl === 3 ? Privilege.Current : Privilege.Supervisor);
-  access.checkWrite(cpu, bottom, 8 * frame.length, privilege);
+  checkFrame(core, cpu, top, bottom, privilege);
   frame.forEach((value, n) => access.write64(cpu, BigInt.asUintN(64, top - BigInt(8 * (n + 1))), value, privilege));
 
   commitCodeSegment(core, cpu, code, newCpl);
@@ -89,6 +89,13 @@ function enterLong(core: Core, cpu: CpuState, event: Event): void {
   cpu.setGpr(4, bottom);
   cpu.rip = target;
   finish(core, cpu, flags, type === SystemType.InterruptGate);
+}
+
+/** Throws the page fault that pushing the frame downwards from `top` would raise first, before any of it is written. */
+function checkFrame(core: Core, cpu: CpuState, top: bigint, bottom: bigint, privilege: number): void {
+  const first = BigInt.asUintN(64, top - 8n);
+  core.access.checkWrite(cpu, first, 8, privilege);
+  if (bottom >> 12n !== first >> 12n) core.access.checkWrite(cpu, (first & ~0xfffn) - 8n, 8, privilege);
 }
 
 /** RSPn or ISTn of the 64-bit TSS (SDM Vol. 3A, figure 7-11). */

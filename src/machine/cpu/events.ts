@@ -64,6 +64,8 @@ function deliverOr(core: Core, cpu: CpuState, vector: number, undo: () => void):
 /** INT n, INT3, INTO and INT1: delivers from within the instruction. Its faults are the instruction's own. */
 export function enterSoftware(core: Core, cpu: CpuState, vector: number, returnIp: bigint, software = true): void {
   enterHandler(core, cpu, { vector, software, returnIp, resumeFlag: false });
+  // They clear TF before the trap of a single step would come (SDM Vol. 3B, 17.3.1.4).
+  cpu.setInt(L.SINGLE_STEP, 0);
 }
 
 /** True if an NMI would be taken before the next instruction. */

@@ -93,6 +93,9 @@ export const RESUME = 0x348;
 /** Non-zero from an IRET that faults to the delivery of its fault, which unblocks NMIs (SDM Vol. 3A, 6.7.1). i32. */
 export const NMI_UNBLOCK = 0x350;
 
+/** Non-zero while an instruction executes that began with RFLAGS.TF set and is to be followed by a debug trap. i32. */
+export const SINGLE_STEP = 0x354;
+
 /** XMM0-15, 16 bytes each; MXCSR. */
 export const XMM = 0x400;
 export const MXCSR = 0x500;

@@ -175,7 +175,11 @@ function is64BitCode(cpu: CpuState): boolean { return is64BitSegment(cpu, cpu.se
 export function dropInnerSegments(cpu: CpuState, cpl: number): void {
   for (const seg of [Seg.ES, Seg.DS, Seg.FS, Seg.GS]) {
     const rights = cpu.segRights(seg);
-    if (!(rights & Rights.Present)) continue;
+    if (!(rights & Rights.Present)) {
+      // Null: 1, 2 and 3 become 0, which processors do though the manual's text is silent; the base stays, it may be an MSR's.
+      cpu.setSegment(seg, 0, rights, cpu.segLimit(seg), cpu.segBase(seg));
+      continue;
+    }
     if (dplOf(rights) < cpl && !(isCode(rights) && isConforming(rights))) loadNull(cpu, seg, 0);
   }
 }

@@ -119,11 +119,12 @@ export class Access {
   /** Physical address of the first byte; `firstLength` bytes are there and the others at `second`. */
   private locate(cpu: CpuState, lo: number, hi: number, length: number, kind: number): number {
     const mmu = this.mmu;
+    const crosses = (lo & 0xfff) + length > 0x1000, next = (lo & ~0xfff) + 0x1000 | 0;
+    if (crosses && next === 0 && !mmu.canonical(cpu.base, mmu.nextHigh(cpu.base, next, hi, kind), kind)) throw this.takeFault(cpu);
     const first = mmu.physical(cpu.base, lo, hi, kind);
     if (first < 0) throw this.takeFault(cpu);
     this.firstLength = length;
-    if ((lo & 0xfff) + length > 0x1000) {
-      const next = (lo & ~0xfff) + 0x1000 | 0;
+    if (crosses) {
       this.second = mmu.physical(cpu.base, next, mmu.nextHigh(cpu.base, next, hi, kind), kind);
       if (this.second < 0) throw this.takeFault(cpu);
       this.firstLength = 0x1000 - (lo & 0xfff);

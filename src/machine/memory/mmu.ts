@@ -221,10 +221,11 @@ export class Mmu {
 
   private resolveCrossing(cpuBase: number, lo: number, hi: number, kind: number): number {
     if (this.i32[(cpuBase >> 2) + STEPPING_W] === 0) return RESOLVE_STEP;
+    const next = (lo & ~0xfff) + 0x1000 | 0, nextHi = this.nextHigh(cpuBase, next, hi, kind);
+    if (next === 0 && !this.canonical(cpuBase, nextHi, kind)) return RESOLVE_FAULT;
     const first = this.physical(cpuBase, lo, hi, kind);
     if (first < 0) return RESOLVE_FAULT;
-    const next = (lo & ~0xfff) + 0x1000 | 0;
-    const second = this.physical(cpuBase, next, this.nextHigh(cpuBase, next, hi, kind), kind);
+    const second = this.physical(cpuBase, next, nextHi, kind);
     if (second < 0) return RESOLVE_FAULT;
     const length = 0x1000 - (lo & 0xfff);
     return this.resolveScratch(cpuBase, kind, first, length, second, (kind & SIZE_MASK) - length);
@@ -284,6 +285,17 @@ export class Mmu {
     i32[(cpuBase + L.FAULT_ADDRESS) >> 2] = lo;
     i32[(cpuBase + L.FAULT_ADDRESS + 4) >> 2] = hi;
     return -1;
+  }
+
+  /**
+   * Checks the page in which a crossing access ends, ahead of both translations: an access that leaves the canonical addresses
+   * raises #GP or #SS even if its first page would fault. False leaves the fault in FAULT_*.
+   */
+  canonical(cpuBase: number, hi: number, kind: number): boolean {
+    const allowed = this.i32[TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS + (kind & SUPERVISOR ? H_ALLOWED : H_ALLOWED_NOW)]!;
+    if (!(allowed & ALLOWED_PAGING) || hi + 0x8000 >>> 16 === 0) return true;
+    this.notCanonical(cpuBase, kind);
+    return false;
   }
 
   private notCanonical(cpuBase: number, kind: number): number {

@@ -166,7 +166,7 @@ void test_double_faults(void)
         obstruct(raisers[n].vector, obstacle);
         struct context c = start_at(raisers[n].code, cpl);
         run(&c);
-        print("%s, %s, cpl %d: ", raisers[n].name, obstacles[obstacle], cpl);
+        print("%s, %s, cpl %d", raisers[n].name, obstacles[obstacle], cpl);
         report_frame("", &c);
         /* The same where the second exception's own handler fails as well. */
         if (raisers[n].vector == 8) continue;
@@ -176,7 +176,7 @@ void test_double_faults(void)
         obstruct(raisers[n].vector, obstacle);
         c = start_at(raisers[n].code, cpl);
         run(&c);
-        print("%s, %s and no handlers 10 to 14, cpl %d: ", raisers[n].name, obstacles[obstacle], cpl);
+        print("%s, %s and no handlers 10 to 14, cpl %d", raisers[n].name, obstacles[obstacle], cpl);
         report_frame("", &c);
       }
     }

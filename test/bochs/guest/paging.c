@@ -37,6 +37,7 @@ static void try_access(int access, int cpl, u64 flags, const u64 bits[5])
   print(":%x%x", accessed, (leaf & D) >> 6);
 }
 
+/* WP, SMEP, SMAP, NXE. Between tests only NXE is on. */
 static void set_modes(int modes)
 {
   u64 cr0 = read_cr0() & ~CR0_WP, cr4 = read_cr4() & ~(CR4_SMEP | CR4_SMAP), efer = rdmsr(EFER) & ~EFER_NXE;
@@ -79,7 +80,7 @@ void test_rights(void)
             print(" | cpl 3");
             all_accesses(3, modes, bits);
           }
-          set_modes(0);
+          set_modes(8);
           print("\n");
         }
   /* Implicit supervisor accesses from CPL 3 (the descriptor lies on a user page) fail with SMAP whatever AC says. */
@@ -102,7 +103,7 @@ void test_rights(void)
       report("", &c);
     }
   reset_tables();
-  set_modes(0);
+  set_modes(8);
 }
 
 static void reserved(const char *what, int bit, int level, u64 bits[5])
@@ -148,6 +149,6 @@ void test_reserved_bits(void)
           }
         }
   }
-  set_modes(0);
+  set_modes(8);
   reset_tables();
 }

@@ -115,6 +115,7 @@ void reset_tables(void)
   for (int n = SLOT / 8; n < GDT_END / 8; n++) gdt[n] = 0;
   gdt[LDT / 8] = gdt[LDT / 8 + 1] = 0;
   __asm__ volatile("lldt %w0" :: "r"(0));
+  __asm__ volatile("movl %0, %%fs\n movl %0, %%gs" :: "r"(0));
   for (int n = 0; n < 256; n++) set_gate(n, (u64)vectors + 16 * n, CODE0, 1, 0xee);
   struct pointer pointer = { sizeof idt - 1, (u64)idt };
   __asm__ volatile("lidt %0" :: "m"(pointer));

@@ -11,11 +11,11 @@ static u32 next(u32 below)
   return (state >> 33) % below;
 }
 
-/* A descriptor of any type; base and limit are such that code in it is where the probes are. */
+/* A descriptor of any type. Base and limit are such that code in it is where the probes are, and the TSS where it is. */
 static u64 random_descriptor(void)
 {
   int type = next(4) ? 0x10 | next(16) : next(16), present = next(8) != 0;
-  u64 d = system_descriptor(0, 0xfffff, type | next(4) << 5 | present << 7);
+  u64 d = system_descriptor(type < 0x10 ? (u64)tss : 0, 0xfffff, type | next(4) << 5 | present << 7);
   return d | (u64)next(16) << 52 | (next(4) ? 0x80000000000000UL : 0);
 }
 
@@ -35,7 +35,7 @@ void test_random_segments(void)
 {
   state = parameters[1];
   for (int n = 0; n < 2000; n++) {
-    if (n % 8 == 0) random_table();
+    random_table();
     const struct load *load = &loads[next(LOADS)];
     u16 selector = random_selector();
     int cpl = next(2) * 3;
@@ -56,14 +56,14 @@ void test_random_returns(void)
 {
   state = parameters[1] ^ 0x5555;
   for (int n = 0; n < 3000; n++) {
-    if (n % 8 == 0) random_table();
+    random_table();
     const struct transfer *t = &transfers[next(TRANSFERS)];
     int cpl = next(2) * 3;
     u16 cs = next(3) ? random_selector() : CODE0 + 8 * next(6) + (next(2) ? 3 : 0), ss = next(3) ? random_selector() : next(2) ? DATA0 : DATA3;
     if (!t->stack && is_call_gate(cs)) continue;
     /* IF would let interrupts in, IOPL would let CPL 3 set it. */
-    u64 flags = (next(0x400000) & ~0x200UL) | 2, low = next(4) ? (u64)landing_for(cs) : next(0x7fffffff);
-    struct frame f = { t->size == 2 ? low & 0xffff : low, cs, flags, ((cs & 3) == 3 ? USER_STACK : KERNEL_STACK) + next(64), ss };
+    u64 flags = (next(0x400000) & ~0x200UL) | 2, low = next(4) ? (u64)landing_for(cs) : 0x8000000 + next(0x30000000);
+    struct frame f = { t->size == 2 ? LANDING16 : low, cs, flags, ((cs & 3) == 3 ? USER_STACK : KERNEL_STACK) + next(64), ss };
     struct context c = make_transfer(t, cpl, &f);
     show_table(cs);
     show_table(ss);

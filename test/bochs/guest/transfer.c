@@ -33,6 +33,7 @@ struct context make_transfer(const struct transfer *t, int cpl, const struct fra
 {
   struct context c = t->compat ? start_at32(t->code, cpl) : start_at(t->code, cpl);
   u64 at = 0x1c8000;
+  *(volatile u16 *)LANDING16 = 0x81cd;
   u64 frame = cpl ? USER(at) : at;
   at = put_value(at, t->size, f->rip);
   at = put_value(at, t->size, f->cs);
@@ -46,8 +47,7 @@ struct context make_transfer(const struct transfer *t, int cpl, const struct fra
 
 static void show(const char *label, const struct context *c)
 {
-  print("%s: ", label);
-  report_frame("", c);
+  report_frame(label, c);
 }
 
 u64 landing_for(u64 cs) { return (cs & 3) == 3 ? USER(transfer_landing) : (u64)transfer_landing; }
@@ -77,7 +77,7 @@ static void selectors(void)
           if (!transfers[n].stack && stack) continue;
           make_segments();
           if (transfers[n].stack == 0 && codes[code] == 0x38) continue;
-          struct frame f = { transfers[n].size == 2 ? 0x1000 : landing_for(codes[code]), codes[code], 2, stack_for(codes[code]), stacks[stack] };
+          struct frame f = { transfers[n].size == 2 ? LANDING16 : landing_for(codes[code]), codes[code], 2, stack_for(codes[code]), stacks[stack] };
           struct context c = make_transfer(&transfers[n], cpl, &f);
           run(&c);
           print("cpl %d cs %x ss %x ", cpl, codes[code], stacks[stack]);
@@ -113,7 +113,8 @@ static void flags(void)
 
 static void targets(void)
 {
-  static const u64 addresses[] = { 0x800000000000, 0xffff800000000000, 1UL << 63, 0x100000000, 0x7fffffffffff };
+  /* Nothing is mapped where the low 32 bits lead to. */
+  static const u64 addresses[] = { 0x800030000000, 0xffff800030000000, 0x8000000030000000, 0x130000000, 0x7fffffffffff };
   static const u16 codes[] = { CODE0, CODE3, CODE32_0, CODE32_3 };
   for (int n = 0; n < TRANSFERS; n++)
     for (int cpl = 0; cpl <= 3; cpl += 3)
@@ -121,8 +122,9 @@ static void targets(void)
         for (unsigned a = 0; a < sizeof addresses / sizeof *addresses; a++)
           for (int where = 0; where < 2; where++) {
             struct frame f = { landing_for(codes[code]), codes[code], 2, stack_for(codes[code]), codes[code] & 3 ? DATA3 : DATA0 };
+            if (transfers[n].size == 2) f.rip = LANDING16;
             if (where) f.rsp = addresses[a];
-            else f.rip = addresses[a];
+            else if (transfers[n].size != 2) f.rip = addresses[a];
             struct context c = make_transfer(&transfers[n], cpl, &f);
             run(&c);
             print("cpl %d cs %x %s %x ", cpl, codes[code], where ? "rsp" : "rip", addresses[a]);

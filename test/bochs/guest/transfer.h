@@ -12,3 +12,5 @@ struct frame { u64 rip, cs, rflags, rsp, ss; };
 struct context make_transfer(const struct transfer *, int cpl, const struct frame *);
 /* Code that ends a probe, reachable at the privilege level of the selector. */
 u64 landing_for(u64 cs);
+/* The same within 16 bits, for CPL 0 to 2. */
+#define LANDING16 0x1000UL

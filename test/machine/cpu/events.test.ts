@@ -134,7 +134,7 @@ describe('faults of the delivery itself', () => {
     t.gate(14, { ist: 2 });
     deliverInterrupt(t, t.cpu, 0x40);
     const record = exceptionLog(t).recent(0)[0]!;
-    expect([record.vector, record.errorCode, record.address]).toEqual([Vector.PF, 2, KERNEL_STACK - 0x18n]);
+    expect([record.vector, record.errorCode, record.address]).toEqual([Vector.PF, 2, KERNEL_STACK - 8n]);
     expect(t.cpu.rip).toBe(HANDLER + 14n * 16n);
     expect(t.read64(ist(2) - 16n)).toBe(KERNEL_STACK + 0x10n);
     expect(t.frame(KERNEL_STACK, 2)).toEqual([0n, 0n]);
@@ -171,7 +171,7 @@ describe('double and triple faults', () => {
     t.gate(14, { ist: 1 });
     deliverFault(t, t.cpu, new GuestFault(Vector.GP, 0));
     expect(t.cpu.rip).toBe(HANDLER + 14n * 16n);
-    expect(t.cpu.get(L.CR2)).toBe(UNMAPPED + 0x800n - 48n);
+    expect(t.cpu.get(L.CR2)).toBe(UNMAPPED + 0x800n - 8n);
   });
 
   it('#PF during delivery of #PF is a double fault, CR2 that of the second', () => {
@@ -179,7 +179,7 @@ describe('double and triple faults', () => {
     t.gate(8, { ist: 1 });
     deliverFault(t, t.cpu, new GuestFault(Vector.PF, 0, 0x1234n));
     expect(t.cpu.rip).toBe(HANDLER + 8n * 16n);
-    expect(t.cpu.get(L.CR2)).toBe(UNMAPPED + 0x800n - 48n);
+    expect(t.cpu.get(L.CR2)).toBe(UNMAPPED + 0x800n - 8n);
   });
 
   it('a fault during delivery of the double fault shuts the CPU down with its registers as they were', () => {

@@ -64,7 +64,6 @@ describe('IRETQ', () => {
     ['a read-only SS', USER_CODE, S.userCode64, S.userReadOnly, Vector.GP, S.userReadOnly & ~3],
     ['an absent SS', KERNEL_CODE, S.code64, S.absentData, Vector.SS, S.absentData],
     ['a non-canonical RIP', 0x8000_0000_0000n, S.code64, S.data, Vector.GP, 0],
-    ['an EIP beyond 4 GiB', 0x1_0000_0000n, S.userCode32, S.userData, Vector.GP, 0],
   ])('refuses %s and changes nothing', (_what, rip, cs, ss, vector, error) => {
     frame(rip, cs, 2, USER_STACK, ss);
     const before = t.snapshot();

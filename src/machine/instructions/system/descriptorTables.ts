@@ -67,9 +67,16 @@ function visible(core: Core, cpu: CpuState, selector: number): { rights: number;
   if (address === undefined) return undefined;
   const low = core.access.read32(cpu, address, Privilege.Supervisor), high = core.access.read32(cpu, address + 4n, Privilege.Supervisor);
   const d = parseDescriptor(selector, address, low, high);
+  if (isLongMode(cpu) && !(d.rights & Rights.CodeData) && !hasUpperHalf(core, cpu, selector)) return undefined;
   const conforming = isCode(d.rights) && isConforming(d.rights);
   if (!conforming && Math.max(cpu.cpl, selector & 3) > dplOf(d.rights)) return undefined;
   return { rights: d.rights, limit: d.limit, high };
+}
+
+/** System descriptors of long mode have 16 bytes: all within the table, with type 0 in the second half (SDM Vol. 3A, 7.2.3). */
+function hasUpperHalf(core: Core, cpu: CpuState, selector: number): boolean {
+  const address = descriptorAddress(cpu, selector, 16);
+  return address !== undefined && (core.access.read32(cpu, address + 12n, Privilege.Supervisor) & 0x1f00) === 0;
 }
 
 function setZero(cpu: CpuState, set: boolean): void {

@@ -9,7 +9,7 @@ import {
 import type { CpuState } from '../../cpu/state.js';
 import type { Insn } from '../../translate/insn.js';
 import { readMemory } from '../operands.js';
-import { checkTarget } from './farTarget.js';
+import { targetPointer } from './farTarget.js';
 import { handle } from './registry.js';
 import { setStackPointer, StackCursor } from './stack.js';
 
@@ -38,6 +38,7 @@ function farPointer(core: Core, cpu: CpuState, insn: Insn, size: number): FarPoi
 function transfer(call: boolean): Handler {
   return (core, cpu, insn) => {
     const size = farSize(insn), { selector, offset } = farPointer(core, cpu, insn, size);
+    let target = offset;
     const stack = new StackCursor(core, cpu);
     const push = () => {
       if (!call) return;
@@ -51,12 +52,12 @@ function transfer(call: boolean): Handler {
     } else {
       refuseGates(core, cpu, insn, selector);
       const code = checkCodeSegment(core, cpu, selector, 'jump');
-      checkTarget(cpu, code, offset);
+      target = targetPointer(cpu, code, offset);
       push();
       commitCodeSegment(core, cpu, code, cpu.cpl);
     }
     if (call) stack.commit();
-    cpu.rip = offset;
+    cpu.rip = target;
     updateMode(core, cpu);
     return 'jumped';
   };
@@ -90,28 +91,31 @@ const farReturn: Handler = (core, cpu, insn) => {
     return 'jumped';
   }
   const code = checkCodeSegment(core, cpu, selector, 'return');
-  checkTarget(cpu, code, target);
   if ((selector & 3) === cpu.cpl) {
+    const pointer = targetPointer(cpu, code, target);
     commitCodeSegment(core, cpu, code, cpu.cpl);
     stack.commit();
+    cpu.rip = pointer;
   } else {
-    returnOuter(core, cpu, code, stack, size, release);
+    returnOuter(core, cpu, code, target, stack, size, release);
   }
-  cpu.rip = target;
   updateMode(core, cpu);
   return 'jumped';
 };
 
-function returnOuter(core: Core, cpu: CpuState, code: Descriptor, stack: StackCursor, size: number, release: number): void {
+function returnOuter(core: Core, cpu: CpuState, code: Descriptor, target: bigint, stack: StackCursor, size: number, release: number): void {
   const cpl = code.selector & 3, to64 = is64BitSegment(cpu, code.rights);
   const pointer = stack.pop(size), selector = Number(stack.pop(size) & 0xffffn);
   const data = checkStackSegment(core, cpu, selector, cpl, to64);
+  const newPointer = targetPointer(cpu, code, target);
   commitCodeSegment(core, cpu, code, cpl);
   if (data) commitStackSegment(core, cpu, data);
   else setNullStack(cpu, cpl);
-  const width = to64 || size === 8 ? 64 : cpu.segRights(Seg.SS) & Rights.Big ? 32 : 16;
+  // A 64-bit RET too loads no more of the stack pointer than its segment has.
+  const width = to64 ? 64 : cpu.segRights(Seg.SS) & Rights.Big ? 32 : 16;
   setStackPointer(cpu, pointer + BigInt(release), width);
   dropInnerSegments(cpu, cpl);
+  cpu.rip = newPointer;
 }
 
 handle(Mnemonic.Jmp, transfer(false));

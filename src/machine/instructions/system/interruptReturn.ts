@@ -8,17 +8,18 @@ import {
   checkCodeSegment, checkStackSegment, commitCodeSegment, commitStackSegment, dropInnerSegments, is64BitSegment, loadRealSegment, setNullStack,
 } from '../../cpu/segments.js';
 import type { CpuState } from '../../cpu/state.js';
-import { checkTarget } from './farTarget.js';
+import { targetPointer } from './farTarget.js';
 import { handle } from './registry.js';
 import { setStackPointer, StackCursor } from './stack.js';
 
 /**
  * The flags after IRET or POPF loaded `value` at privilege level `cpl`: IOPL changes at CPL 0 only, IF where CPL <= IOPL
  * (SDM Vol. 2, IRET and POPF). RF, which would suppress an instruction breakpoint, is not kept: there are none.
+ * @param more flags that change beside those: IRET of protected mode loads VIF and VIP at CPL 0
  */
-export function loadedFlags(cpu: CpuState, value: number, size: number, cpl: number): number {
+export function loadedFlags(cpu: CpuState, value: number, size: number, cpl: number, more = 0): number {
   const old = readFlags(cpu);
-  let mask = Flag.CF | Flag.PF | Flag.AF | Flag.ZF | Flag.SF | Flag.TF | Flag.DF | Flag.OF | Flag.NT;
+  let mask = more | Flag.CF | Flag.PF | Flag.AF | Flag.ZF | Flag.SF | Flag.TF | Flag.DF | Flag.OF | Flag.NT;
   if (size >= 4) mask |= Flag.AC | Flag.ID;
   if (cpl === 0) mask |= Flag.IOPL;
   if (cpl <= (old >> 12 & 3)) mask |= Flag.IF;
@@ -59,19 +60,19 @@ function iretProtected(core: Core, cpu: CpuState, size: number): void {
   const code = checkCodeSegment(core, cpu, selector, 'return'), newCpl = selector & 3;
   const to64 = is64BitSegment(cpu, code.rights);
   const data = popsStack ? checkStackSegment(core, cpu, stackSelector, newCpl, to64) : undefined;
-  checkTarget(cpu, code, target);
-  const newFlags = loadedFlags(cpu, flags, size, cpl);
+  const newPointer = targetPointer(cpu, code, target);
+  const newFlags = loadedFlags(cpu, flags, size, cpl, cpl === 0 && size >= 4 ? Flag.VIF | Flag.VIP : 0);
 
   commitCodeSegment(core, cpu, code, newCpl);
   if (popsStack) {
     if (data) commitStackSegment(core, cpu, data);
     else setNullStack(cpu, newCpl);
-    const wide = to64 || size === 8;
-    setStackPointer(cpu, pointer, wide ? 64 : cpu.segRights(Seg.SS) & 1 << 14 ? 32 : 16);
+    // IRETQ too loads no more of the stack pointer than its segment has: 16-bit stacks keep the upper bits.
+    setStackPointer(cpu, pointer, to64 ? 64 : cpu.segRights(Seg.SS) & 1 << 14 ? 32 : 16);
   } else {
     stack.commit();
   }
-  cpu.rip = target;
+  cpu.rip = newPointer;
   writeFlags(cpu, newFlags);
   if (outer) dropInnerSegments(cpu, newCpl);
   updateMode(core, cpu);
