@@ -3,6 +3,7 @@ import './arithmetic.js';
 import './bits.js';
 import './control.js';
 import './data.js';
+import './frequentSystem.js';
 import './logic.js';
 import './multiply.js';
 import './shift.js';

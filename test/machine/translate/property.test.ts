@@ -7,21 +7,25 @@ import { digest, machineFor, randomProgram, type Program } from './program.js';
 const STEPS = 2000;
 
 /** Single steps in the interpreter: the digest at every position. */
-function reference(program: Program, seed: number): { digests: string[]; hash: string; faults: number; machine: Machine } {
+function reference(program: Program, seed: number): { digests: string[]; hash: string | undefined; faults: number } {
   const machine = machineFor(program, { seed });
   machine.translator.tuning = NEVER_TRANSLATE;
   const digests = [digest(machine)];
-  let faults = 0;
+  let faults = 0, whole = true;
   machine.onException = () => { faults++; return false; };
   while (machine.position < STEPS) {
     // A program that has written into its code may come to instructions that the machine lacks: it ends there.
-    if (machine.run(machine.position + 1)) break;
+    if (machine.run(machine.position + 1)) {
+      whole = false;
+      break;
+    }
     digests.push(digest(machine));
   }
-  return { digests, hash: machine.stateHash(), faults, machine };
+  // Its last attempt may have fetched from a page that the others do not come to.
+  return { digests, hash: whole ? machine.stateHash() : undefined, faults };
 }
 
-function compare(program: Program, machine: Machine, expected: { digests: string[]; hash: string }, turn: () => number, what: string): void {
+function compare(program: Program, machine: Machine, expected: { digests: string[]; hash: string | undefined }, turn: () => number, what: string): void {
   const end = expected.digests.length - 1;
   while (machine.position < end) {
     const from = machine.position;
@@ -30,7 +34,7 @@ function compare(program: Program, machine: Machine, expected: { digests: string
       throw new Error(`${what}: the state differs somewhere between position ${from} and ${machine.position}\n${program.texts.join('\n')}`);
     }
   }
-  expect(machine.stateHash(), what).toBe(expected.hash);
+  if (expected.hash !== undefined) expect(machine.stateHash(), what).toBe(expected.hash);
 }
 
 describe('a program', () => {
