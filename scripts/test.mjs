@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Problem, root, run, runMain, runStatus } from './lib/run.mjs';
-import { requireBrowser, requireNode, requireNpmPackages, requireTools } from './lib/requirements.mjs';
+import { offerTools, requireBrowser, requireNode, requireNpmPackages, requireTools } from './lib/requirements.mjs';
 
 const parts = ['lint', 'typecheck', 'unit', 'editor'];
 
@@ -21,6 +21,7 @@ await runMain(async () => {
   requireNode();
   requireNpmPackages();
   requireTools(['gcc', 'make', 'qemu']);
+  if (wanted('unit')) offerTools(['bochs'], 'the comparison with Bochs, which is not installed');
   let browser;
   if (wanted('editor')) {
     browser = await requireBrowser();

@@ -13,7 +13,11 @@ const tools = {
   gcc: { programs: ['gcc', 'cc', 'clang'], package: 'gcc' },
   make: { programs: ['make', 'gmake'], package: 'make' },
   qemu: { programs: ['qemu-system-x86_64'], package: 'qemu-system-x86' },
+  bochs: { programs: ['bochs'], package: 'bochs' },
 };
+
+/** Bochs needs one of its displays, and picks the largest by itself. */
+const companions = { bochs: ['bochs-term', 'bochsbios', 'vgabios'] };
 
 /** Names under which distributions install Chromium or Chrome. */
 const browsers = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
@@ -41,7 +45,21 @@ export function requireNpmPackages(folder = root, args = []) {
 
 /** Installs the named tools (keys of `tools`) that are missing; throws a Problem with the command when it may not. */
 export function requireTools(names) {
-  installPackages(names.filter(name => !tools[name].programs.some(onPath)).map(name => tools[name].package));
+  installPackages(missing(names));
+}
+
+/** Installs the named tools that are missing, and says what is `skipped` where that cannot be: tests can do without them. */
+export function offerTools(names, without) {
+  try {
+    installPackages(missing(names));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    console.log(`skipped: ${without}. ${error.message}`);
+  }
+}
+
+function missing(names) {
+  return names.filter(name => !tools[name].programs.some(onPath)).flatMap(name => [tools[name].package, ...companions[name] ?? []]);
 }
 
 /**

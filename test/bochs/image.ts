@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 const SOURCES = path.join(import.meta.dirname, 'guest');
@@ -17,14 +17,20 @@ export interface Payload {
 /** Where the test guest begins; its parameters are at +8. */
 const GUEST_BASE = 0x100000, PARAMETERS = 8;
 
+/** `gcc` or, where that is absent, `clang`; only options that both know are used. */
+function compile(args: readonly string[]): void {
+  const folders = (process.env.PATH ?? '').split(path.delimiter);
+  const compiler = ['gcc', 'clang'].find(name => folders.some(folder => existsSync(path.join(folder, name)))) ?? 'gcc';
+  execFileSync(compiler, args, { stdio: 'inherit' });
+}
+
 /** Compiles the test guest into `directory` and gives its flat image, which is loaded at 1 MiB. */
 export function buildGuest(directory: string): Uint8Array {
   const elf = path.join(directory, 'guest.elf'), flat = path.join(directory, 'guest.bin');
   const sources = readdirSync(SOURCES).filter(name => /\.[cS]$/.test(name) && name !== 'loader.S').map(name => path.join(SOURCES, name));
-  // `cc` may be clang: only options that both know.
-  execFileSync('gcc', ['-m64', '-O1', '-std=gnu11', '-Wall', '-Wextra', '-Wno-missing-field-initializers', '-Wno-array-bounds', '-Werror', '-ffreestanding', '-fno-pic',
+  compile(['-m64', '-O1', '-std=gnu11', '-Wall', '-Wextra', '-Wno-missing-field-initializers', '-Wno-array-bounds', '-Werror', '-ffreestanding', '-fno-pic',
     '-no-pie', '-mcmodel=small', '-mgeneral-regs-only', '-mno-red-zone', '-fno-stack-protector', '-fno-asynchronous-unwind-tables', '-fcf-protection=none',
-    '-static', '-nostdlib', `-Wl,-T,${path.join(SOURCES, 'guest.ld')}`, '-Wl,--build-id=none', '-Wl,--no-warn-rwx-segments', '-o', elf, ...sources], { stdio: 'inherit' });
+    '-static', '-nostdlib', `-Wl,-T,${path.join(SOURCES, 'guest.ld')}`, '-Wl,--build-id=none', '-Wl,--no-warn-rwx-segments', '-o', elf, ...sources]);
   execFileSync('objcopy', ['-O', 'binary', elf, flat]);
   return readFileSync(flat);
 }
@@ -40,7 +46,7 @@ export function guestPayload(flat: Uint8Array, groups: number, seed: bigint): Pa
 /** A bootable disk: the loader, a sector that lists the pieces, the pieces. */
 export function buildDisk(directory: string, payload: Payload): Uint8Array {
   const object = path.join(directory, 'loader.o'), flat = path.join(directory, 'loader.bin');
-  execFileSync('gcc', ['-m32', '-c', '-o', object, path.join(SOURCES, 'loader.S')]);
+  compile(['-m32', '-c', '-o', object, path.join(SOURCES, 'loader.S')]);
   execFileSync('ld', ['-m', 'elf_i386', '-Ttext', '0x7c00', '-e', 'start', '--oformat', 'binary', '-o', flat, object]);
   const loader = readFileSync(flat);
   if (loader.length !== SECTOR) throw new Error(`the boot sector has ${loader.length} bytes instead of ${SECTOR}`);

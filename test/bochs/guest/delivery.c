@@ -3,6 +3,8 @@
 #include "groups.h"
 
 PROBE(int_20, "int $0x20");
+PROBE(int_ff, "int $0xff");
+PROBE(int_82, "int $0x82");
 PROBE(int_6, "int $6");
 PROBE(int_13, "int $13");
 PROBE(raise_de, "xorl %ecx, %ecx\n divl %ecx");
@@ -118,8 +120,6 @@ static void stacks(void)
   for (int cpl = 0; cpl <= 3; cpl += 3) {
     struct pointer pointer = { 16 * 0x82 - 1, (u64)idt };
     __asm__ volatile("lidt %0" :: "m"(pointer));
-    PROBE(int_ff, "int $0xff");
-    PROBE(int_82, "int $0x82");
     software(int_ff, "int beyond the IDT", cpl);
     software(int_82, "int just beyond the IDT", cpl);
   }

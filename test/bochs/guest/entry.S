@@ -193,3 +193,5 @@ enter:
 	.balign 8
 kernel_stack:
 	.skip 8
+
+	.section .note.GNU-stack, "", @progbits

@@ -94,3 +94,5 @@ gdt_pointer:
 	.long gdt
 	.org 510
 	.word 0xaa55
+
+	.section .note.GNU-stack, "", @progbits

@@ -132,10 +132,11 @@ static void targets(void)
           }
 }
 
+PROBE(with_segments, "movl %eax, %ds\n movl %eax, %es\n movl %ebx, %fs\n movl %ebx, %gs\n iretq");
+
 /* Data segments that the outer level may not have become null. */
 static void data_segments(void)
 {
-  PROBE(with_segments, "movl %eax, %ds\n movl %eax, %es\n movl %ebx, %fs\n movl %ebx, %gs\n iretq");
   static const u16 selectors[] = { 0, 3, 0x10, 0x28, 0x2b, 0x08, 0x30, 0x33, 0x58, 0x5b };
   make_segments();
   for (unsigned n = 0; n < sizeof selectors / sizeof *selectors; n++)
