@@ -102,6 +102,36 @@ describe('a session in the editor', () => {
     expect(shown.find(row => row.label === 'Half')?.description).toMatch(/was shadow/);
   });
 
+  it('keeps what is folded over a step', async () => {
+    const labels = async () => (await workbench.rows('CPUs')).map(row => row.label);
+    await workbench.focusRow('CPUs', 'CPU 0');
+    await workbench.press('ArrowLeft');
+    const folded = await until(labels, found => found.indexOf('CPU 1') === 1, 'CPU 0 folded');
+    await workbench.changed(() => workbench.status(), () => workbench.press('Control+F11'));
+    expect(await labels()).toEqual(folded);
+    await workbench.focusRow('CPUs', 'CPU 0');
+    await workbench.press('ArrowRight');
+    await until(labels, found => found[1] === 'RIP', 'CPU 0 unfolded');
+  });
+
+  it('copies the address of a row, and walks to it', async () => {
+    await workbench.focusRow('CPUs', 'RIP');
+    await workbench.contextMenu('Copy Address');
+    const address = await until(() => workbench.page.evaluate(() => navigator.clipboard.readText()), text => /^0x[0-9a-f]+$/.test(text), 'an address');
+    expect(cpuPart(await cpus(), 0)).toContain(address);
+    await workbench.focusRow('Address Spaces', '0x400000');
+    await workbench.contextMenu('Walk to This Address');
+    await until(() => workbench.activeTab(), tab => tab.startsWith('walk 0x'), 'the walk');
+    await until(() => workbench.editorText(), text => text.includes('Shadow table'), 'the walk through both tables');
+  });
+
+  it('shows one table as text', async () => {
+    await workbench.command('Kaiserscope: Show a Page Table as Text');
+    await workbench.answer('Shadow');
+    await until(() => workbench.activeTab(), tab => tab.startsWith('shadow 0x'), 'the table');
+    await until(() => workbench.editorText(), text => text.includes('cpu_entry_area'), 'the text of the table');
+  });
+
   it('compares kernel and shadow table in the diff editor', async () => {
     await workbench.command('Kaiserscope: Compare Kernel and Shadow Page Tables');
     await until(() => workbench.activeTab(), tab => /Kernel 0x\w+ ↔ Shadow 0x\w+/.test(tab), 'the diff editor');
@@ -140,6 +170,12 @@ describe('a session in the editor', () => {
     await shows(/KAISER on/);
     const text = await workbench.copied('Kaiserscope: Copy KAISER State as Text');
     expect(text).toMatch(/^State {2}on\nFlag {2}on\nDesign {2}stop_machine\nHistory {2}2 toggles\n {2}off to on .*\n {2}on to off /);
+  });
+
+  it('sends text to the guest\'s console', async () => {
+    await workbench.command('Kaiserscope: Send Text to the Guest Console…');
+    await workbench.answer('echo sent by the command');
+    await until(() => workbench.consoleText(), text => /^sent by the command$/m.test(text), 'the shell\'s echo');
   });
 
   it('pauses at once, and a raw poke changes the flag alone', async () => {

@@ -100,8 +100,7 @@ export class Workbench {
 
   /** The text of the extension's status bar item, or an empty one. */
   async status(): Promise<string> {
-    const item = this.page.locator('.statusbar-item[id*="kaiserscope"]');
-    return (await item.count()) === 0 ? '' : (await item.first().innerText()).trim();
+    return ((await this.page.locator('.statusbar-item[id*="kaiserscope"]').allInnerTexts())[0] ?? '').trim();
   }
 
   /** The section of a view in the side bar. */
@@ -116,6 +115,35 @@ export class Workbench {
       description: row.querySelector('.label-description')?.textContent ?? '',
       spoken: row.getAttribute('aria-label') ?? '',
     })));
+  }
+
+  /** Moves the keyboard's focus to a view and there to the first row of this label. */
+  async focusRow(view: string, label: string): Promise<void> {
+    await this.command(`Run and Debug: Focus on ${view} View`);
+    const focused = this.view(view).locator('.monaco-list-row.focused .label-name');
+    await until(async () => (await this.rows(view)).length > 0, found => found, `rows in ${view}`);
+    await this.press('Home');
+    for (let row = 0; row < 100; row++) {
+      if ((await focused.allInnerTexts())[0] === label) return;
+      await this.press('ArrowDown');
+    }
+    throw new Error(`${view} has no row "${label}".`);
+  }
+
+  /** Opens the context menu of the focused row and takes an entry. */
+  async contextMenu(entry: string): Promise<void> {
+    await this.press('Shift+F10');
+    const focused = this.page.locator('.monaco-menu .action-item.focused');
+    await this.page.locator('.monaco-menu').waitFor({ timeout: patience });
+    for (let item = 0; item < 20; item++) {
+      await this.press('ArrowDown');
+      if ((await focused.allInnerTexts()).some(text => text.trim() === entry)) {
+        await this.press('Enter');
+        return;
+      }
+    }
+    await this.press('Escape');
+    throw new Error(`The context menu has no "${entry}".`);
   }
 
   /** Switches check boxes of the list that "Break on Entry Points…" opens. */
