@@ -108,6 +108,7 @@ describe('a session in the editor', () => {
     await workbench.press('ArrowLeft');
     const folded = await until(labels, found => found.indexOf('CPU 1') === 1, 'CPU 0 folded');
     await workbench.changed(() => workbench.status(), () => workbench.press('Control+F11'));
+    await stopped(/CPU 0/);
     expect(await labels()).toEqual(folded);
     await workbench.focusRow('CPUs', 'CPU 0');
     await workbench.press('ArrowRight');
