@@ -59,6 +59,10 @@ describe.skipIf(missing)('the machine against Bochs', () => {
     if (group !== ENDING) it(`agrees on ${group}, expected differences apart`, () => { expect(unexpected(group)).toEqual([]); });
   }
 
+  it('has PCID, INVPCID, SMEP, SMAP, FSGSBASE and UMIP in both', () => {
+    expect(bochs.get('PCID')![0]).toBe('PCID 1 PGE 1 FSGSBASE 1 SMEP 1 INVPCID 1 SMAP 1 UMIP 1');
+  });
+
   it('has met every expected difference', () => {
     expect(expectedDifferences.map(({ what }) => what).filter(what => !covered.has(what))).toEqual([]);
   });

@@ -29,7 +29,7 @@ export function buildGuest(directory: string): Uint8Array {
   const elf = path.join(directory, 'guest.elf'), flat = path.join(directory, 'guest.bin');
   const sources = readdirSync(SOURCES).filter(name => /\.[cS]$/.test(name) && name !== 'loader.S').map(name => path.join(SOURCES, name));
   compile(['-m64', '-O1', '-std=gnu11', '-Wall', '-Wextra', '-Wno-missing-field-initializers', '-Wno-array-bounds', '-Werror', '-ffreestanding', '-fno-pic',
-    '-no-pie', '-mcmodel=small', '-mgeneral-regs-only', '-mno-red-zone', '-fno-stack-protector', '-fno-asynchronous-unwind-tables', '-fcf-protection=none',
+    '-mcmodel=small', '-mgeneral-regs-only', '-mno-red-zone', '-fno-stack-protector', '-fno-asynchronous-unwind-tables', '-fcf-protection=none',
     '-static', '-nostdlib', `-Wl,-T,${path.join(SOURCES, 'guest.ld')}`, '-Wl,--build-id=none', '-Wl,--no-warn-rwx-segments', '-o', elf, ...sources]);
   execFileSync('objcopy', ['-O', 'binary', elf, flat]);
   return readFileSync(flat);

@@ -109,8 +109,19 @@ static void changes_are_seen(void)
   write_cr4(read_cr4() & ~(CR4_PCIDE | CR4_PGE));
 }
 
+/* Both processors must have what the tests are about. */
+static void features(void)
+{
+  u32 a, b, c, d;
+  __asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(1), "c"(0));
+  print("PCID %d PGE %d ", c >> 17 & 1, d >> 13 & 1);
+  __asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(7), "c"(0));
+  print("FSGSBASE %d SMEP %d INVPCID %d SMAP %d UMIP %d\n", b & 1, b >> 7 & 1, b >> 10 & 1, b >> 20 & 1, c >> 2 & 1);
+}
+
 void test_pcid(void)
 {
+  features();
   cr3_values();
   invpcid_faults();
   changes_are_seen();
