@@ -3,7 +3,7 @@ import * as L from '../../src/machine/cpu/layout.js';
 import { Seg } from '../../src/machine/cpu/layout.js';
 import { updateMode } from '../../src/machine/cpu/modes.js';
 import { Machine } from '../../src/machine/machine.js';
-import { CODE, CODE_PAGES, type Case, DATA, DATA_BYTES, DATA_PAGES, entryOf, GS_BASE, initialMemory, type Outcome } from './layout.js';
+import { type Bits, CODE, CODE_PAGES, type Case, codeBase, DATA, dataBase, DATA_BYTES, DATA_PAGES, entryIp, GS_BASE, initialMemory, type Outcome } from './layout.js';
 
 const P = 1n, RW = 2n, US = 4n, AD = 0x60n;
 const ROOT = 0x1000, PDPT = 0x2000, PD = 0x3000, TABLES = 0x6000, CODE_AT = 0x100000, DATA_AT = 0x200000;
@@ -26,8 +26,8 @@ export class Emulated {
     cpu.set(L.CR0, 0x80010033n);
     cpu.set(L.CR4, 0x20n);
     cpu.set(L.EFER, 0xd01n);
-    cpu.setSegment(Seg.CS, 0x33, 0xa0fb, 0xffffffff, 0n);
-    for (const seg of [Seg.SS, Seg.DS, Seg.ES, Seg.FS]) cpu.setSegment(seg, 0x2b, 0xc0f3, 0xffffffff, 0n);
+    cpu.setSegment(Seg.FS, 0x2b, 0xc0f3, 0xffffffff, 0n);
+    this.select(64);
     cpu.setSegment(Seg.GS, 0, 0xc0f3, 0xffffffff, BigInt(GS_BASE));
     machine.mmu.loadCr3(cpu, BigInt(ROOT));
     updateMode(machine, cpu);
@@ -35,6 +35,14 @@ export class Emulated {
       this.exception = record;
       return true;
     };
+  }
+
+  /** Loads the segments for code of that many bits, as the harness does. */
+  private select(bits: Bits): void {
+    const cpu = this.machine.cpus[0]!, small = bits === 16;
+    cpu.setSegment(Seg.CS, small ? 0x07 : bits === 32 ? 0x23 : 0x33, small ? 0x00fb : bits === 32 ? 0xc0fb : 0xa0fb, small ? 0xffff : 0xffffffff, BigInt(codeBase(bits)));
+    for (const seg of [Seg.SS, Seg.DS, Seg.ES]) cpu.setSegment(seg, small ? 0x0f : 0x2b, small ? 0x00f3 : 0xc0f3, small ? DATA_BYTES - 1 : 0xffffffff, BigInt(dataBase(bits)));
+    updateMode(this.machine, cpu);
   }
 
   private map(linear: number, physical: number, pages: number, bits: bigint, table: number): void {
@@ -47,7 +55,12 @@ export class Emulated {
   loadCode(image: Uint8Array): void { this.machine.memory.write(CODE_AT, image); }
 
   /** Translates the code of these cases to regions. */
-  compile(cases: readonly Case[]): void { this.machine.translator.compileNow(this.machine.cpus[0]!, cases.map(c => BigInt(entryOf(c)))); }
+  compile(cases: readonly Case[]): void {
+    for (const bits of [16, 32, 64] as const) {
+      this.select(bits);
+      this.machine.translator.compileNow(this.machine.cpus[0]!, cases.filter(c => c.bits === bits).map(c => BigInt(entryIp(c))));
+    }
+  }
 
   /** The interpreter, one step at a time, until INT3 is next or an exception is raised. */
   interpret(c: Case): Outcome {
@@ -76,7 +89,7 @@ export class Emulated {
 
   private ended(): boolean {
     if (this.exception) return true;
-    const rip = Number(this.machine.cpus[0]!.rip);
+    const cpu = this.machine.cpus[0]!, rip = Number(cpu.rip + cpu.segBase(Seg.CS));
     return rip >= CODE && rip < CODE + CODE_PAGES * 0x1000 && this.machine.memory.readU8(rip - CODE + CODE_AT) === 0xcc;
   }
 
@@ -85,14 +98,15 @@ export class Emulated {
     memory.write(DATA_AT, bytes);
     c.gpr.forEach((value, n) => cpu.setGpr(n, value));
     writeFlags(cpu, c.flags | 0x202);
-    cpu.rip = BigInt(entryOf(c));
+    this.select(c.bits);
+    cpu.rip = BigInt(entryIp(c));
     this.exception = undefined;
   }
 
   private outcome(): Outcome {
     const { memory } = this.machine, cpu = this.machine.cpus[0]!, e = this.exception;
     return {
-      gpr: Array.from({ length: 16 }, (_, n) => cpu.gpr(n)), rip: cpu.rip, flags: readFlags(cpu) & 0xcd5, vector: e ? e.vector : 3,
+      gpr: Array.from({ length: 16 }, (_, n) => cpu.int(L.MODE) & L.CodeMode.Long ? cpu.gpr(n) : cpu.gpr(n) & 0xffffffffn), rip: cpu.rip, flags: readFlags(cpu) & 0xcd5, vector: e ? e.vector : 3,
       error: e?.errorCode ?? 0, address: e?.address ?? 0n, memory: memory.read(DATA_AT, DATA_BYTES),
     };
   }

@@ -1,6 +1,7 @@
 import { Code, CodeExt, EncodingKind, MandatoryPrefix, Mnemonic, OpCodeInfo, OpCodeOperandKind as K, OpCodeTableKind } from 'iced-x86';
 import { definitions } from '../../src/machine/instructions/define.js';
 import '../../src/machine/instructions/index.js';
+import type { Bits } from './layout.js';
 import { rareHandlers } from '../../src/machine/instructions/rare.js';
 import { stringHandlers } from '../../src/machine/instructions/strings.js';
 
@@ -11,10 +12,10 @@ const OPERANDS = new Set<K>([
   K.r8_or_mem, K.r16_or_mem, K.r32_or_mem, K.r64_or_mem, K.mem, K.r8_reg, K.r16_reg, K.r32_reg, K.r64_reg,
   K.r8_opcode, K.r16_opcode, K.r32_opcode, K.r64_opcode, K.al, K.ax, K.eax, K.rax, K.cl, K.imm8_const_1,
   K.imm8, K.imm16, K.imm32, K.imm64, K.imm32sex64, K.imm8sex16, K.imm8sex32, K.imm8sex64, K.br64_1, K.br64_4,
-  K.mem_offs, K.es_rDI, K.seg_rSI, K.imm8sex64,
+  K.mem_offs, K.es_rDI, K.seg_rSI, K.br32_1, K.br32_4, K.br16_1, K.br16_2,
 ]);
 
-/** A way to encode an instruction in 64-bit code: what the SDM's opcode tables have as one line. */
+/** A way to encode an instruction: what the SDM's opcode tables have as one line. */
 export interface Form {
   name: string;
   mnemonic: Mnemonic;
@@ -23,18 +24,18 @@ export interface Form {
   modrm: boolean;
 }
 
-/** Every form in 64-bit code of every instruction that the machine defines, system instructions apart. */
-export function allForms(): Form[] {
+/** Every form in code of that many bits of every instruction that the machine defines, system instructions apart. */
+export function allForms(bits: Bits = 64): Form[] {
   const forms: Form[] = [];
   for (const [name, code] of Object.entries(Code) as [string, Code][]) {
     if (typeof code !== 'number') continue;
     const info = CodeExt.opCode(code), mnemonic = info.mnemonic;
     if (!definitions.has(mnemonic) && !stringHandlers.has(mnemonic) && !rareHandlers.has(mnemonic) && !MORE.has(mnemonic)) continue;
-    if (!info.isInstruction || info.encoding !== EncodingKind.Legacy || !info.mode64 || !info.intelDecoder64 || info.isFpuNoWait) continue;
+    if (!info.isInstruction || info.encoding !== EncodingKind.Legacy || !(bits === 64 ? info.mode64 && info.intelDecoder64 : bits === 32 ? info.mode32 && info.intelDecoder32 : info.mode16 && info.intelDecoder16) || info.isFpuNoWait) continue;
     const operands = Array.from({ length: info.opCount }, (_, n) => info.opKind(n));
     if (operands.some(kind => !OPERANDS.has(kind))) continue;
     // Far transfers; forms of other decoders; FENCEs with unusual ModRM bytes, which processors may reserve.
-    if (/m16(16|32|64)$|^[LMS]fence_|^Reservednop|^Prefetchreserved|^Xchg_r\d+_E?R?AX$/.test(name)) continue;
+    if (/m16(16|32|64)$|^[LMS]fence_|^Reservednop|^Prefetchreserved|^Xchg_r\d+_E?R?AX$/.test(name) || bits !== 64 && /^Swapgs/.test(name)) continue;
     const modrm = info.isGroup || info.isRmGroup || operands.some(kind => kind <= K.r64_or_mem && kind >= K.mem && kind !== K.mem_offs || kind >= K.r8_reg && kind <= K.r64_reg && !isOpcodeRegister(kind));
     forms.push({ name, mnemonic, info, operands, modrm });
   }
@@ -46,12 +47,13 @@ export function isMemoryOrRegister(kind: K): boolean { return kind === K.r8_or_m
 export function isRegister(kind: K): boolean { return kind === K.r8_reg || kind === K.r16_reg || kind === K.r32_reg || kind === K.r64_reg; }
 
 /** Bytes of the immediate or displacement of an operand, 0 if it has none. */
-export function immediateBytes(kind: K): number {
+export function immediateBytes(kind: K, addressBits: number): number {
   switch (kind) {
-    case K.imm8: case K.imm8sex16: case K.imm8sex32: case K.imm8sex64: case K.br64_1: return 1;
-    case K.imm16: return 2;
-    case K.imm32: case K.imm32sex64: case K.br64_4: return 4;
-    case K.imm64: case K.mem_offs: return 8;
+    case K.imm8: case K.imm8sex16: case K.imm8sex32: case K.imm8sex64: case K.br64_1: case K.br32_1: case K.br16_1: return 1;
+    case K.imm16: case K.br16_2: return 2;
+    case K.imm32: case K.imm32sex64: case K.br64_4: case K.br32_4: return 4;
+    case K.imm64: return 8;
+    case K.mem_offs: return addressBits / 8;
     default: return 0;
   }
 }

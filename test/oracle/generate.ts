@@ -1,6 +1,6 @@
 import { Decoder, DecoderOptions, type Instruction, MemorySizeExt, Mnemonic, OpCodeOperandKind as K, OpKind } from 'iced-x86';
 import { allForms, type Form, immediateBytes, isMemoryOrRegister, isOpcodeRegister, isRegister, opcodeBytes } from './forms.js';
-import { CODE, type Case, DATA, DATA_END, GS_BASE, READ_ONLY, SLOT, SLOT_ENTRY } from './layout.js';
+import { type Bits, CODE, type Case, codeBase, DATA, DATA_END, dataBase, GS_BASE, READ_ONLY, SLOT, SLOT_ENTRY } from './layout.js';
 import { Random } from './random.js';
 import { undefinedBy } from './undefinedFlags.js';
 
@@ -38,15 +38,16 @@ class Start {
   /** Registers whose value matters. */
   readonly taken = new Set<number>();
 
-  constructor(random: Random) {
-    this.gpr = Array.from({ length: 16 }, () => random.value());
-    this.gpr[RSP] = BigInt(address(random, 8, 0.96));
-    this.gpr[RBP] = BigInt(address(random, 8, 0.9));
+  constructor(random: Random, readonly bits: Bits) {
+    this.gpr = Array.from({ length: 16 }, (_, n) => bits === 64 ? random.value() : n < 8 ? random.value() & 0xffffffffn : 0n);
+    this.gpr[RSP] = BigInt(address(random, 8, 0.96) - dataBase(bits));
+    this.gpr[RBP] = BigInt(address(random, 8, 0.9) - dataBase(bits));
+    for (const n of [RSP, RBP]) this.gpr[n] = BigInt.asUintN(bits === 64 ? 64 : 32, this.gpr[n]!);
   }
 
   set(register: number, value: bigint): void {
     if (this.taken.has(register)) return;
-    this.gpr[register] = BigInt.asUintN(64, value);
+    this.gpr[register] = BigInt.asUintN(this.bits === 64 ? 64 : 32, value);
     this.taken.add(register);
   }
   patch(at: number, value: bigint): void {
@@ -69,27 +70,28 @@ export class Generator {
   private readonly forms: readonly Form[];
   private readonly random: Random;
 
-  constructor(seed: number, forms: readonly Form[] = allForms()) {
+  constructor(seed: number, private readonly bits: Bits = 64, forms: readonly Form[] = allForms(bits)) {
     this.random = new Random(seed);
     this.forms = forms;
   }
 
   /** One random instruction for a slot; undefined if the choice came to nothing (the result would be undefined). */
   single(slot: number, form = this.random.pick(this.forms)): Generated | undefined {
-    const random = this.random, start = new Start(random);
+    const random = this.random, start = new Start(random, this.bits);
     const code = this.instruction(form, start, CODE + slot * SLOT + SLOT_ENTRY, false);
-    const decoded = code && disassemble(code, CODE + slot * SLOT + SLOT_ENTRY);
-    if (!decoded || decoded.length !== code.length) return undefined;
+    const decoded = code && disassemble(code, CODE + slot * SLOT + SLOT_ENTRY - codeBase(this.bits), this.bits);
+    if (!decoded) return undefined;
+    if (decoded.length !== code.length || decoded.code !== form.info.code) { decoded.free(); return undefined; }
     const size = operandSize(decoded), count = shiftCount(decoded, start.gpr, size);
-    const source = decoded.opCount > 1 && decoded.op1Kind === OpKind.Register ? registerNumber(form, code) : -1;
+    const source = decoded.opCount > 1 && decoded.op1Kind === OpKind.Register ? registerNumber(form, decoded, code) : -1;
     const zero = source >= 0 && BigInt.asUintN(size * 8, start.gpr[source]!) === 0n;
     const not = undefinedBy(decoded, size, count, zero);
     const text = decoded.toString();
     decoded.free();
     if (not.result) return undefined;
     return {
-      code, slot, text, gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: 1, undefinedFlags: not.flags, undefinedAt: {},
-      cutRegisters: STRINGS.has(form.mnemonic) && code.includes(0x67),
+      code, slot, bits: this.bits, text, gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: 1, undefinedFlags: not.flags, undefinedAt: {},
+      cutRegisters: STRINGS.has(form.mnemonic) && code.includes(0x67) && this.bits === 64,
       flags: random.u32() & ARITHMETIC | (STRINGS.has(form.mnemonic) && random.chance(0.4) ? DF : 0),
     };
   }
@@ -99,18 +101,18 @@ export class Generator {
 
   /** A sequence at any address; `slot` is none of the harness's. */
   sequenceAt(first: number, length: number): Generated {
-    const random = this.random, start = new Start(random), bytes: number[] = [], texts: string[] = [];
-    for (const register of [3, 6, 13, 14]) start.set(register, BigInt(address(random, 8, 0.95)));
+    const random = this.random, start = new Start(random, this.bits), bytes: number[] = [], texts: string[] = [];
+    for (const register of this.bases) start.set(register, BigInt(address(random, 8, 0.95) - dataBase(this.bits)));
     const undefinedAt: Record<number, number> = {};
     let undefinedFlags = 0;
     while (texts.length < length) {
       const form = random.pick(this.forms);
-      if (NOT_IN_SEQUENCES.has(form.mnemonic) || form.operands.some(k => k === K.br64_1 || k === K.br64_4)
+      if (NOT_IN_SEQUENCES.has(form.mnemonic) || form.operands.some(isBranch)
         || form.mnemonic === Mnemonic.Ret || form.mnemonic === Mnemonic.Call || form.mnemonic === Mnemonic.Jmp) continue;
       const at = first + bytes.length;
-      const code = this.instruction(form, start, at, true), decoded = code && disassemble(code, at);
+      const code = this.instruction(form, start, at, true), decoded = code && disassemble(code, at - codeBase(this.bits), this.bits);
       if (!decoded) continue;
-      const keep = bytes.length + code.length <= SLOT - SLOT_ENTRY - 8 && decoded.length === code.length && !(rflags(decoded.rflagsRead) & undefinedFlags);
+      const keep = bytes.length + code.length <= SLOT - SLOT_ENTRY - 8 && decoded.length === code.length && decoded.code === form.info.code && !(rflags(decoded.rflagsRead) & undefinedFlags);
       if (keep) {
         undefinedAt[bytes.length] = undefinedFlags;
         bytes.push(...code);
@@ -121,30 +123,37 @@ export class Generator {
       decoded.free();
     }
     return {
-      code: Uint8Array.from(bytes), slot: -1, text: texts.join('; '), gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: length, undefinedFlags, undefinedAt, cutRegisters: false,
+      code: Uint8Array.from(bytes), slot: -1, bits: this.bits, text: texts.join('; '), gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: length, undefinedFlags, undefinedAt, cutRegisters: false,
       flags: random.u32() & ARITHMETIC,
     };
   }
+
+  /** Registers that point into the data in sequences. */
+  private get bases(): number[] { return this.bits === 64 ? [3, 6, 13, 14] : [3, 6, 7]; }
 
   /** The bytes of a form with random operands at a linear address; decides what the state must be for it. */
   private instruction(form: Form, start: Start, at: number, inSequence: boolean): Uint8Array | undefined {
     const { info, operands } = form, random = this.random;
     const { prefix, opcode } = opcodeBytes(info);
     const legacy: number[] = [], string = STRINGS.has(form.mnemonic);
-    let rex = info.operandSize === 64 && !info.defaultOpSize64 && !info.forceOpSize64 && !info.intelForceOpSize64 ? 0x48 : 0;
-    if (info.operandSize === 16) legacy.push(0x66);
+    const long = this.bits === 64;
+    let rex = long && info.operandSize === 64 && !info.defaultOpSize64 && !info.forceOpSize64 && !info.intelForceOpSize64 ? 0x48 : 0;
+    if (info.operandSize === 16 && this.bits !== 16 || info.operandSize === 32 && this.bits === 16) legacy.push(0x66);
     const hasMemory = operands.some(k => isMemoryOrRegister(k) || k === K.mem);
     const memory = operands.includes(K.mem) || operands.some(isMemoryOrRegister) && random.chance(0.6);
-    const segment = memory && random.chance(0.08);
-    const short = info.addressSize === 32 || info.addressSize === 0 && ((memory && !segment && random.chance(0.12)) || string && random.chance(0.15));
+    const segment = long && memory && random.chance(0.08);
+    // With prefix 67 addresses have 32 bits in 64-bit and 16-bit code, 16 in 32-bit code.
+    const short = info.addressSize !== 0 ? info.addressSize !== this.bits :  ((memory && !segment && random.chance(0.12)) || string && random.chance(0.15));
     if (short) legacy.push(0x67);
+    const addressBits = !short ? this.bits : this.bits === 32 ? 16 : 32;
     if (segment) legacy.push(0x65);
+    else if (!long && memory && random.chance(0.1)) legacy.push(random.pick([0x26, 0x2e, 0x36, 0x3e]));
     if (string && random.chance(0.6)) legacy.push(random.chance(0.5) ? 0xf2 : 0xf3);
     if (memory && info.canUseLockPrefix && random.chance(0.3)) legacy.push(0xf0);
-    if (random.chance(0.25)) rex |= 0x40;
+    if (long && random.chance(0.25)) rex |= 0x40;
 
     const registerOperand = () => {
-      const n = random.below(16);
+      const n = random.below(long ? 16 : 8);
       if (n >= 8) rex |= 0x40;
       return n;
     };
@@ -157,11 +166,12 @@ export class Generator {
       if (memory) {
         target = address(random, form.mnemonic === Mnemonic.Cmpxchg16b ? 16 : 8, form.mnemonic === Mnemonic.Lea ? 1 : 0.88);
         if (form.mnemonic === Mnemonic.Cmpxchg16b && random.chance(0.7)) target &= -16;
-        if (!segment && !short && !inSequence && random.chance(0.02)) target = -1;
+        if (long && !segment && !short && !inSequence && random.chance(0.02)) target = -1;
         const bits = BIT_TESTS.has(form.mnemonic) && operands.some(isRegister);
         if (bits && (reg === RSP || start.taken.has(reg))) return undefined;
         if (bits) start.set(reg, BigInt.asUintN(64, BigInt.asUintN(info.operandSize, BigInt(random.between(-1500, 1500))) | start.gpr[reg]! & ~((1n << BigInt(info.operandSize)) - 1n)));
-        const encoded = this.memoryOperand(reg & 7, target, segment, short, start, inSequence);
+        const encoded = addressBits === 16 ? this.memoryOperand16(reg & 7, target - dataBase(this.bits), start, inSequence)
+          : this.memoryOperand(reg & 7, target, segment, short, start, inSequence);
         modrm = encoded.bytes;
         rex |= encoded.rex;
         if (encoded.relative) relativeAt = 1;
@@ -179,10 +189,10 @@ export class Generator {
     }
     const head = [...legacy, ...prefix, ...(rex ? [0x40 | rex] : []), ...opcode];
     const tail: number[] = [];
-    const length = head.length + modrm.length + operands.reduce((sum, k) => sum + immediateBytes(k), 0);
+    const length = head.length + modrm.length + operands.reduce((sum, k) => sum + immediateBytes(k, addressBits), 0);
     for (const kind of operands) {
-      if (kind === K.br64_1 || kind === K.br64_4) tail.push(...this.displacement(kind, length));
-      else tail.push(...this.immediate(kind, form, segment));
+      if (isBranch(kind)) tail.push(...this.displacement(kind, length));
+      else tail.push(...this.immediate(kind, form, segment, addressBits));
     }
     if (relativeAt >= 0) little(target - at - length, 4).forEach((byte, n) => { modrm[relativeAt + n] = byte; });
     if (!inSequence || !start.taken.size) this.prepare(form, start, at, memory ? target : undefined, size, string, short, hasMemory && !memory ? modrm[0]! & 7 | (rex & 1) << 3 : -1);
@@ -193,19 +203,19 @@ export class Generator {
   /** ModRM, SIB and displacement of an operand at `target` (-1: nowhere canonical). */
   private memoryOperand(reg: number, target: number, segment: boolean, short: boolean, start: Start, inSequence: boolean): { bytes: number[]; rex: number; relative: boolean } {
     const random = this.random, field = reg << 3;
-    const offset = target < 0 ? 0x1234567812345678n : BigInt(target - (segment ? GS_BASE : 0));
+    const offset = target < 0 ? 0x1234567812345678n : BigInt(target - (segment ? GS_BASE : dataBase(this.bits)));
     const way = target < 0 ? 1 : random.below(10);
-    if (way === 0 && !segment) return { bytes: [field | 5, 0, 0, 0, 0], rex: 0, relative: true };
-    if (way === 9 || inSequence && way > 6) return { bytes: [field | 4, 0x25, ...little(Number(offset), 4)], rex: 0, relative: false };
+    if (way === 0 && !segment && this.bits === 64) return { bytes: [field | 5, 0, 0, 0, 0], rex: 0, relative: true };
+    if (way === 9 || inSequence && way > 6) return this.bits !== 64 ? { bytes: [field | 5, ...little(Number(offset), 4)], rex: 0, relative: false } : { bytes: [field | 4, 0x25, ...little(Number(offset), 4)], rex: 0, relative: false };
     // A base, perhaps with an index, or an index alone; the registers get values that lead to the target.
     const free = (exclude: number) => {
       for (;;) {
-        const n = random.below(16);
+        const n = random.below(this.bits === 64 ? 16 : 8);
         if (n !== exclude && !start.taken.has(n)) return n;
       }
     };
     if (inSequence) {
-      const base = random.pick([3, 6, 13, 14]), displacement = random.between(-64, 64);
+      const base = random.pick(this.bases), displacement = random.between(-64, 64);
       return { bytes: [0x40 | field | base & 7, displacement & 0xff], rex: base >= 8 ? 0x41 : 0, relative: false };
     }
     const base = way < 8 ? free(-1) : -1;
@@ -217,7 +227,7 @@ export class Generator {
     displacement = mod === 1 ? BigInt(random.between(-128, 127)) : mod === 2 || base < 0 ? BigInt(random.u32() | 0) : 0n;
     if (base < 0 && target >= 0 && random.chance(0.5)) displacement = BigInt(Number(offset) - random.between(0, 64));
     const scale = random.below(4);
-    const width = short ? 32 : 64, wide = short ? random.u64() & ~0xffffffffn : 0n;
+    const width = short || this.bits !== 64 ? 32 : 64, wide = short && this.bits === 64 ? random.u64() & ~0xffffffffn : 0n;
     let rest = offset - displacement;
     if (index >= 0) {
       const value = base < 0 ? rest >> BigInt(scale) : BigInt(random.between(-40, 40));
@@ -235,18 +245,36 @@ export class Generator {
     return { bytes: [...bytes, ...little(Number(BigInt.asIntN(32, displacement)), length)], rex, relative: false };
   }
 
+  /** ModRM and displacement of an operand with 16-bit addresses (SDM Vol. 2A, table 2-1) at an offset in its segment. */
+  private memoryOperand16(reg: number, offset: number, start: Start, inSequence: boolean): { bytes: number[]; rex: number; relative: boolean } {
+    const random = this.random, rm = random.below(8);
+    if (rm === 6 && random.chance(0.5) || inSequence) return { bytes: [reg << 3 | 6, ...little(offset, 2)], rex: 0, relative: false };
+    const [base, index] = [[3, 6], [3, 7], [5, 6], [5, 7], [6], [7], [5], [3]][rm]!;
+    const mod = rm === 6 ? random.between(1, 2) : random.below(3);
+    const displacement = mod === 1 ? random.between(-128, 127) : mod === 2 ? random.between(-0x8000, 0x7fff) : 0;
+    const garbage = () => random.u64() & 0xffff0000n;
+    let rest = offset - displacement;
+    if (index !== undefined) {
+      const value = random.between(-40, 40);
+      start.set(index, BigInt.asUintN(16, BigInt(value)) | garbage());
+      rest -= value;
+    }
+    start.set(base!, BigInt.asUintN(16, BigInt(rest)) | garbage());
+    return { bytes: [mod << 6 | reg << 3 | rm, ...little(displacement, mod)], rex: 0, relative: false };
+  }
+
   /** A branch into the INT3s of the slot, seldom to nowhere. */
   private displacement(kind: K, length: number): number[] {
     const random = this.random;
     const near = random.chance(0.5) ? random.between(0, 100) : random.between(-SLOT_ENTRY + 8, -length - 1);
-    if (kind === K.br64_1) return little(near, 1);
-    return little(random.chance(0.1) ? random.u32() | 0 : near, 4);
+    const bytes = immediateBytes(kind, 64);
+    return little(bytes > 1 && random.chance(0.1) ? random.u32() | 0 : near, bytes);
   }
 
-  private immediate(kind: K, form: Form, segment: boolean): number[] {
-    const random = this.random, bytes = immediateBytes(kind);
+  private immediate(kind: K, form: Form, segment: boolean, addressBits: number): number[] {
+    const random = this.random, bytes = immediateBytes(kind, addressBits);
     if (!bytes) return [];
-    if (kind === K.mem_offs) return little64(BigInt(address(random, 8, 0.88) - (segment ? GS_BASE : 0)));
+    if (kind === K.mem_offs) return little64(BigInt.asUintN(64, BigInt(address(random, 8, 0.88) - (segment ? GS_BASE : dataBase(this.bits))))).slice(0, bytes);
     if (form.mnemonic === Mnemonic.Enter && kind === K.imm8) return little(random.pick([0, 1, 2, random.below(256)]), 1);
     if (form.mnemonic === Mnemonic.Enter) return little(random.between(0, 1000), 2);
     if (form.mnemonic === Mnemonic.Ret) return little(random.between(0, 40), 2);
@@ -256,12 +284,12 @@ export class Generator {
   /** Gives the registers and the memory that the instruction uses implicitly values at which something happens. */
   private prepare(form: Form, start: Start, at: number, target: number | undefined, size: number, string: boolean, short: boolean, register: number): void {
     const random = this.random, { mnemonic } = form;
-    const wide = short ? random.u64() & ~0xffffffffn : 0n;
+    const wide = short && this.bits === 64 ? random.u64() & ~0xffffffffn : 0n, data = (at: number) => BigInt.asUintN(32, BigInt(at - dataBase(this.bits)));
     if (string) {
       start.set(RCX, BigInt(random.between(0, 24)) | wide);
-      start.set(RSI, BigInt(address(random, size, 0.9)) | wide);
+      start.set(RSI, data(address(random, size, 0.9)) | wide);
       // Often near each other, so that copies overlap.
-      start.set(RDI, random.chance(0.3) ? BigInt.asUintN(64, start.gpr[RSI]! + BigInt(random.between(-20, 20))) : BigInt(address(random, size, 0.9)) | wide);
+      start.set(RDI, random.chance(0.3) ? BigInt.asUintN(64, start.gpr[RSI]! + BigInt(random.between(-20, 20))) : data(address(random, size, 0.9)) | wide);
       if (random.chance(0.3)) start.set(RAX, BigInt(random.u32()));
     }
     if (DIVIDES.has(mnemonic) && random.chance(0.8)) {
@@ -283,8 +311,8 @@ export class Generator {
         start.patch(target + 8, start.gpr[RDX]!);
       }
     }
-    const goal = () => random.chance(0.85) ? BigInt(Math.floor(at / SLOT) * SLOT + random.between(0, 100)) : random.pick([0x1234567812345678n, 0x800000000000n, 0x77777777n, 0xffff800000000000n]);
-    if (mnemonic === Mnemonic.Ret) start.patch(Number(start.gpr[RSP]), goal());
+    const goal = () => random.chance(0.85) ? BigInt(Math.floor(at / SLOT) * SLOT + random.between(0, 100) - codeBase(this.bits)) : random.pick([0x1234567812345678n, 0x800000000000n, 0x77777777n, 0xffff800000000000n]);
+    if (mnemonic === Mnemonic.Ret) start.patch(Number(start.gpr[RSP]) + dataBase(this.bits), goal());
     if (mnemonic === Mnemonic.Jmp || mnemonic === Mnemonic.Call) {
       if (register >= 0) start.set(register, goal());
       else if (target !== undefined) start.patch(target, goal());
@@ -292,9 +320,11 @@ export class Generator {
   }
 }
 
+function isBranch(kind: K): boolean { return kind >= K.br16_1 && kind <= K.br64_4; }
+
 /** The instruction that bytes stand for; free it. */
-export function disassemble(bytes: Uint8Array, ip: number): Instruction | undefined {
-  const decoder = new Decoder(64, bytes, DecoderOptions.None);
+export function disassemble(bytes: Uint8Array, ip: number, bits: Bits): Instruction | undefined {
+  const decoder = new Decoder(bits, bytes, DecoderOptions.None);
   decoder.ip = BigInt(ip);
   const decoded = decoder.decode();
   decoder.free();
@@ -318,8 +348,9 @@ function shiftCount(i: Instruction, gpr: readonly bigint[], size: number): numbe
 }
 
 /** Number of the register that ModRM.rm names. */
-function registerNumber(form: Form, code: Uint8Array): number {
+function registerNumber(form: Form, i: Instruction, code: Uint8Array): number {
   if (!form.modrm) return -1;
+  if (i.codeSize !== 3) return code[code.length - 1]! & 7; // CodeSize.Code64
   const rexAt = code.findIndex(byte => byte >= 0x40 && byte <= 0x4f);
   return code[code.length - 1]! & 7 | (rexAt >= 0 && rexAt < 4 ? (code[rexAt]! & 1) << 3 : 0);
 }

@@ -21,11 +21,15 @@ export const GS_BASE = DATA + 0x800;
 
 export const DATA_BYTES = DATA_PAGES * 0x1000;
 
+/** Bits of the code: 64-bit mode, or compatibility mode with flat 32-bit segments, or with 16-bit ones at CODE and DATA. */
+export type Bits = 16 | 32 | 64;
+
 /** One instruction sequence with the state it starts from. */
 export interface Case {
   /** Bytes of the code, at `CODE + slot * SLOT + SLOT_ENTRY`. */
   code: Uint8Array;
   slot: number;
+  bits: Bits;
   /** Arithmetic flags and DF. */
   flags: number;
   gpr: bigint[];
@@ -50,7 +54,12 @@ export interface Outcome {
   memory: Uint8Array;
 }
 
+/** Linear address of the first instruction. */
 export function entryOf(c: Case): number { return CODE + c.slot * SLOT + SLOT_ENTRY; }
+/** Instruction pointer of the first instruction: the offset in the code segment. */
+export function entryIp(c: Case): number { return entryOf(c) - codeBase(c.bits); }
+export function codeBase(bits: Bits): number { return bits === 16 ? CODE : 0; }
+export function dataBase(bits: Bits): number { return bits === 16 ? DATA : 0; }
 
 /** The contents of the data pages for a seed: xorshift32, four bytes at a time. `harness.c` does the same. */
 export function fillData(seed: number): Uint8Array {

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { CODE_PAGES, type Case, DATA_BYTES, entryOf, type Outcome } from './layout.js';
+import { CODE_PAGES, type Case, DATA_BYTES, entryIp, entryOf, type Outcome } from './layout.js';
 
 /** Can this machine serve as the oracle? */
 export function nativePossible(): boolean { return process.platform === 'linux' && process.arch === 'x64' && spawnSync('gcc', ['--version']).status === 0; }
@@ -19,7 +19,7 @@ export function buildHarness(root: string): string {
   return program;
 }
 
-const TEST_BYTES = 8 + 8 + 128 + 8 + 64, OUTCOME_BYTES = 21 * 8 + DATA_BYTES;
+const TEST_BYTES = 8 + 8 + 8 + 128 + 8 + 64, OUTCOME_BYTES = 21 * 8 + DATA_BYTES;
 /** The harness's sign that a case did not end within a second. */
 export const TIMEOUT = 0xffff;
 
@@ -31,23 +31,25 @@ export function runNative(program: string, cases: readonly Case[], image: Uint8A
   input.set(image, 8);
   cases.forEach((c, n) => {
     const at = 8 + image.length + n * TEST_BYTES;
-    input.writeBigUInt64LE(BigInt(entryOf(c)), at);
+    input.writeBigUInt64LE(BigInt(entryIp(c)), at);
     input.writeBigUInt64LE(BigInt(c.flags), at + 8);
-    c.gpr.forEach((value, i) => input.writeBigUInt64LE(value, at + 16 + 8 * i));
-    input.writeUInt32LE(c.seed, at + 144);
-    input.writeUInt32LE(c.patches.length, at + 148);
+    input.writeBigUInt64LE(BigInt(c.bits), at + 16);
+    c.gpr.forEach((value, i) => input.writeBigUInt64LE(value, at + 24 + 8 * i));
+    input.writeUInt32LE(c.seed, at + 152);
+    input.writeUInt32LE(c.patches.length, at + 156);
     c.patches.forEach((p, i) => {
-      input.writeBigUInt64LE(BigInt(p.address), at + 152 + 16 * i);
-      input.writeBigUInt64LE(p.value, at + 160 + 16 * i);
+      input.writeBigUInt64LE(BigInt(p.address), at + 160 + 16 * i);
+      input.writeBigUInt64LE(p.value, at + 168 + 16 * i);
     });
   });
   const output = execFileSync(program, { input, maxBuffer: 1 << 28 });
   if (output.length !== cases.length * OUTCOME_BYTES) throw new Error(`the harness gave ${output.length} bytes for ${cases.length} cases`);
-  return cases.map((_, n) => {
+  return cases.map((c, n) => {
     const at = n * OUTCOME_BYTES, u64 = (i: number) => output.readBigUInt64LE(at + 8 * i);
     const vector = Number(u64(18)), trap = vector === 3;
     return {
-      gpr: Array.from({ length: 16 }, (_, i) => u64(i)), rip: trap ? u64(16) - 1n : u64(16), flags: Number(u64(17) & 0xcd5n), vector,
+      // Outside 64-bit code the upper halves are undefined (SDM Vol. 1, 3.4.1.1).
+      gpr: Array.from({ length: 16 }, (_, i) => c.bits === 64 ? u64(i) : u64(i) & 0xffffffffn), rip: trap ? u64(16) - 1n : u64(16), flags: Number(u64(17) & 0xcd5n), vector,
       // For addresses of the kernel's half Linux pretends that they are mapped.
       error: vector === 14 && u64(20) >> 63n ? Number(u64(19)) & ~1 : vector >= 12 && vector <= 14 ? Number(u64(19)) : 0, address: vector === 14 ? u64(20) : 0n,
       memory: new Uint8Array(output.subarray(at + 168, at + OUTCOME_BYTES)),

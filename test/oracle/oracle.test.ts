@@ -11,8 +11,10 @@ import { readVectors } from './vectors.js';
 const root = path.resolve(fileURLToPath(import.meta.url), '../../..');
 
 describe('instructions', () => {
-  it('come in the forms that 64-bit code has', () => {
+  it('come in the forms that 64-bit, 32-bit and 16-bit code have', () => {
     expect(allForms().length).toBeGreaterThan(550);
+    expect(allForms(32).length).toBeGreaterThan(400);
+    expect(allForms(16).length).toBeGreaterThan(400);
   });
 
   it('do what a processor did, interpreted and translated', () => {
@@ -37,9 +39,9 @@ describe('instructions', () => {
     expect(cases).toBeGreaterThan(1400);
   });
 
-  it.skipIf(!nativePossible() || !nativeIsIntel())('do what this processor does', () => {
-    const report = compareWithProcessor({ root, count: 3000, seed: 20261123, sequences: 0.3, keep: 5 });
+  it.skipIf(!nativePossible() || !nativeIsIntel()).each([[64, 3000], [32, 1000], [16, 1000]] as const)('do in %i-bit code what this processor does', (bits, count) => {
+    const report = compareWithProcessor({ root, count, seed: 20261123, sequences: 0.3, keep: 5, bits });
     expect(report.failures.map(f => f.text)).toEqual([]);
-    expect(report.cases).toBe(3000);
+    expect(report.cases).toBe(count);
   });
 });

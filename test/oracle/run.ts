@@ -1,9 +1,10 @@
-// The long form of the comparison with the processor: `npm run oracle:native -- --count N [--seed S] [--form TEXT] [--sequences SHARE]`.
+// The long form of the comparison with the processor: `npm run oracle:native -- --count N [--seed S] [--form TEXT] [--sequences SHARE]
+// [--bits 16|32|64]`; without --bits in 64-bit code.
 import { differences, describe } from './compare.js';
 import { Emulated } from './emulated.js';
 import { allForms } from './forms.js';
 import { Generator, type Generated } from './generate.js';
-import { entryOf, type Outcome, SLOTS } from './layout.js';
+import { type Bits, entryIp, type Outcome, SLOTS } from './layout.js';
 import { batchImage, buildHarness, nativePossible, runNative, TIMEOUT } from './native.js';
 import { Random } from './random.js';
 import { record } from './vectors.js';
@@ -11,11 +12,11 @@ import { record } from './vectors.js';
 export interface Report { cases: number; failures: { form: string; text: string }[]; }
 
 /** Compares `count` random cases: processor, interpreter, region. */
-export function compareWithProcessor(options: { root: string; count: number; seed: number; form?: string; sequences: number; keep: number; allFlags?: boolean; cases?: Generated[] }): Report {
+export function compareWithProcessor(options: { root: string; count: number; seed: number; form?: string; sequences: number; keep: number; bits?: Bits; allFlags?: boolean; }): Report {
   const program = buildHarness(options.root), emulated = new Emulated();
-  const forms = allForms().filter(f => !options.form || new RegExp(options.form, 'i').test(f.name));
+  const bits = options.bits ?? 64, forms = allForms(bits).filter(f => !options.form || new RegExp(options.form, 'i').test(f.name));
   if (!forms.length) throw new Error(`No instruction form matches '${options.form}'.`);
-  const generator = new Generator(options.seed, forms), random = new Random(options.seed ^ 0x5eed);
+  const generator = new Generator(options.seed, bits, forms), random = new Random(options.seed ^ 0x5eed);
   const report: Report = { cases: 0, failures: [] };
   while (report.cases < options.count && report.failures.length < options.keep) {
     const batch: Generated[] = [];
@@ -56,7 +57,7 @@ export function compareBatch(program: string, emulated: Emulated, batch: readonl
  */
 export function expectedOutcome(c: Generated, real: Outcome, actual?: Outcome): { expected: Outcome; undefinedFlags: number } {
   const expected = { ...real, gpr: [...real.gpr] }, faulted = real.vector !== 3;
-  let undefinedFlags = faulted ? c.undefinedAt[Number(real.rip) - entryOf(c)] ?? c.undefinedFlags : c.undefinedFlags;
+  let undefinedFlags = faulted ? c.undefinedAt[Number(real.rip) - entryIp(c)] ?? c.undefinedFlags : c.undefinedFlags;
   // A fault in the middle of REP CMPS or SCAS puts the flags back on processors (SDM Vol. 2B, REP); the machine, whose steps
   // are the iterations, leaves those of the last one, so that its state does not depend on where a turn began.
   if (faulted && /^rep\S* (cmps|scas)/.test(c.text)) undefinedFlags |= 0x8d5;
@@ -76,8 +77,8 @@ export function main(root: string, args: readonly string[]): number {
     return 1;
   }
   const count = Number(option('count', '20000')), seed = Number(option('seed', '1')), sequences = Number(option('sequences', '0.3'));
-  if (!(count > 0) || !Number.isInteger(seed)) {
-    console.error('Usage: npm run oracle:native -- [--count N] [--seed S] [--form REGEXP] [--sequences SHARE] [--keep FAILURES] [--all-flags] | --record');
+  if (!(count > 0) || !Number.isInteger(seed) || !['16', '32', '64'].includes(option('bits', '64'))) {
+    console.error('Usage: npm run oracle:native -- [--count N] [--seed S] [--form REGEXP] [--sequences SHARE] [--bits 16|32|64] [--keep FAILURES] [--all-flags] | --record');
     return 2;
   }
   if (args.includes('--record')) {
@@ -86,7 +87,7 @@ export function main(root: string, args: readonly string[]): number {
   }
   const start = Date.now();
   const report = compareWithProcessor({
-    root, count, seed, sequences, form: args.includes('--form') ? option('form', '') : undefined, keep: Number(option('keep', '10')), allFlags: args.includes('--all-flags'),
+    root, count, seed, sequences, bits: Number(option('bits', '64')) as Bits, form: args.includes('--form') ? option('form', '') : undefined, keep: Number(option('keep', '10')), allFlags: args.includes('--all-flags'),
   });
   for (const failure of report.failures) console.log(failure.text);
   console.log(`${report.cases} cases, ${report.failures.length} failures, ${((Date.now() - start) / 1000).toFixed(1)} s (seed ${seed})`);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { allForms } from './forms.js';
 import { type Generated, Generator } from './generate.js';
-import { DATA, entryOf, initialMemory, type Outcome, SLOTS } from './layout.js';
+import { type Bits, DATA, entryIp, initialMemory, type Outcome, SLOTS } from './layout.js';
 import { batchImage, buildHarness, runNative, TIMEOUT } from './native.js';
 import { expectedOutcome } from './run.js';
 
@@ -15,7 +15,7 @@ const FILE = 'vectors.json.gz';
 const CASES_A_FORM = 2, SEQUENCES = 350;
 
 interface Recorded {
-  text: string; code: string; flags: number; gpr: string[]; seed: number; patches: [number, string][]; undefined: number; steps: number;
+  bits: Bits; text: string; code: string; flags: number; gpr: string[]; seed: number; patches: [number, string][]; undefined: number; steps: number;
   /** Vector, error code, address, RIP from the entry on, flags. */
   end: [number, number, string, string, number];
   registers: Record<number, string>;
@@ -25,7 +25,7 @@ interface Recorded {
 
 /** Records cases for every form on the processor that this runs on; gives their number. */
 export function record(root: string, seed: number): number {
-  const program = buildHarness(root), lines: string[] = [], generator = new Generator(seed);
+  const program = buildHarness(root), lines: string[] = [];
   let batch: Generated[] = [];
   const flush = () => {
     const outcomes = runNative(program, batch, batchImage(batch));
@@ -40,13 +40,16 @@ export function record(root: string, seed: number): number {
     batch.push(c);
     if (batch.length === SLOTS - 1) flush();
   };
-  for (const form of allForms()) {
-    for (let n = 0, tries = 0; n < CASES_A_FORM && tries < 50; tries++) {
-      const made = generator.single(batch.length, form);
-      if (made) { add(made); n++; }
+  for (const [bits, each, sequences] of [[64, CASES_A_FORM, SEQUENCES], [32, 1, 50], [16, 1, 50]] as const) {
+    const generator = new Generator(seed + bits, bits);
+    for (const form of allForms(bits)) {
+      for (let n = 0, tries = 0; n < each && tries < 50; tries++) {
+        const made = generator.single(batch.length, form);
+        if (made) { add(made); n++; }
+      }
     }
+    for (let n = 0; n < sequences; n++) add(generator.sequence(batch.length, 2 + n % 7));
   }
-  for (let n = 0; n < SEQUENCES; n++) add(generator.sequence(batch.length, 2 + n % 7));
   flush();
   writeFileSync(path.join(root, 'test/oracle', FILE), gzipSync(lines.join('\n'), { level: 9 }));
   return lines.length;
@@ -73,16 +76,16 @@ function pack(c: Generated, o: Outcome): Recorded {
     memory[start] = Buffer.from(o.memory.subarray(start, n)).toString('hex');
   }
   return {
-    text: c.text, code: Buffer.from(c.code).toString('hex'), flags: c.flags, gpr: c.gpr.map(v => v.toString(16)), seed: c.seed,
+    bits: c.bits, text: c.text, code: Buffer.from(c.code).toString('hex'), flags: c.flags, gpr: c.gpr.map(v => v.toString(16)), seed: c.seed,
     patches: c.patches.map(p => [p.address - DATA, p.value.toString(16)]), undefined: expectedOutcome(c, o).undefinedFlags, steps: c.instructions,
-    end: [o.vector, o.error, o.address.toString(16), (o.rip - BigInt(entryOf(c))).toString(16), o.flags], registers, memory,
+    end: [o.vector, o.error, o.address.toString(16), (o.rip - BigInt(entryIp(c))).toString(16), o.flags], registers, memory,
   };
 }
 
 function unpack(r: Recorded, slot: number): { c: Generated; expected: Outcome } {
   const hex = (text: string) => text.startsWith('-') ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`);
   const c: Generated = {
-    text: r.text, code: new Uint8Array(Buffer.from(r.code, 'hex')), slot, flags: r.flags, gpr: r.gpr.map(hex), seed: r.seed,
+    text: r.text, code: new Uint8Array(Buffer.from(r.code, 'hex')), slot, bits: r.bits, flags: r.flags, gpr: r.gpr.map(hex), seed: r.seed,
     patches: r.patches.map(([offset, value]) => ({ address: DATA + offset, value: hex(value) })), undefinedFlags: r.undefined, undefinedAt: {}, instructions: r.steps,
     cutRegisters: false,
   };
@@ -90,6 +93,6 @@ function unpack(r: Recorded, slot: number): { c: Generated; expected: Outcome } 
   for (const [offset, bytes] of Object.entries(r.memory)) memory.set(Buffer.from(bytes, 'hex'), Number(offset));
   const gpr = c.gpr.map((value, n) => n in r.registers ? hex(r.registers[n]!) : value);
   return {
-    c, expected: { gpr, rip: BigInt.asUintN(64, BigInt(entryOf(c)) + hex(r.end[3])), flags: r.end[4], vector: r.end[0], error: r.end[1], address: hex(r.end[2]), memory },
+    c, expected: { gpr, rip: BigInt.asUintN(64, BigInt(entryIp(c)) + hex(r.end[3])), flags: r.end[4], vector: r.end[0], error: r.end[1], address: hex(r.end[2]), memory },
   };
 }

@@ -3,7 +3,7 @@ import { CodeMode } from '../cpu/layout.js';
 import { MemoryKind } from '../memory/kind.js';
 import { Emitter, loadOp } from '../translate/emitter.js';
 import { pushCondition } from '../translate/flags.js';
-import { Op } from '../translate/wasm.js';
+import { Op, Type } from '../translate/wasm.js';
 import { forConditions } from './data.js';
 import { define } from './define.js';
 
@@ -13,8 +13,10 @@ function returnSize(e: Emitter): number {
 }
 
 define(Mnemonic.Jmp, e => {
-  if (e.insn.operands[0]!.kind === 'branch') e.jumpDirect();
-  else {
+  if (e.insn.operands[0]!.kind === 'branch') {
+    e.checkDirectTarget();
+    e.jumpDirect();
+  } else {
     e.push(0);
     const target = e.keep();
     e.checkTarget(target);
@@ -26,7 +28,7 @@ define(Mnemonic.Jmp, e => {
 
 forConditions('J', (mnemonic, condition) => define(mnemonic, e => {
   pushCondition(e, condition);
-  e.branch();
+  e.checkedBranch();
 }));
 
 define(Mnemonic.Call, e => {
@@ -38,7 +40,7 @@ define(Mnemonic.Call, e => {
   }
   e.pushNext();
   const next = e.keep();
-  e.guestPush(next, size, () => { if (!direct) e.checkTarget(target); });
+  e.guestPush(next, size, () => direct ? e.checkDirectTarget() : e.checkTarget(target));
   f.release(next);
   if (direct) { e.jumpDirect(); return; }
   f.get(target);
@@ -68,20 +70,27 @@ for (const [mnemonic, condition] of [[Mnemonic.Loop, undefined], [Mnemonic.Loope
     e.pushPart(1, size);
     f.i64(1n).op(Op.i64_sub);
     e.truncate(size);
-    const count = e.keep();
-    f.get(count);
-    e.popPart(1, size);
+    const count = e.keep(), taken = f.local(Type.I32);
     f.get(count).op(Op.i64_eqz, Op.i32_eqz);
     if (condition !== undefined) { pushCondition(e, condition); f.op(Op.i32_eqz, Op.i32_eqz, Op.i32_and); }
+    f.set(taken);
+    if (!e.long) {
+      f.get(taken).if();
+      e.checkDirectTarget();
+      f.end();
+    }
+    f.get(count);
+    e.popPart(1, size);
+    f.get(taken);
+    f.release(count, taken);
     e.branch();
-    f.release(count);
   });
 }
 for (const [mnemonic, size] of [[Mnemonic.Jcxz, 2], [Mnemonic.Jecxz, 4], [Mnemonic.Jrcxz, 8]] as const) {
   define(mnemonic, e => {
     e.pushPart(1, size);
     e.f.op(Op.i64_eqz);
-    e.branch();
+    e.checkedBranch();
   });
 }
 

@@ -31,9 +31,8 @@ rareHandlers.set(Mnemonic.Idiv, divide(true));
 
 /** POP to memory: the address sees RSP after the increment, a fault leaves it as it was (SDM Vol. 2B, "POP"). */
 rareHandlers.set(Mnemonic.Pop, (core, cpu, insn) => {
-  const old = cpu.gpr(RSP), size = insn.operandSize;
-  const value = readLinear(core, cpu, old, size, Privilege.Stack);
-  cpu.setGpr(RSP, BigInt.asUintN(64, old + BigInt(size)));
+  const old = cpu.gpr(RSP), stack = new StackCursor(core, cpu), value = stack.pop(insn.operandSize);
+  stack.commit();
   try {
     writeOperand(core, cpu, insn, 0, value);
   } catch (error) {

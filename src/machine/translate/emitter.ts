@@ -1,5 +1,5 @@
 import { Vector } from '../core.js';
-import { CodeMode, FAULT_ERROR, FAULT_HAS_ERROR, FAULT_VECTOR, Seg } from '../cpu/layout.js';
+import { CodeMode, FAULT_ERROR, FAULT_HAS_ERROR, FAULT_VECTOR, Seg, SEG, SEG_LIMIT, SEG_SIZE } from '../cpu/layout.js';
 import { FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_READ, FAST_TAG_WRITE } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import type { Insn } from './insn.js';
@@ -310,16 +310,38 @@ export abstract class Emitter {
   }
 
   /**
-   * Raises #GP(0) at this instruction if the local `target` is no canonical address: near indirect branches and returns in
-   * 64-bit code check before they branch (SDM Vol. 2A, CALL and JMP; Vol. 2B, RET). A store that the instruction has made
-   * in RAM stays, as on processors (CALL writes its return address).
+   * Raises #GP(0) at this instruction if a branch cannot go to the local `target`: in 64-bit code if it is no canonical
+   * address, which near indirect branches and returns check (SDM Vol. 2A, CALL and JMP; Vol. 2B, RET), elsewhere if it is
+   * outside the code segment. A store that the instruction has made in RAM stays, as on processors (CALL writes its return
+   * address).
    */
   checkTarget(target: number): void {
-    if (!this.long) return;
     const f = this.f;
-    f.get(target).i64(47n).op(Op.i64_shr_s).i64(1n).op(Op.i64_add).i64(1n).op(Op.i64_gt_u).if();
+    if (this.long) f.get(target).i64(47n).op(Op.i64_shr_s).i64(1n).op(Op.i64_add).i64(1n).op(Op.i64_gt_u).if();
+    else f.get(target).get(this.cpu).memory(Op.i64_load32_u, SEG + Seg.CS * SEG_SIZE + SEG_LIMIT).op(Op.i64_gt_u).if();
     this.raise(Vector.GP, 0);
     f.end();
+  }
+
+  /** `checkTarget` for a direct branch; in 64-bit code those are not checked (a displacement cannot leave both halves' ends far behind). */
+  checkDirectTarget(): void {
+    if (this.long) return;
+    this.pushTarget();
+    const target = this.keep();
+    this.checkTarget(target);
+    this.f.release(target);
+  }
+
+  /** Ends a conditional branch like `branch`, after the check of its target if it is taken. */
+  checkedBranch(): void {
+    if (!this.long) {
+      const taken = this.f.local(Type.I32);
+      this.f.tee(taken).if();
+      this.checkDirectTarget();
+      this.f.end().get(taken);
+      this.f.release(taken);
+    }
+    this.branch();
   }
 }
 

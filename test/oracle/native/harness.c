@@ -1,13 +1,14 @@
 // Executes instruction sequences on the processor it runs on (x86-64 Linux) and tells what they leave behind.
 //
 // Standard input: u32 case count, u32 number of code bytes, the code for CODE, then for each case
-//   u64 rip, u64 rflags, u64 gpr[16] (RAX RCX RDX RBX RSP RBP RSI RDI R8..R15), u32 seed, u32 patch count (0-4),
+//   u64 rip, u64 rflags, u64 bits (16, 32 or 64), u64 gpr[16] (RAX RCX RDX RBX RSP RBP RSI RDI R8..R15), u32 seed, u32 patch count (0-4),
 //   4 x { u64 address, u64 value }.
 // Standard output: for each case u64 gpr[16], rip, rflags, vector, error code, CR2, then the data pages.
 //
 // A case is entered by returning from a signal with its registers and ends at the next exception; INT3 follows the code.
 // Everything happens in the handler, on a stack of its own, so that the case may have any RSP.
 #define _GNU_SOURCE
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -27,11 +28,13 @@
 #define DATA_PAGES 3
 #define GS_BASE (DATA + 0x800)
 #define DATA_BYTES (DATA_PAGES * 4096)
+// Selectors: Linux's own flat segments, and two of the LDT with CODE and DATA as base.
+enum { CS_64 = 0x33, CS_32 = 0x23, DATA_FLAT = 0x2b, CS_16 = 0x07, DATA_16 = 0x0f };
 // What a case that does not end gets for a vector.
 #define VECTOR_TIMEOUT 0xffff
 
 struct test {
-  uint64_t rip, rflags, gpr[16];
+  uint64_t rip, rflags, bits, gpr[16];
   uint32_t seed, patches;
   struct { uint64_t address, value; } patch[4];
 };
@@ -85,6 +88,7 @@ static void on_signal(int signal, siginfo_t *info, void *context) {
   }
   if (current == count) {
     memcpy(g, original, sizeof original);
+    __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0));
     started = 0;
     return;
   }
@@ -94,6 +98,11 @@ static void on_signal(int signal, siginfo_t *info, void *context) {
   prepare(t);
   for (int n = 0; n < 16; n++) g[order[n]] = (greg_t)t->gpr[n];
   g[REG_RIP] = (greg_t)t->rip;
+  // CS and SS come back with the signal's frame, DS and ES stay as they are loaded here.
+  uint16_t cs = t->bits == 64 ? CS_64 : t->bits == 32 ? CS_32 : CS_16, data = t->bits == 16 ? DATA_16 : DATA_FLAT;
+  ((uint16_t *)&g[REG_CSGSFS])[0] = cs;
+  ((uint16_t *)&g[REG_CSGSFS])[3] = data;
+  __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"((uint32_t)data));
   g[REG_EFL] = (greg_t)(t->rflags | 0x202);
 }
 
@@ -125,6 +134,10 @@ int main(void) {
   read_all(tests, count * sizeof *tests);
   if (syscall(SYS_arch_prctl, ARCH_SET_GS, GS_BASE)) fail("harness: GS");
 
+  for (unsigned n = 0; n < 2; n++) {
+    struct user_desc d = {.entry_number = n, .base_addr = n ? DATA : CODE, .limit = n ? DATA_BYTES - 1 : 0xffff, .contents = n ? 0 : 2, .useable = 1};
+    if (syscall(SYS_modify_ldt, 1, &d, sizeof d)) fail("harness: LDT");
+  }
   stack_t stack = {.ss_sp = malloc(1 << 18), .ss_size = 1 << 18};
   if (sigaltstack(&stack, NULL)) fail("harness: sigaltstack");
   struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
