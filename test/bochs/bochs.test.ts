@@ -53,7 +53,7 @@ describe.skipIf(missing)('the machine against Bochs', () => {
     flat = buildGuest(folder);
     rmSync(folder, { recursive: true, force: true });
     await both(GROUPS.filter(group => group !== ENDING), 1n);
-  }, 300_000);
+  }, 400_000);
 
   for (const group of GROUPS) {
     if (group !== ENDING) it(`agrees on ${group}, expected differences apart`, () => { expect(unexpected(group)).toEqual([]); });
@@ -71,7 +71,7 @@ describe.skipIf(missing)('the machine against Bochs', () => {
     it(`agrees on random loads and transfers with seed ${seed}`, async () => {
       await both(RANDOM, BigInt(seed), ` ${seed}`);
       for (const group of RANDOM) expect(unexpected(`${group} ${seed}`)).toEqual([]);
-    }, 120_000);
+    }, 400_000);
   }
 
   it('shuts down on a triple fault', async () => {
@@ -84,5 +84,5 @@ describe.skipIf(missing)('the machine against Bochs', () => {
     expect(debugConsole).toContain('shutdown is expected');
     expect(debugConsole).not.toContain('survived');
     expect(log).toContain('exception with no resolution');
-  }, 120_000);
+  }, 400_000);
 });

@@ -95,7 +95,7 @@ export async function runInBochs(payload: Payload, options: BochsOptions = {}): 
   const output: Buffer[] = [];
   child.stdout.on('data', (data: Buffer) => output.push(data));
   if (terminal) terminal.onEnd = () => child.kill('SIGKILL');
-  const timer = setTimeout(() => child.kill('SIGKILL'), (options.seconds ?? 120) * 1000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), (options.seconds ?? 300) * 1000);
   try {
     const signal = await new Promise<NodeJS.Signals | null>((resolve, reject) => {
       child.on('error', reject);
