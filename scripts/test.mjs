@@ -20,7 +20,7 @@ await runMain(async () => {
 
   requireNode();
   requireNpmPackages();
-  requireTools(['gcc', 'make', 'qemu']);
+  requireTools(['gcc', 'libc', 'make', 'qemu']);
   if (wanted('unit')) offerTools(['bochs'], 'the comparison with Bochs, which is not installed');
   let browser;
   if (wanted('editor')) {

@@ -8,9 +8,10 @@ import { onPath, Problem, root, run } from './run.mjs';
 /** The first Node release line with everything that the scripts and the build use. */
 const leastNode = 20;
 
-/** System tools: the program looked for, and the Debian package that has it. */
+/** System tools: the programs or files looked for, of which one is enough, and the Debian package that has them. */
 const tools = {
   gcc: { programs: ['gcc', 'cc', 'clang'], package: 'gcc' },
+  libc: { files: ['/usr/include/stdio.h'], package: 'libc6-dev' },
   make: { programs: ['make', 'gmake'], package: 'make' },
   qemu: { programs: ['qemu-system-x86_64'], package: 'qemu-system-x86' },
   bochs: { programs: ['bochs'], package: 'bochs' },
@@ -59,7 +60,8 @@ export function offerTools(names, without) {
 }
 
 function missing(names) {
-  return names.filter(name => !tools[name].programs.some(onPath)).flatMap(name => [tools[name].package, ...companions[name] ?? []]);
+  const here = ({ programs = [], files = [] }) => programs.some(onPath) || files.some(existsSync);
+  return names.filter(name => !here(tools[name])).flatMap(name => [tools[name].package, ...companions[name] ?? []]);
 }
 
 /**
