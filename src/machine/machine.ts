@@ -173,6 +173,10 @@ export class Machine implements Core {
       this.turn = undefined;
       return undefined;
     }
+    if (alignmentChecked(cpu)) {
+      return { kind: 'unimplemented', cpu: cpu.index, reason: `CPU ${cpu.index}, rip 0x${cpu.rip.toString(16)}: a user program runs with alignment checks `
+        + '(CR0.AM and RFLAGS.AC are set), which this machine does not have. Clear one of the two.' };
+    }
     this.deadline = apic.nextDeadline();
     const shadow = cpu.int(L.SHADOW) !== 0, trap = (cpu.int(L.FLAGS) & Flag.TF) !== 0;
     const budget = shadow || trap ? 1 : Math.min(turn.steps, limit - this.position, Math.max(1, Math.ceil(this.deadline - this.now())));
@@ -287,6 +291,7 @@ export class Machine implements Core {
   private needsAttention(cpu: CpuState): boolean {
     const apic = this.apics[cpu.index]!;
     return cpu.runState !== RunState.Running || this.exitCode !== undefined || cpu.int(L.SHADOW) !== 0 || cpu.int(L.NMI_PENDING) !== 0
+      || alignmentChecked(cpu)
       || (cpu.int(L.FLAGS) & (Flag.IF | Flag.TF)) !== 0 && ((cpu.int(L.FLAGS) & Flag.TF) !== 0 || apic.pendingVector() >= 0)
       || apic.nextDeadline() !== this.deadline;
   }
@@ -303,3 +308,9 @@ export class Machine implements Core {
     }
   }
 }
+
+/** Would an unaligned access raise #AC (SDM Vol. 3A, 6.15, interrupt 17)? */
+function alignmentChecked(cpu: CpuState): boolean {
+  return (cpu.int(L.FLAGS) & Flag.AC) !== 0 && cpu.cpl === 3 && (cpu.int(L.CR0) & CR0_AM_BIT) !== 0;
+}
+const CR0_AM_BIT = 1 << 18;

@@ -25,5 +25,5 @@ describe.skipIf(missing)('the guest kernel', () => {
     const { serial } = await reference;
     expect(serial.slice(0, serial.indexOf(END))).toBe(output.slice(0, output.indexOf(END)));
     expect(serial.length).toBeGreaterThan(1000);
-  }, 180_000);
+  }, 400_000);
 });
