@@ -45,7 +45,8 @@ rareHandlers.set(Mnemonic.Pop, (core, cpu, insn) => {
 rareHandlers.set(Mnemonic.Enter, (core, cpu, insn) => {
   const size = insn.code === Code.Enterw_imm16_imm8 ? 2 : insn.code === Code.Enterd_imm16_imm8 ? 4 : 8, width = stackWidth(cpu);
   const level = insn.immediate2 & 31, stack = new StackCursor(core, cpu);
-  const frame = BigInt.asUintN(width, cpu.gpr(RSP) - BigInt(size));
+  // Of a 16-bit stack pointer the upper half stays, and goes into a 32-bit frame pointer.
+  const old = cpu.gpr(RSP), pushed = BigInt.asUintN(width, old - BigInt(size)), frame = width === 16 ? old & ~0xffffn | pushed : pushed;
   stack.push(size, cpu.gpr(RBP));
   let outer = cpu.gpr(RBP);
   for (let n = 1; n < level; n++) {
