@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { boot } from '../../kernel/run.js';
 import { NEVER_TRANSLATE } from './tuning.js';
 import type { Machine } from '../../../src/machine/machine.js';
 import { Random } from '../../oracle/random.js';
@@ -62,4 +63,40 @@ describe('a program', () => {
       expect(regions).toBeGreaterThan(20);
     });
   }
+});
+
+it('two CPUs that write each other\'s code take the same course, interpreted or translated', () => {
+  for (let seed = 1; seed <= 4; seed++) {
+    const program = randomProgram(seed * 104729, { selfModifying: true });
+    const hashes = [false, true].map(translate => {
+      const machine = machineFor(program, { seed, cpus: 2, schedule: { kind: 'random', seed, quantum: 30 } });
+      if (translate) {
+        machine.translator.compileNow(machine.cpus[0]!, program.blocks.map(BigInt));
+        machine.translator.tuning = { queueAt: 1, compileAt: 1, batch: 1 };
+      } else machine.translator.tuning = NEVER_TRANSLATE;
+      const hashes: string[] = [];
+      while (machine.position < 6000 && !machine.run(machine.position + 500)) hashes.push(machine.stateHash());
+      return hashes;
+    });
+    expect(hashes[0]!.length).toBeGreaterThan(3);
+    expect(hashes[1], `seed ${seed}`).toEqual(hashes[0]);
+  }
+});
+
+it('the built-in kernel takes the same course, interpreted or translated, in turns of any length', () => {
+  const course = (translate: boolean, turn: number) => {
+    const { machine, output } = boot('', { cpus: 2 });
+    if (!translate) machine.translator.tuning = NEVER_TRANSLATE;
+    machine.devices.uart.feed(new TextEncoder().encode('storm 200\nps\n'));
+    const hashes: string[] = [];
+    for (let next = 500_000; next <= 3_000_000; next += 500_000) {
+      while (machine.position < next) machine.run(Math.min(next, machine.position + turn));
+      hashes.push(machine.stateHash());
+    }
+    return { hashes, output: output() };
+  };
+  const expected = course(false, Infinity);
+  expect(expected.output).toContain('storm: 200 ok');
+  expect(course(true, Infinity)).toEqual(expected);
+  expect(course(true, 777)).toEqual(expected);
 });
