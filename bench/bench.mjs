@@ -16,11 +16,11 @@ const guests = {
   calls: { workload: 3, count: 30_000_000, about: 'calls and returns' },
   sieve: { workload: 4, count: 40, about: 'sieve of 2 MiB' },
 };
-const STORM = 100_000;
+const STORM = 1_000_000;
 const kernels = {
   boot: { about: 'boot to shell and off', append: '', script: ['poweroff'] },
-  'storm on': { about: `${STORM} system calls, KAISER on`, append: '', script: [`storm ${STORM}`, 'poweroff'], trips: STORM },
-  'storm off': { about: `${STORM} system calls, KAISER off`, append: 'kaiser=off', script: [`storm ${STORM}`, 'poweroff'], trips: STORM },
+  'storm on': { about: `${STORM / 1e6} M system calls, KAISER on`, append: '', script: [`storm ${STORM}`, 'poweroff'], trips: STORM },
+  'storm off': { about: `${STORM / 1e6} M system calls, KAISER off`, append: 'kaiser=off', script: [`storm ${STORM}`, 'poweroff'], trips: STORM },
 };
 
 await runMain(async () => {
