@@ -60,7 +60,9 @@ export function activateExtension(context: vscode.ExtensionContext, createAdapte
     entryPoints.view.onDidChangeCheckboxState(({ items }) => {
       for (const [row, state] of items) breakpoints.set(row.label, state === vscode.TreeItemCheckboxState.Checked);
     }),
-    vscode.debug.onDidChangeBreakpoints(() => entryPoints.refresh()),
+    vscode.debug.onDidChangeBreakpoints(({ added, removed, changed }) => {
+      if ([...added, ...removed, ...changed].some(breakpoint => breakpoint instanceof vscode.FunctionBreakpoint)) entryPoints.refresh();
+    }),
     registerMachineCommands(commandContext),
     registerKaiserCommands(commandContext),
     registerPageTableCommands(commandContext),

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openEditor, type Editor } from './editor.js';
 import { until, type Workbench } from './workbench.js';
 
@@ -6,6 +6,12 @@ import { until, type Workbench } from './workbench.js';
 describe('a session in the editor', () => {
   let editor: Editor;
   let workbench: Workbench;
+  /** After a failure the later steps would only fail by it. */
+  let broken = false;
+
+  beforeEach(({ skip }) => {
+    if (broken) skip();
+  });
 
   beforeAll(async () => {
     editor = await openEditor();
@@ -13,7 +19,9 @@ describe('a session in the editor', () => {
   });
 
   afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') await workbench.picture(task.name.slice(0, 40).replace(/\W+/g, '-'));
+    if (task.result?.state !== 'fail') return;
+    broken = true;
+    await workbench.picture(task.name.slice(0, 40).replace(/\W+/g, '-'));
   });
 
   afterAll(async () => {

@@ -5,6 +5,9 @@ import { rowsToText, type Row } from './row.js';
 /** Scheme of the resources that carry a row's badge to the decoration provider; nothing is ever opened under it. */
 const badgeScheme = 'kaiserscope-row';
 
+/** Milliseconds in which calls for a refresh are gathered. */
+const refreshDelay = 60;
+
 /** A running machine is said so only when it runs longer than this, or every step would make the view jump. */
 const runningMessageDelay = 400;
 
@@ -22,6 +25,11 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
   #atStop = new Map<string, string>();
   #stops = 0;
   #sessionId: string | undefined;
+  #refreshing: ReturnType<typeof setTimeout> | undefined;
+  /** The editor waits for the rows at the root. */
+  #asking = false;
+  /** Something has changed while the view was hidden. */
+  #stale = false;
   #lastState: string | undefined;
   #messageTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -39,13 +47,24 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
       this.view,
       this.#changed,
       model.onDidChange(() => this.#onChange()),
-      this.view.onDidChangeVisibility(() => this.refresh()),
+      this.view.onDidChangeVisibility(({ visible }) => {
+        if (visible && this.#stale) this.refresh();
+      }),
     ];
   }
 
-  /** Asks for the rows again. */
+  /**
+   * Asks for the rows again, soon, and once for calls that come together: the editor loses the children of rows when it
+   * is told to begin again while it still asks for them.
+   */
   refresh(): void {
-    this.#changed.fire(undefined);
+    this.#stale = !this.view.visible;
+    if (this.#stale) return;
+    this.#refreshing ??= setTimeout(() => {
+      this.#refreshing = undefined;
+      if (this.#asking) this.refresh();
+      else this.#changed.fire(undefined);
+    }, refreshDelay);
   }
 
   /** The view as text. */
@@ -56,7 +75,12 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
   async getChildren(row?: Row): Promise<Row[]> {
     if (row) return (await row.children?.()) ?? [];
     if (!this.#model.session) return [];
-    return this.#rows();
+    this.#asking = true;
+    try {
+      return await this.#rows();
+    } finally {
+      this.#asking = false;
+    }
   }
 
   getTreeItem(row: Row): vscode.TreeItem {
@@ -93,12 +117,14 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
 
   dispose(): void {
     clearTimeout(this.#messageTimer);
+    clearTimeout(this.#refreshing);
     for (const disposable of this.#disposables) disposable.dispose();
   }
 
   #onChange(): void {
     const { session, state } = this.#model;
-    if (session?.id !== this.#sessionId) {
+    const otherSession = session?.id !== this.#sessionId;
+    if (otherSession) {
       this.#sessionId = session?.id;
       this.#before = new Map();
       this.#atStop = new Map();
@@ -111,7 +137,7 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
     }
     if (state !== this.#lastState) this.#announce(state);
     this.#lastState = state;
-    if (this.view.visible && (this.#live || state !== 'running' || !session)) this.refresh();
+    if (this.#live || state !== 'running' || otherSession) this.refresh();
   }
 
   #announce(state: string | undefined): void {
