@@ -1,10 +1,12 @@
 import { Decoder, DecoderOptions, type Instruction, MemorySizeExt, Mnemonic, OpCodeOperandKind as K, OpKind } from 'iced-x86';
 import { allForms, type Form, immediateBytes, isMemoryOrRegister, isOpcodeRegister, isRegister, opcodeBytes } from './forms.js';
-import { type Bits, CODE, type Case, codeBase, DATA, DATA_END, dataBase, GS_BASE, READ_ONLY, SLOT, SLOT_ENTRY } from './layout.js';
+import { type Bits, CODE, type Case, codeBase, dataBase, GS_BASE, SLOT, SLOT_ENTRY } from './layout.js';
+import { baseRegisters, little, little64, memoryOperand, memoryOperand16 } from './memoryOperand.js';
 import { Random } from './random.js';
+import { address, Start } from './start.js';
 import { undefinedBy } from './undefinedFlags.js';
 
-const RAX = 0, RCX = 1, RDX = 2, RSP = 4, RBP = 5, RSI = 6, RDI = 7;
+const RAX = 0, RCX = 1, RDX = 2, RSP = 4, RSI = 6, RDI = 7;
 const ARITHMETIC = 0x8d5, DF = 0x400;
 
 /** A case with what can be compared of it. */
@@ -30,41 +32,6 @@ const SHIFTS = new Set([Mnemonic.Shl, Mnemonic.Sal, Mnemonic.Shr, Mnemonic.Sar, 
 const DIVIDES = new Set([Mnemonic.Div, Mnemonic.Idiv]);
 /** Their results may be undefined for operands that a sequence does not know beforehand. */
 const NOT_IN_SEQUENCES = new Set([Mnemonic.Bsf, Mnemonic.Bsr, Mnemonic.Bswap, Mnemonic.Shld, Mnemonic.Shrd, ...STRINGS]);
-
-/** What the instruction under construction has decided about the state it starts from. */
-class Start {
-  readonly gpr: bigint[];
-  readonly patches: { address: number; value: bigint }[] = [];
-  /** Registers whose value matters. */
-  readonly taken = new Set<number>();
-
-  constructor(random: Random, readonly bits: Bits) {
-    this.gpr = Array.from({ length: 16 }, (_, n) => bits === 64 ? random.value() : n < 8 ? random.value() & 0xffffffffn : 0n);
-    this.gpr[RSP] = BigInt(address(random, 8, 0.96) - dataBase(bits));
-    this.gpr[RBP] = BigInt(address(random, 8, 0.9) - dataBase(bits));
-    for (const n of [RSP, RBP]) this.gpr[n] = BigInt.asUintN(bits === 64 ? 64 : 32, this.gpr[n]!);
-  }
-
-  set(register: number, value: bigint): void {
-    if (this.taken.has(register)) return;
-    this.gpr[register] = BigInt.asUintN(this.bits === 64 ? 64 : 32, value);
-    this.taken.add(register);
-  }
-  patch(at: number, value: bigint): void {
-    if (this.patches.length < 4 && at >= DATA && at + 8 <= DATA_END) this.patches.push({ address: at, value });
-  }
-}
-
-/** An address for an access: in the writable pages with the given probability, else somewhere it hurts. */
-function address(random: Random, size: number, inside: number): number {
-  if (random.chance(inside)) {
-    const at = DATA + 0xe00 + random.below(0x400 - size);
-    // Often across the page boundary in the middle, where it costs most.
-    if (random.chance(0.1)) return DATA + 0x1000 - random.below(size + 1);
-    return random.chance(0.5) ? at & -size : at;
-  }
-  return random.pick([READ_ONLY - random.below(size + 1), READ_ONLY + random.below(0x80 - size), DATA_END - random.below(size + 1), DATA - random.between(1, size), DATA - 0x5000]);
-}
 
 export class Generator {
   private readonly forms: readonly Form[];
@@ -102,7 +69,7 @@ export class Generator {
   /** A sequence at any address; `slot` is none of the harness's. */
   sequenceAt(first: number, length: number): Generated {
     const random = this.random, start = new Start(random, this.bits), bytes: number[] = [], texts: string[] = [];
-    for (const register of this.bases) start.set(register, BigInt(address(random, 8, 0.95) - dataBase(this.bits)));
+    for (const register of baseRegisters(this.bits)) start.set(register, BigInt(address(random, 8, 0.95) - dataBase(this.bits)));
     const undefinedAt: Record<number, number> = {};
     let undefinedFlags = 0;
     while (texts.length < length) {
@@ -127,9 +94,6 @@ export class Generator {
       flags: random.u32() & ARITHMETIC,
     };
   }
-
-  /** Registers that point into the data in sequences. */
-  private get bases(): number[] { return this.bits === 64 ? [3, 6, 13, 14] : [3, 6, 7]; }
 
   /** The bytes of a form with random operands at a linear address; decides what the state must be for it. */
   private instruction(form: Form, start: Start, at: number, inSequence: boolean): Uint8Array | undefined {
@@ -170,8 +134,8 @@ export class Generator {
         const bits = BIT_TESTS.has(form.mnemonic) && operands.some(isRegister);
         if (bits && (reg === RSP || start.taken.has(reg))) return undefined;
         if (bits) start.set(reg, BigInt.asUintN(64, BigInt.asUintN(info.operandSize, BigInt(random.between(-1500, 1500))) | start.gpr[reg]! & ~((1n << BigInt(info.operandSize)) - 1n)));
-        const encoded = addressBits === 16 ? this.memoryOperand16(reg & 7, target - dataBase(this.bits), start, inSequence)
-          : this.memoryOperand(reg & 7, target, segment, short, start, inSequence);
+        const encoded = addressBits === 16 ? memoryOperand16(random, reg & 7, target - dataBase(this.bits), start, inSequence)
+          : memoryOperand(random, reg & 7, target, segment, short, start, inSequence);
         modrm = encoded.bytes;
         rex |= encoded.rex;
         if (encoded.relative) relativeAt = 1;
@@ -198,69 +162,6 @@ export class Generator {
     if (!inSequence || !start.taken.size) this.prepare(form, start, at, memory ? target : undefined, size, string, short, hasMemory && !memory ? modrm[0]! & 7 | (rex & 1) << 3 : -1);
     const bytes = Uint8Array.from([...head, ...modrm, ...tail]);
     return bytes.length <= 15 ? bytes : undefined;
-  }
-
-  /** ModRM, SIB and displacement of an operand at `target` (-1: nowhere canonical). */
-  private memoryOperand(reg: number, target: number, segment: boolean, short: boolean, start: Start, inSequence: boolean): { bytes: number[]; rex: number; relative: boolean } {
-    const random = this.random, field = reg << 3;
-    const offset = target < 0 ? 0x1234567812345678n : BigInt(target - (segment ? GS_BASE : dataBase(this.bits)));
-    const way = target < 0 ? 1 : random.below(10);
-    if (way === 0 && !segment && this.bits === 64) return { bytes: [field | 5, 0, 0, 0, 0], rex: 0, relative: true };
-    if (way === 9 || inSequence && way > 6) return this.bits !== 64 ? { bytes: [field | 5, ...little(Number(offset), 4)], rex: 0, relative: false } : { bytes: [field | 4, 0x25, ...little(Number(offset), 4)], rex: 0, relative: false };
-    // A base, perhaps with an index, or an index alone; the registers get values that lead to the target.
-    const free = (exclude: number) => {
-      for (;;) {
-        const n = random.below(this.bits === 64 ? 16 : 8);
-        if (n !== exclude && !start.taken.has(n)) return n;
-      }
-    };
-    if (inSequence) {
-      const base = random.pick(this.bases), displacement = random.between(-64, 64);
-      return { bytes: [0x40 | field | base & 7, displacement & 0xff], rex: base >= 8 ? 0x41 : 0, relative: false };
-    }
-    const base = way < 8 ? free(-1) : -1;
-    let index = -1;
-    if (way >= 5) do index = free(base); while (index === RSP);
-    let displacement: bigint;
-    let mod = base < 0 ? 0 : random.below(3);
-    if (mod === 0 && base >= 0 && (base & 7) === 5) mod = 1;
-    displacement = mod === 1 ? BigInt(random.between(-128, 127)) : mod === 2 || base < 0 ? BigInt(random.u32() | 0) : 0n;
-    if (base < 0 && target >= 0 && random.chance(0.5)) displacement = BigInt(Number(offset) - random.between(0, 64));
-    const scale = random.below(4);
-    const width = short || this.bits !== 64 ? 32 : 64, wide = short && this.bits === 64 ? random.u64() & ~0xffffffffn : 0n;
-    let rest = offset - displacement;
-    if (index >= 0) {
-      const value = base < 0 ? rest >> BigInt(scale) : BigInt(random.between(-40, 40));
-      // Without a base only multiples of the scale can be reached: the displacement makes up for the others.
-      if (base < 0) displacement += rest - (value << BigInt(scale));
-      start.set(index, BigInt.asUintN(width, value) | wide);
-      rest -= value << BigInt(scale);
-    }
-    if (base >= 0) start.set(base, BigInt.asUintN(width, rest) | wide);
-    const rex = (base >= 8 ? 0x41 : 0) | (index >= 8 ? 0x42 : 0);
-    const bytes = index >= 0 || base < 0 || (base & 7) === 4
-      ? [mod << 6 | field | 4, scale << 6 | (index < 0 ? 4 : index & 7) << 3 | (base < 0 ? 5 : base & 7)]
-      : [mod << 6 | field | base & 7];
-    const length = base < 0 ? 4 : mod === 1 ? 1 : mod === 2 ? 4 : 0;
-    return { bytes: [...bytes, ...little(Number(BigInt.asIntN(32, displacement)), length)], rex, relative: false };
-  }
-
-  /** ModRM and displacement of an operand with 16-bit addresses (SDM Vol. 2A, table 2-1) at an offset in its segment. */
-  private memoryOperand16(reg: number, offset: number, start: Start, inSequence: boolean): { bytes: number[]; rex: number; relative: boolean } {
-    const random = this.random, rm = random.below(8);
-    if (rm === 6 && random.chance(0.5) || inSequence) return { bytes: [reg << 3 | 6, ...little(offset, 2)], rex: 0, relative: false };
-    const [base, index] = [[3, 6], [3, 7], [5, 6], [5, 7], [6], [7], [5], [3]][rm]!;
-    const mod = rm === 6 ? random.between(1, 2) : random.below(3);
-    const displacement = mod === 1 ? random.between(-128, 127) : mod === 2 ? random.between(-0x8000, 0x7fff) : 0;
-    const garbage = () => random.u64() & 0xffff0000n;
-    let rest = offset - displacement;
-    if (index !== undefined) {
-      const value = random.between(-40, 40);
-      start.set(index, BigInt.asUintN(16, BigInt(value)) | garbage());
-      rest -= value;
-    }
-    start.set(base!, BigInt.asUintN(16, BigInt(rest)) | garbage());
-    return { bytes: [mod << 6 | reg << 3 | rm, ...little(displacement, mod)], rex: 0, relative: false };
   }
 
   /** A branch into the INT3s of the slot, seldom to nowhere. */
@@ -360,6 +261,3 @@ function rflags(bits: number): number {
   // OF SF ZF AF CF PF
   return (bits & 1 ? 0x800 : 0) | (bits & 2 ? 0x80 : 0) | (bits & 4 ? 0x40 : 0) | (bits & 8 ? 0x10 : 0) | (bits & 16 ? 1 : 0) | (bits & 32 ? 4 : 0);
 }
-
-function little(value: number, bytes: number): number[] { return little64(BigInt.asUintN(64, BigInt(value))).slice(0, bytes); }
-function little64(value: bigint): number[] { return Array.from({ length: 8 }, (_, n) => Number(value >> BigInt(8 * n) & 0xffn)); }
