@@ -9,7 +9,7 @@ import { root } from './lib/run.mjs';
 const outfile = path.join(root, '.cache/common/machine.mjs');
 await build({
   stdin: {
-    contents: `export { Machine } from './src/machine/machine.js'; export { loadPvh } from './src/machine/boot/pvh.js'; export { templateKey } from './src/machine/translate/translator.js';`,
+    contents: `export { Machine } from './src/machine/machine.js'; export { loadPvh } from './src/machine/boot/pvh.js'; export { templateKey } from './src/machine/translate/templates.js';`,
     resolveDir: root, loader: 'ts',
   },
   outfile, bundle: true, format: 'esm', platform: 'node', target: 'node20', external: ['iced-x86'],

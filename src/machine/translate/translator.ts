@@ -1,44 +1,22 @@
 import { Mnemonic } from 'iced-x86';
 import type { Core } from '../core.js';
-import { GuestFault, Unimplemented, Vector } from '../core.js';
+import { GuestFault, Unimplemented } from '../core.js';
 import * as L from '../cpu/layout.js';
 import { CodeMode, Seg } from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
-import { CODE_MAP_BASE, CODE_MAP_ENTRIES, CODE_MAP_ENTRY_SIZE, CPU_BASE, CPU_SIZE, PAGE_SIZE, RAM_BASE, RECORD_BASE, RECORD_END } from '../memory/layout.js';
+import { CPU_BASE, CPU_SIZE, PAGE_SIZE, RAM_BASE, RECORD_BASE, RECORD_END } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
+import { type Block, BlockStore } from './blockStore.js';
 import * as M from './codeMap.js';
-import { commonInstructions } from './commonInstructions.js';
-import { decode, MAX_INSTRUCTION } from './decode.js';
-import { Exit, FLAGS_SIGNATURE, HANDLER_SIGNATURE, Imports, RESOLVE_SIGNATURE, SEGMENT_SIGNATURE } from './emitter.js';
-import type { Insn } from './insn.js';
-import { Meaning, meaningOf } from './meaning.js';
+import { MAX_INSTRUCTION } from './decode.js';
+import { type Decoded, decodeOne, ENDS_BLOCK } from './decoded.js';
+import { Exit } from './emitter.js';
+import { FunctionTable } from './functionTable.js';
 import { RECORD_SIZE, writeRecord } from './record.js';
 import { RegionBlock, RegionEmitter } from './regionEmitter.js';
-import { buildRuntime, Runtime, TABLE_SIZE } from './runtime.js';
-import { TemplateEmitter } from './templateEmitter.js';
-import { ModuleBuilder, Type } from './wasm.js';
-
-/** A decoded instruction with its meaning. */
-export interface Decoded extends Insn { meaning: Meaning; }
-
-/** A decoded straight run of instructions within one page (or one instruction across two). */
-interface Block {
-  /** Linear address of the first instruction. */
-  linear: bigint;
-  /** By which the dispatcher finds it, see `codeTag`. */
-  tag: bigint;
-  /** Host address of the page | MODE, as the code map has it. */
-  key: number;
-  insns: Decoded[];
-  records: number;
-  /** Index of the region that starts here, 0 if it is not translated. */
-  region: number;
-  /** M_BREAKPOINT, M_CROSSING. */
-  flags: number;
-  /** For M_CROSSING: host address of the second page. */
-  secondPage: number;
-  queued: boolean;
-}
+import { buildRuntime, Runtime } from './runtime.js';
+import { Templates } from './templates.js';
+import { Type } from './wasm.js';
 
 const BLOCK_LIMIT = 64;
 const REGION_BLOCKS = 24;
@@ -64,16 +42,14 @@ export interface TranslatorCounts { blocks: number; templates: number; regions: 
 export class Translator {
   readonly runtime: Runtime;
   tuning: Tuning = DEFAULT_TUNING;
-  readonly counts: TranslatorCounts = { blocks: 0, templates: 0, regions: 0, modules: 0, flushes: 0 };
-  /** What every module imports. */
-  private readonly environment: WebAssembly.ModuleImports;
+  private readonly functions: FunctionTable;
+  private readonly templates: Templates;
+  private readonly blocks: BlockStore;
+  /** Instructions by the number that their records give to handlers. */
   private readonly insns: Decoded[] = [];
-  private readonly blocks = new Map<bigint, Block[]>();
-  private readonly pages = new Map<number, Set<Block>>();
-  private readonly templates = new Map<string, number>();
   private nextRecord = RECORD_BASE;
-  private nextFunction = 1;
-  private readonly freeFunctions: number[] = [];
+  private decodedBlocks = 0;
+  private flushes = 0;
   private queue: Block[] = [];
   private breakpoints: ReadonlySet<bigint> = new Set();
   /** An error that stopped the machine inside WebAssembly; see `Exit.Stop`. */
@@ -91,16 +67,21 @@ export class Translator {
       resolve: (cpu, low, high, kind) => mmu.resolve(cpu, low, high, kind),
       flushPending: cpu => this.flushPending(cpu),
     });
-    this.environment = {
+    this.functions = new FunctionTable(this.runtime.table, {
       memory: memory.wasm,
       resolve: (cpu: number, low: number, high: number, kind: number) => mmu.resolve(cpu, low, high, kind),
       segment: (cpu: number, segment: number, offset: number, kind: number) => this.hooks.segment(this.cpuAt(cpu), segment, offset, kind),
       flags: this.runtime.flags,
       handler: (cpu: number, id: number) => this.handle(this.cpuAt(cpu), this.insns[id]!),
-    };
-    memory.onCodeWrite = page => this.invalidatePage(page);
-    this.flush();
-    this.makeCommonTemplates();
+    });
+    this.templates = new Templates(this.functions);
+    this.blocks = new BlockStore(memory, this.functions);
+    memory.onCodeWrite = page => this.blocks.dropPage(page);
+    this.blocks.clear();
+  }
+
+  get counts(): TranslatorCounts {
+    return { blocks: this.decodedBlocks, templates: this.templates.count, regions: this.blocks.regions, modules: this.functions.modules, flushes: this.flushes };
   }
 
   /** Linear addresses at which the dispatcher must stop. Only blocks on pages where this changes are dropped. */
@@ -110,9 +91,7 @@ export class Translator {
     for (const a of this.breakpoints) if (!addresses.has(a)) changed.add(a >> 12n);
     this.breakpoints = new Set(addresses);
     if (!changed.size) return;
-    for (const list of [...this.blocks.values()]) {
-      for (const block of [...list]) if (changed.has(block.linear >> 12n)) this.drop(block);
-    }
+    for (const block of this.blocks) if (changed.has(block.linear >> 12n)) this.blocks.drop(block);
   }
 
   /** Provides the block at the CPU's RIP after `Exit.Miss`: `Exit.Next` to go on, `Fault` if it cannot be fetched. */
@@ -121,24 +100,24 @@ export class Translator {
     const host = this.core.mmu.resolve(cpu.base, Number(linear & 0xffffffffn) | 0, Number(linear >> 32n) | 0, memoryKind(1, MemoryKind.Execute));
     if (host < 0) return Exit.Fault;
     const key = host & -PAGE_SIZE | cpu.int(L.MODE);
-    let block = this.blocks.get(this.tagOf(cpu))?.find(b => b.key === key);
+    let block = this.blocks.find(this.tagOf(cpu), key);
     if (!block) {
       block = this.decodeBlock(cpu, linear, host, key);
       if (!block) return Exit.Fault;
     }
-    this.install(block);
+    this.blocks.install(block);
     return Exit.Next;
   }
 
   /** Runs the page-crossing instruction at RIP, once its second page has been fetched like its first. */
   runCrossing(cpu: CpuState): Exit {
-    const linear = this.linearRip(cpu), block = this.installed(this.tagOf(cpu));
+    const linear = this.linearRip(cpu), block = this.blocks.installed(this.tagOf(cpu));
     if (!block) return Exit.Next;
     const second = this.fetchSecondPage(cpu, linear);
     if (second < 0) return Exit.Fault;
     if (second !== block.secondPage) {
       // The page behind changed: decode again with what is there now.
-      this.drop(block);
+      this.blocks.drop(block);
       cpu.set(L.RESUME, linear);
       return Exit.Next;
     }
@@ -147,7 +126,7 @@ export class Translator {
 
   /** Considers the block at RIP for translation after `Exit.Hot`. */
   heat(cpu: CpuState): void {
-    const block = this.installed(this.tagOf(cpu));
+    const block = this.blocks.installed(this.tagOf(cpu));
     if (!block || block.flags || block.region || !block.insns[0]!.meaning.definition) return;
     const hits = this.core.memory.view.getInt32(M.entryAddress(Number(block.linear & 0xffffffffn)) + M.M_HITS, true);
     if (hits >= this.tuning.queueAt && !block.queued) {
@@ -169,36 +148,23 @@ export class Translator {
       const linear = this.linearRip(cpu), physical = this.core.mmu.probe(cpu, Number(linear & 0xffffffffn) | 0, Number(linear >> 32n) | 0);
       if (!this.core.memory.isRam(physical, 1)) throw new Error(`no code at 0x${address.toString(16)}`);
       const host = RAM_BASE + physical, key = host & -PAGE_SIZE | cpu.int(L.MODE);
-      let block = this.blocks.get(this.tagOf(cpu))?.find(b => b.key === key);
+      let block = this.blocks.find(this.tagOf(cpu), key);
       if (!block && this.decodeRun(address, linear, host, cpu.int(L.MODE)).length) block = this.decodeBlock(cpu, linear, host, key);
       if (!block) continue;
-      this.install(block);
+      this.blocks.install(block);
       if (!block.flags && !block.region && block.insns[0]!.meaning.definition) this.queue.push(block);
     }
     cpu.rip = rip;
     this.compileQueue();
   }
 
-  /** Forgets everything that was decoded from a physical page. */
-  invalidatePage(page: number): void {
-    const set = this.pages.get(page);
-    if (set) for (const block of [...set]) this.drop(block);
-    this.pages.delete(page);
-    this.core.memory.clearCode(page);
-  }
-
   /** Forgets everything. */
   flush(): void {
-    const { i32 } = this.core.memory;
-    i32.fill(-1, CODE_MAP_BASE >> 2, CODE_MAP_BASE + CODE_MAP_ENTRIES * CODE_MAP_ENTRY_SIZE >> 2);
-    for (const page of this.pages.keys()) this.core.memory.clearCode(page);
-    for (const list of this.blocks.values()) for (const block of list) this.freeRegion(block);
     this.blocks.clear();
-    this.pages.clear();
     this.insns.length = 0;
     this.queue = [];
     this.nextRecord = RECORD_BASE;
-    this.counts.flushes++;
+    this.flushes++;
   }
 
   private linearRip(cpu: CpuState): bigint {
@@ -207,52 +173,6 @@ export class Translator {
 
   /** The code map's name for the CPU's next instruction. */
   private tagOf(cpu: CpuState): bigint { return cpu.int(L.MODE) & CodeMode.Long ? cpu.rip : M.codeTag(cpu.segBase(Seg.CS), cpu.rip); }
-
-  private installed(tag: bigint): Block | undefined {
-    const key = this.core.memory.view.getInt32(M.entryAddress(Number(tag & 0xffffffffn)) + M.M_KEY, true);
-    return this.blocks.get(tag)?.find(b => b.key === key);
-  }
-
-  private install(block: Block): void {
-    const view = this.core.memory.view, at = M.entryAddress(Number(block.linear & 0xffffffffn));
-    view.setBigUint64(at + M.M_TAG, block.tag, true);
-    view.setInt32(at + M.M_KEY, block.key, true);
-    view.setInt32(at + M.M_RECORDS, block.records, true);
-    view.setInt32(at + M.M_COUNT, block.insns.length, true);
-    view.setInt32(at + M.M_FUNCTION, block.region, true);
-    view.setInt32(at + M.M_HITS, 0, true);
-    view.setInt32(at + M.M_FLAGS, block.flags, true);
-  }
-
-  private drop(block: Block): void {
-    const list = this.blocks.get(block.tag);
-    if (list) {
-      const rest = list.filter(b => b !== block);
-      if (rest.length) this.blocks.set(block.tag, rest);
-      else this.blocks.delete(block.tag);
-    }
-    const view = this.core.memory.view, at = M.entryAddress(Number(block.linear & 0xffffffffn));
-    if (view.getBigUint64(at + M.M_TAG, true) === block.tag && view.getInt32(at + M.M_KEY, true) === block.key) {
-      view.setBigInt64(at + M.M_TAG, -1n, true);
-      view.setInt32(at + M.M_KEY, -1, true);
-    }
-    for (const page of this.pagesOf(block)) this.pages.get(page)?.delete(block);
-    this.freeRegion(block);
-    block.queued = true;
-  }
-
-  private freeRegion(block: Block): void {
-    if (!block.region) return;
-    this.runtime.table.set(block.region, null);
-    this.freeFunctions.push(block.region);
-    block.region = 0;
-    this.counts.regions--;
-  }
-
-  private pagesOf(block: Block): number[] {
-    const first = (block.key & -PAGE_SIZE) - RAM_BASE >>> 12;
-    return block.secondPage >= 0 ? [first, block.secondPage - RAM_BASE >>> 12] : [first];
-  }
 
   private fetchSecondPage(cpu: CpuState, linear: bigint): number {
     const next = (linear | 0xfffn) + 1n;
@@ -270,7 +190,7 @@ export class Translator {
       const bytes = new Uint8Array(here.length + MAX_INSTRUCTION);
       bytes.set(here);
       bytes.set(this.core.memory.u8.subarray(second, second + MAX_INSTRUCTION), here.length);
-      insns = [this.decodeOne(bytes, cpu.rip, linear, cpu.int(L.MODE)) as Decoded];
+      insns = [decodeOne(bytes, cpu.rip, linear, cpu.int(L.MODE)) as Decoded];
       block.flags |= M.M_CROSSING;
       block.secondPage = second;
     }
@@ -278,25 +198,17 @@ export class Translator {
     block.insns = insns;
     if (this.nextRecord + insns.length * RECORD_SIZE > RECORD_END) this.flush();
     block.records = this.nextRecord;
-    if (insns.some(insn => !this.templates.has(templateKey(insn)))) {
+    if (insns.some(insn => !this.templates.has(insn))) {
       // A module costs as much as dozens of functions in it, so what can be reached in this page comes along.
       const near = block.flags & M.M_CROSSING ? [] : [...this.reachable(cpu.rip, linear, host & -PAGE_SIZE, insns[0]!.mode).values()].flat();
-      this.makeTemplates([...insns, ...near]);
+      this.templates.add([...insns, ...near]);
     }
     for (const insn of insns) {
-      writeRecord(this.core.memory.view, this.nextRecord, insn, this.templates.get(templateKey(insn))!, this.insns.push(insn) - 1);
+      writeRecord(this.core.memory.view, this.nextRecord, insn, this.templates.of(insn), this.insns.push(insn) - 1);
       this.nextRecord += RECORD_SIZE;
     }
-    const list = this.blocks.get(block.tag);
-    if (list) list.push(block);
-    else this.blocks.set(block.tag, [block]);
-    for (const page of this.pagesOf(block)) {
-      const set = this.pages.get(page);
-      if (set) set.add(block);
-      else this.pages.set(page, new Set([block]));
-      this.core.memory.markCode(page);
-    }
-    this.counts.blocks++;
+    this.blocks.add(block);
+    this.decodedBlocks++;
     return block;
   }
 
@@ -307,7 +219,7 @@ export class Translator {
   private decodeRun(ip: bigint, linear: bigint, host: number, mode: number): Decoded[] {
     const insns: Decoded[] = [], end = (host | PAGE_SIZE - 1) + 1;
     while (insns.length < BLOCK_LIMIT && host < end && !(insns.length && this.breakpoints.has(linear))) {
-      const insn = this.decodeOne(this.core.memory.u8.subarray(host, Math.min(end, host + MAX_INSTRUCTION)), ip, linear, mode);
+      const insn = decodeOne(this.core.memory.u8.subarray(host, Math.min(end, host + MAX_INSTRUCTION)), ip, linear, mode);
       if (!insn) break;
       insns.push(insn);
       // Behind the end of a 16-bit or 32-bit segment IP starts from 0 again, elsewhere in memory.
@@ -319,88 +231,23 @@ export class Translator {
     return insns;
   }
 
-  /** Undefined if the instruction goes on behind `bytes`. Bytes that are no instruction become one that raises #UD or #GP. */
-  private decodeOne(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number): Decoded | undefined {
-    const insn = decode(bytes, ip, linear, mode);
-    if (insn === 'truncated') return undefined;
-    if (insn === 'invalid') return undecodable(bytes, ip, linear, mode, UNDEFINED);
-    return insn === 'too long' ? undecodable(bytes, ip, linear, mode, TOO_LONG) : { ...insn, meaning: meaningOf(insn) };
-  }
-
-  /** Compiles the templates that these instructions lack, in one module. */
-  private makeTemplates(insns: readonly Decoded[]): void {
-    const missing = new Map<string, Decoded>();
-    for (const insn of insns) {
-      const key = templateKey(insn);
-      if (!this.templates.has(key) && !missing.has(key)) missing.set(key, insn);
-    }
-    if (missing.size) this.addTemplates([...missing.keys()], this.instantiate(this.compileTemplates(missing)));
-  }
-
-  /**
-   * The templates of the forms that kernels and compilers use, in one module that is compiled once for all machines: a
-   * module costs as much as dozens of functions in it.
-   */
-  private makeCommonTemplates(): void {
-    if (!commonTemplates) {
-      const insns = new Map<string, Decoded>();
-      for (const [mode, hex] of commonInstructions) {
-        for (let at = 0; 2 * at < hex.length;) {
-          const insn = this.decodeOne(bytesOf(hex, at), 0n, 0n, mode)!;
-          insns.set(templateKey(insn), insn);
-          at += insn.length;
-        }
-      }
-      commonTemplates = { keys: [...insns.keys()], module: this.compileTemplates(insns) };
-    }
-    this.addTemplates(commonTemplates.keys, this.instantiate(commonTemplates.module));
-  }
-
-  private compileTemplates(insns: ReadonlyMap<string, Decoded>): WebAssembly.Module {
-    const { module, imports } = this.newModule();
-    let number = 0;
-    for (const insn of insns.values()) {
-      const { body } = module.function({ params: [Type.I32, Type.I32], results: [Type.I32] }, `t${number++}`);
-      const emitter = new TemplateEmitter(body, imports);
-      emitter.insn = insn;
-      if (insn.meaning.definition) insn.meaning.definition(emitter);
-      else emitter.handOver();
-      body.i32(Exit.Next);
-    }
-    return new WebAssembly.Module(module.encode());
-  }
-
-  private addTemplates(keys: readonly string[], exports: WebAssembly.Exports): void {
-    keys.forEach((key, n) => {
-      const index = this.takeFunction();
-      this.runtime.table.set(index, exports[`t${n}`] as () => void);
-      this.templates.set(key, index);
-      this.counts.templates++;
-    });
-  }
-
   private compileQueue(): void {
-    const blocks = this.queue.filter(b => !b.region && this.blocks.get(b.tag)?.includes(b));
+    const blocks = this.queue.filter(b => !b.region && this.blocks.has(b));
     this.queue = [];
     if (!blocks.length) return;
-    if (this.counts.modules > MAX_MODULES) {
+    if (this.functions.modules > MAX_MODULES) {
       this.flush();
-      this.counts.modules = 0;
+      this.functions.modules = 0;
       return;
     }
-    const { module, imports } = this.newModule();
+    const { module, imports } = this.functions.newModule();
     blocks.forEach((block, i) => {
       const { body } = module.function({ params: [Type.I32], results: [Type.I32] }, `r${i}`);
       const parts = this.collectRegion(block);
       new RegionEmitter(body, imports, e => (e.insn as Decoded).meaning.definition!(e), parts, parts.findIndex(p => p.start === block.insns[0]!.ip)).emit();
     });
-    const exports = this.instantiate(new WebAssembly.Module(module.encode()));
-    blocks.forEach((block, i) => {
-      block.region = this.takeFunction();
-      this.runtime.table.set(block.region, exports[`r${i}`] as () => void);
-      this.counts.regions++;
-      if (this.installed(block.tag) === block) this.install(block);
-    });
+    const exports = this.functions.instantiate(new WebAssembly.Module(module.encode()));
+    blocks.forEach((block, i) => this.blocks.translated(block, this.functions.add(exports[`r${i}`]!)));
   }
 
   /** The blocks that can be reached from `entry` by direct branches inside its page, in the order of their addresses. */
@@ -441,29 +288,7 @@ export class Translator {
     return runs;
   }
 
-  private newModule(): { module: ModuleBuilder; imports: Imports } {
-    const module = new ModuleBuilder();
-    return {
-      module,
-      imports: {
-        resolve: module.import('resolve', RESOLVE_SIGNATURE), segment: module.import('segment', SEGMENT_SIGNATURE),
-        flags: module.import('flags', FLAGS_SIGNATURE), handler: module.import('handler', HANDLER_SIGNATURE),
-      },
-    };
-  }
-
-  private instantiate(module: WebAssembly.Module): WebAssembly.Exports {
-    this.counts.modules++;
-    return new WebAssembly.Instance(module, { env: this.environment }).exports;
-  }
-
   private cpuAt(base: number): CpuState { return this.core.cpus[(base - CPU_BASE) / CPU_SIZE]!; }
-
-  private takeFunction(): number {
-    const index = this.freeFunctions.pop() ?? this.nextFunction++;
-    if (index >= TABLE_SIZE) throw new Error('the function table is full');
-    return index;
-  }
 
   /** Executes an instruction in TypeScript. */
   private handle(cpu: CpuState, insn: Decoded): Exit {
@@ -502,33 +327,3 @@ export class Translator {
   }
 }
 
-/** Instructions with a WebAssembly definition behind which execution does not simply go on. */
-const ENDS_BLOCK = new Set<Mnemonic>([Mnemonic.Jmp, Mnemonic.Call, Mnemonic.Ret, Mnemonic.Loop, Mnemonic.Loope, Mnemonic.Loopne, Mnemonic.Jcxz, Mnemonic.Jecxz, Mnemonic.Jrcxz,
-  ...Object.keys(Mnemonic).filter(name => /^J(n?[opsbelg]|ae|be|ge|le|a)$/i.test(name)).map(name => Mnemonic[name as keyof typeof Mnemonic])]);
-
-const UNDEFINED: Meaning = { handler: () => { throw new GuestFault(Vector.UD); } };
-/** More than 15 bytes: #GP(0) (SDM Vol. 2A, 2.3.11). */
-const TOO_LONG: Meaning = { handler: () => { throw new GuestFault(Vector.GP, 0); } };
-
-function undecodable(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, meaning: Meaning): Decoded {
-  return {
-    linear, ip, next: ip + 1n, length: 1, bytes: bytes.slice(0, 1), code: 0, mnemonic: Mnemonic.INVALID, operands: [], immediate: 0n, immediate2: 0,
-    target: 0n, farSelector: 0, lock: false, rep: 'none', operandSize: 0, mode, meaning,
-  };
-}
-
-/** The common templates, once a machine has been made. */
-let commonTemplates: { keys: string[]; module: WebAssembly.Module } | undefined;
-
-/** Up to 15 bytes from position `at` of a text of hexadecimal digits. */
-function bytesOf(hex: string, at: number): Uint8Array {
-  return Uint8Array.from(hex.slice(2 * at, 2 * (at + MAX_INSTRUCTION)).match(/../g) ?? [], byte => parseInt(byte, 16));
-}
-
-/** Instructions of one key share a template: all that a definition asks of an instruction before run time is in it. */
-export function templateKey(insn: Decoded): string {
-  if (!insn.meaning.definition) return 'handler';
-  let key = `${insn.code}.${insn.mode & CodeMode.Long || insn.mode & (CodeMode.Code32 | CodeMode.Stack32)}`;
-  for (const operand of insn.operands) key += operand.kind === 'register' ? 'r' : operand.kind[0];
-  return insn.memory?.segment === Seg.SS ? key + 's' : key;
-}

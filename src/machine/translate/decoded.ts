@@ -1,0 +1,34 @@
+import { Mnemonic } from 'iced-x86';
+import { GuestFault, Vector } from '../core.js';
+import { decode } from './decode.js';
+import type { Insn } from './insn.js';
+import { type Meaning, meaningOf } from './meaning.js';
+
+/** A decoded instruction with its meaning. */
+export interface Decoded extends Insn { meaning: Meaning; }
+
+/** Instructions with a WebAssembly definition behind which execution does not simply go on. */
+export const ENDS_BLOCK = new Set<Mnemonic>([Mnemonic.Jmp, Mnemonic.Call, Mnemonic.Ret, Mnemonic.Loop, Mnemonic.Loope, Mnemonic.Loopne, Mnemonic.Jcxz, Mnemonic.Jecxz, Mnemonic.Jrcxz,
+  ...Object.keys(Mnemonic).filter(name => /^J(n?[opsbelg]|ae|be|ge|le|a)$/i.test(name)).map(name => Mnemonic[name as keyof typeof Mnemonic])]);
+
+/**
+ * Decodes the instruction at the start of `bytes` and finds its meaning; undefined if it goes on behind them. Bytes that are
+ * no instruction become one that raises #UD, and more than 15 one that raises #GP.
+ */
+export function decodeOne(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number): Decoded | undefined {
+  const insn = decode(bytes, ip, linear, mode);
+  if (insn === 'truncated') return undefined;
+  if (insn === 'invalid') return undecodable(bytes, ip, linear, mode, UNDEFINED);
+  return insn === 'too long' ? undecodable(bytes, ip, linear, mode, TOO_LONG) : { ...insn, meaning: meaningOf(insn) };
+}
+
+const UNDEFINED: Meaning = { handler: () => { throw new GuestFault(Vector.UD); } };
+/** More than 15 bytes: #GP(0) (SDM Vol. 2A, 2.3.11). */
+const TOO_LONG: Meaning = { handler: () => { throw new GuestFault(Vector.GP, 0); } };
+
+function undecodable(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, meaning: Meaning): Decoded {
+  return {
+    linear, ip, next: ip + 1n, length: 1, bytes: bytes.slice(0, 1), code: 0, mnemonic: Mnemonic.INVALID, operands: [], immediate: 0n, immediate2: 0,
+    target: 0n, farSelector: 0, lock: false, rep: 'none', operandSize: 0, mode, meaning,
+  };
+}
