@@ -7,13 +7,13 @@ import { registerPageTableCommands } from './commands/pageTables.js';
 import { registerConfigurations } from './configuration.js';
 import { PageTableDocuments } from './documents/pageTables.js';
 import { EntryBreakpoints } from './entryBreakpoints.js';
+import { introduceViews } from './introduceViews.js';
 import { debugType } from './protocol.js';
 import { SessionModel } from './sessionModel.js';
 import { StatusBar } from './statusBar.js';
 import { addressSpaceRows, type AddressSpacesAs } from './views/addressSpaces.js';
 import { cpuRows } from './views/cpus.js';
 import { entryPointRows } from './views/entryPoints.js';
-import { introduceViews } from './views/introduce.js';
 import { kaiserRows } from './views/kaiser.js';
 import { registerBadges, RowTree } from './views/rowTree.js';
 

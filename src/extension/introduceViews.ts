@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { debugType } from '../protocol.js';
+import { debugType } from './protocol.js';
 
 /** Set once the views have been opened for the user. */
 const introducedKey = 'kaiserscope.viewsIntroduced';
