@@ -43,5 +43,8 @@ describe('instructions', () => {
     const report = compareWithProcessor({ root, count, seed: 20261123, sequences: 0.3, keep: 5, bits });
     expect(report.failures.map(f => f.text)).toEqual([]);
     expect(report.cases).toBe(count);
+    // Neither all nothing but faults nor none.
+    expect(report.faults / count).toBeGreaterThan(0.05);
+    expect(report.faults / count).toBeLessThan(0.4);
   });
 });

@@ -9,7 +9,12 @@ import { batchImage, buildHarness, nativePossible, runNative, TIMEOUT } from './
 import { Random } from './random.js';
 import { record } from './vectors.js';
 
-export interface Report { cases: number; failures: { form: string; text: string }[]; }
+export interface Report {
+  cases: number;
+  /** Cases that an exception other than the final INT3 has ended. */
+  faults: number;
+  failures: { form: string; text: string }[];
+}
 
 /** Compares `count` random cases: processor, interpreter, region. */
 export function compareWithProcessor(options: { root: string; count: number; seed: number; form?: string; sequences: number; keep: number; bits?: Bits; allFlags?: boolean; }): Report {
@@ -17,7 +22,7 @@ export function compareWithProcessor(options: { root: string; count: number; see
   const bits = options.bits ?? 64, forms = allForms(bits).filter(f => !options.form || new RegExp(options.form, 'i').test(f.name));
   if (!forms.length) throw new Error(`No instruction form matches '${options.form}'.`);
   const generator = new Generator(options.seed, bits, forms), random = new Random(options.seed ^ 0x5eed);
-  const report: Report = { cases: 0, failures: [] };
+  const report: Report = { cases: 0, faults: 0, failures: [] };
   while (report.cases < options.count && report.failures.length < options.keep) {
     const batch: Generated[] = [];
     for (let slot = 0; slot < Math.min(SLOTS - 1, options.count - report.cases); slot++) {
@@ -41,7 +46,11 @@ export function compareBatch(program: string, emulated: Emulated, batch: readonl
   batch.forEach((c, n) => {
     report.cases++;
     const real = native[n]!, { outcome, steps } = interpreted[n]!;
-    if (real.vector === TIMEOUT) return;
+    if (real.vector === TIMEOUT) {
+      report.failures.push({ form: c.text, text: `${describe(c)}\n    does not end on the processor` });
+      return;
+    }
+    if (real.vector !== 3) report.faults++;
     const { expected, undefinedFlags } = expectedOutcome(c, real, outcome);
     const found = differences(expected, outcome, allFlags ? 0xcd5 : 0xcd5 & ~undefinedFlags).map(d => `interpreter: ${d}`);
     const region = emulated.run(c, steps);
@@ -90,6 +99,6 @@ export function main(root: string, args: readonly string[]): number {
     root, count, seed, sequences, bits: Number(option('bits', '64')) as Bits, form: args.includes('--form') ? option('form', '') : undefined, keep: Number(option('keep', '10')), allFlags: args.includes('--all-flags'),
   });
   for (const failure of report.failures) console.log(failure.text);
-  console.log(`${report.cases} cases, ${report.failures.length} failures, ${((Date.now() - start) / 1000).toFixed(1)} s (seed ${seed})`);
+  console.log(`${report.cases} cases, of which ${report.faults} end by an exception, ${report.failures.length} failures, ${((Date.now() - start) / 1000).toFixed(1)} s (seed ${seed})`);
   return report.failures.length ? 1 : 0;
 }
