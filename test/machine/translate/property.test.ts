@@ -65,6 +65,23 @@ describe('a program', () => {
   }
 });
 
+it('a program takes the same course when translations are dropped and breakpoints come and go', () => {
+  for (let seed = 1; seed <= 6; seed++) {
+    const program = randomProgram(seed * 31337, { selfModifying: seed % 2 === 0 }), expected = reference(program, seed), random = new Random(seed);
+    const machine = machineFor(program, { seed }), { translator } = machine;
+    translator.tuning = { queueAt: 1, compileAt: 1, batch: 1 };
+    let stops = 0;
+    machine.onBreakpoint = () => { stops++; return random.chance(0.2); };
+    compare(program, machine, expected, () => {
+      if (random.chance(0.2)) translator.flush();
+      if (random.chance(0.3)) translator.setBreakpoints(new Set(Array.from({ length: random.below(4) }, () => BigInt(random.pick(program.blocks) + random.pick([0, 2, 2, 7])))));
+      if (random.chance(0.2)) translator.compileNow(machine.cpus[0]!, program.blocks.map(BigInt));
+      return random.between(1, 100);
+    }, `seed ${seed}`);
+    expect(stops).toBeGreaterThan(0);
+  }
+});
+
 it('two CPUs that write each other\'s code take the same course, interpreted or translated', () => {
   for (let seed = 1; seed <= 4; seed++) {
     const program = randomProgram(seed * 104729, { selfModifying: true });
