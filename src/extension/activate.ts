@@ -34,7 +34,7 @@ export function activateExtension(context: vscode.ExtensionContext, createAdapte
   const addressSpaces = new RowTree('kaiserscope.addressSpaces', model, () => addressSpaceRows(model, as, l10n));
   const cpus = new RowTree('kaiserscope.cpus', model, async () => cpuRows(await model.ask('kaiserscope/cpus'), l10n), { live: true });
   const entryPoints = new RowTree('kaiserscope.entryPoints', model,
-    async () => entryPointRows(await model.ask('kaiserscope/entryPoints'), symbol => breakpoints.isSet(symbol), l10n));
+    async () => entryPointRows(await model.ask('kaiserscope/entryPoints'), symbol => breakpoints.isSet(symbol), l10n), { steady: true });
   const kaiser = new RowTree('kaiserscope.kaiser', model, async () => kaiserRows(await model.ask('kaiserscope/kaiser'), l10n), { live: true });
 
   const showAs = async (next: AddressSpacesAs) => {

@@ -18,7 +18,7 @@ describe.runIf(process.env.SCREENSHOTS)('screenshots', () => {
   it.each(pictures)('$name', async ({ name, theme, sideBar }) => {
     mkdirSync(folder, { recursive: true });
     const editor = await openEditor({ width: 1440, height: 1100, settings: {
-      'workbench.colorTheme': theme, 'editor.minimap.enabled': false, 'files.readonlyInclude': {},
+      'workbench.colorTheme': theme, 'editor.minimap.enabled': false, 'files.readonlyInclude': {}, 'breadcrumbs.enabled': false,
     } });
     const { workbench } = editor;
     const { page } = workbench;
@@ -41,6 +41,9 @@ describe.runIf(process.env.SCREENSHOTS)('screenshots', () => {
       if (name === 'dark') {
         await workbench.command('Kaiserscope: Compare Kernel and Shadow Page Tables');
         await until(() => workbench.activeTab(), tab => tab.startsWith('Kernel'), 'the diff editor');
+        // Both tables need the width, and the header what the debug toolbar hides.
+        await workbench.command('View: Toggle Primary Side Bar Visibility');
+        await workbench.command('View: Toggle Panel Visibility');
         await page.waitForTimeout(1500);
         await page.screenshot({ path: path.join(folder, 'compare.png') });
       }

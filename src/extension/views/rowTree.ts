@@ -20,6 +20,9 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
   readonly #model: SessionModel;
   readonly #rows: () => Promise<Row[]>;
   readonly #live: boolean;
+  readonly #steady: boolean;
+  /** For a steady view: what it shows, as text. */
+  #shown: string | undefined;
   /** Values by row id: those that marks compare with, and those shown at the latest stop. */
   #before = new Map<string, string>();
   #atStop = new Map<string, string>();
@@ -36,10 +39,12 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
   /**
    * @param id the view's id in the manifest
    * @param rows asks the session for what to show
-   * @param options `live`: the view is renewed while the machine runs too, which must then be cheap
+   * @param options `live`: the view is renewed while the machine runs too, which must then be cheap. `steady`: the editor is
+   *   told to begin again only if the rows have changed, for it loses the click on a check box that it is renewing
    */
-  constructor(id: string, model: SessionModel, rows: () => Promise<Row[]>, options: { live?: boolean } = {}) {
+  constructor(id: string, model: SessionModel, rows: () => Promise<Row[]>, options: { live?: boolean; steady?: boolean } = {}) {
     this.#live = options.live ?? false;
+    this.#steady = options.steady ?? false;
     this.#model = model;
     this.#rows = rows;
     this.view = vscode.window.createTreeView(id, { treeDataProvider: this, showCollapseAll: true, manageCheckboxStateManually: true });
@@ -63,8 +68,17 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
     this.#refreshing ??= setTimeout(() => {
       this.#refreshing = undefined;
       if (this.#asking) this.refresh();
-      else this.#changed.fire(undefined);
+      else void this.#renew();
     }, refreshDelay);
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#steady && this.#shown !== undefined && this.#model.session) {
+      try {
+        if (await fingerprint(await this.#rows()) === this.#shown) return;
+      } catch { /* the editor asks again below, and shows what is wrong */ }
+    }
+    this.#changed.fire(undefined);
   }
 
   /** The view as text. */
@@ -74,10 +88,13 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
 
   async getChildren(row?: Row): Promise<Row[]> {
     if (row) return (await row.children?.()) ?? [];
+    this.#shown = undefined;
     if (!this.#model.session) return [];
     this.#asking = true;
     try {
-      return await this.#rows();
+      const rows = await this.#rows();
+      if (this.#steady) this.#shown = await fingerprint(rows);
+      return rows;
     } finally {
       this.#asking = false;
     }
@@ -150,6 +167,12 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
       this.view.message = undefined;
     }
   }
+}
+
+/** All that a steady view shows of its rows. */
+async function fingerprint(rows: readonly Row[]): Promise<string> {
+  const parts = await Promise.all(rows.map(async row => [JSON.stringify(row), row.children ? await fingerprint(await row.children()) : '']));
+  return JSON.stringify(parts);
 }
 
 /** Draws the letters of `Row.badge`. */
