@@ -4,7 +4,7 @@ import { GuestFault, Unimplemented, Vector } from './core.js';
 import { Delivery, deliverFault, deliverInterrupt, deliverNmi, exceptionLog, type ExceptionRecord, interruptsOpen, nmiReady, takeFault } from './cpu/events.js';
 import { cpuFeatures, type CpuFeatures } from './cpu/features.js';
 import * as L from './cpu/layout.js';
-import { CodeMode, Flag, RunState, Seg } from './cpu/layout.js';
+import { Flag, RunState } from './cpu/layout.js';
 import { resetCpu } from './cpu/reset.js';
 import { segmentToLinear } from './cpu/segmentLimit.js';
 import { CpuState } from './cpu/state.js';
@@ -223,7 +223,7 @@ export class Machine implements Core {
     switch (exit) {
       case Exit.Fault: return this.deliver(cpu, turn, () => deliverFault(this, cpu, takeFault(cpu)));
       case Exit.Breakpoint: {
-        const address = cpu.int(L.MODE) & CodeMode.Long ? cpu.rip : BigInt.asUintN(32, cpu.segBase(Seg.CS) + cpu.rip);
+        const address = cpu.linearRip;
         cpu.set(L.RESUME, address);
         return this.onBreakpoint(cpu.index, address) ? { kind: 'breakpoint', cpu: cpu.index, address } : undefined;
       }

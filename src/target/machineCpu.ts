@@ -1,5 +1,5 @@
 import * as L from '../machine/cpu/layout.js';
-import { CodeMode, RunState, Seg } from '../machine/cpu/layout.js';
+import { CodeMode, RunState } from '../machine/cpu/layout.js';
 import { isLongMode, isProtected } from '../machine/cpu/modes.js';
 import type { CpuState } from '../machine/cpu/state.js';
 import type { CpuInfo } from './target.js';
@@ -11,7 +11,7 @@ export function cpuInfo(cpu: CpuState): CpuInfo {
     state: runStates[cpu.runState]!,
     mode: modeOf(cpu),
     cpl: cpu.cpl as CpuInfo['cpl'],
-    rip: linearRip(cpu),
+    rip: cpu.linearRip,
     rsp: cpu.gpr(4),
     rbp: cpu.gpr(5),
     cr3: cpu.get(L.CR3),
@@ -37,9 +37,4 @@ function modeOf(cpu: CpuState): CpuInfo['mode'] {
 export function bitnessOf(cpu: CpuState): number {
   const mode = cpu.int(L.MODE);
   return mode & CodeMode.Long ? 64 : mode & CodeMode.Code32 ? 32 : 16;
-}
-
-/** The linear address of the next instruction; outside 64-bit code the base of CS counts. */
-export function linearRip(cpu: CpuState): bigint {
-  return cpu.int(L.MODE) & CodeMode.Long ? cpu.rip : BigInt.asUintN(32, cpu.segBase(Seg.CS) + cpu.rip);
 }

@@ -5,7 +5,7 @@ import { Machine } from '../machine/machine.js';
 import type { MachineStop } from '../machine/machine.js';
 import { RAM_BASE } from '../machine/memory/layout.js';
 import { disassembleBytes } from './disassembler.js';
-import { bitnessOf, cpuInfo, linearRip } from './machineCpu.js';
+import { bitnessOf, cpuInfo } from './machineCpu.js';
 import { readRegister, registerGroups, writeRegister } from './machineRegisters.js';
 import type {
   CpuInfo,
@@ -261,7 +261,7 @@ export class MachineTarget implements Target {
   private passBreakpoint(index: number | undefined): void {
     if (index === undefined) return;
     const cpu = this.state(index);
-    const address = linearRip(cpu);
+    const address = cpu.linearRip;
     if (this.breakpoints.has(address) || this.probes.has(address)) cpu.set(L.RESUME, address);
   }
 }

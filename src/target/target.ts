@@ -4,8 +4,6 @@
  * (steps completed machine-wide, exact up to 2^53).
  */
 
-export type AccessKind = 'read' | 'write' | 'execute';
-
 /** Everything a debugger shows of one CPU while the machine is stopped. */
 export interface CpuInfo {
   index: number;

@@ -1,6 +1,6 @@
 import { Mnemonic } from 'iced-x86';
 import * as L from '../../src/machine/cpu/layout.js';
-import { CodeMode, Seg } from '../../src/machine/cpu/layout.js';
+import { Seg } from '../../src/machine/cpu/layout.js';
 import { readFlags, writeFlags } from '../../src/machine/cpu/flags.js';
 import { updateMode } from '../../src/machine/cpu/modes.js';
 import { Machine } from '../../src/machine/machine.js';
@@ -99,7 +99,7 @@ function adopt(machine: Machine, from: Registers): void {
 
 function instructionAt(machine: Machine): Insn | undefined {
   const cpu = machine.cpus[0]!, mode = cpu.int(L.MODE);
-  const linear = mode & CodeMode.Long ? cpu.rip : BigInt.asUintN(32, cpu.segBase(Seg.CS) + cpu.rip);
+  const linear = cpu.linearRip;
   const insn = decode(machine.mmu.readLinear(cpu, linear, 15), cpu.rip, linear, mode);
   return typeof insn === 'string' ? undefined : insn;
 }

@@ -34,8 +34,6 @@ export const EFER_SCE = 1n << 0n, EFER_LME = 1n << 8n, EFER_LMA = 1n << 10n, EFE
 export function isProtected(cpu: CpuState): boolean { return (cpu.int(L.CR0) & 1) !== 0; }
 /** IA-32e mode is active: 64-bit or compatibility mode. */
 export function isLongMode(cpu: CpuState): boolean { return (cpu.int(L.EFER) & 1 << 10) !== 0; }
-/** The CPU executes 64-bit code. */
-export function is64Bit(cpu: CpuState): boolean { return isLongMode(cpu) && (cpu.segRights(Seg.CS) & Rights.Long) !== 0; }
 
 /**
  * To be called after every change of CS, SS, CPL, CR0, CR4, EFER or RFLAGS.AC: derives MODE, by which decoded code is

@@ -47,6 +47,11 @@ export class CpuState {
   get rip(): bigint { return this.u64[L.RIP >> 3]!; }
   set rip(value: bigint) { this.u64[L.RIP >> 3] = value; }
 
+  /** Linear address of the next instruction: RIP in 64-bit code, CS.base + EIP elsewhere. */
+  get linearRip(): bigint {
+    return this.int(L.MODE) & L.CodeMode.Long ? this.rip : BigInt.asUintN(32, this.segBase(L.Seg.CS) + this.rip);
+  }
+
   /** Steps this CPU has completed: instructions, and events delivered. */
   get steps(): number { return this.f64[L.STEPS >> 3]!; }
   set steps(value: number) { this.f64[L.STEPS >> 3] = value; }

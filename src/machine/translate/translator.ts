@@ -96,7 +96,7 @@ export class Translator {
 
   /** Provides the block at the CPU's RIP after `Exit.Miss`: `Exit.Next` to go on, `Fault` if it cannot be fetched. */
   provide(cpu: CpuState): Exit {
-    const linear = this.linearRip(cpu);
+    const linear = cpu.linearRip;
     const host = this.core.mmu.resolve(cpu.base, Number(linear & 0xffffffffn) | 0, Number(linear >> 32n) | 0, memoryKind(1, MemoryKind.Execute));
     if (host < 0) return Exit.Fault;
     const key = host & -PAGE_SIZE | cpu.int(L.MODE);
@@ -111,7 +111,7 @@ export class Translator {
 
   /** Runs the page-crossing instruction at RIP, once its second page has been fetched like its first. */
   runCrossing(cpu: CpuState): Exit {
-    const linear = this.linearRip(cpu), block = this.blocks.installed(this.tagOf(cpu));
+    const linear = cpu.linearRip, block = this.blocks.installed(this.tagOf(cpu));
     if (!block) return Exit.Next;
     const second = this.fetchSecondPage(cpu, linear);
     if (second < 0) return Exit.Fault;
@@ -145,7 +145,7 @@ export class Translator {
     const rip = cpu.rip;
     for (const address of addresses) {
       cpu.rip = address;
-      const linear = this.linearRip(cpu), physical = this.core.mmu.probe(cpu, Number(linear & 0xffffffffn) | 0, Number(linear >> 32n) | 0);
+      const linear = cpu.linearRip, physical = this.core.mmu.probe(cpu, Number(linear & 0xffffffffn) | 0, Number(linear >> 32n) | 0);
       if (!this.core.memory.isRam(physical, 1)) throw new Error(`no code at 0x${address.toString(16)}`);
       const host = RAM_BASE + physical, key = host & -PAGE_SIZE | cpu.int(L.MODE);
       let block = this.blocks.find(this.tagOf(cpu), key);
@@ -165,10 +165,6 @@ export class Translator {
     this.queue = [];
     this.nextRecord = RECORD_BASE;
     this.flushes++;
-  }
-
-  private linearRip(cpu: CpuState): bigint {
-    return cpu.int(L.MODE) & CodeMode.Long ? cpu.rip : BigInt.asUintN(32, cpu.segBase(Seg.CS) + cpu.rip);
   }
 
   /** The code map's name for the CPU's next instruction. */
