@@ -96,9 +96,33 @@ export const NMI_UNBLOCK = 0x350;
 /** Non-zero while an instruction executes that began with RFLAGS.TF set and is to be followed by a debug trap. i32. */
 export const SINGLE_STEP = 0x354;
 
+/**
+ * Derived, not hashed: non-zero if an interrupt that the local APIC would deliver now, or an NMI, waits. Whatever changes the
+ * APIC's requests or priorities keeps it true, so translated code that sets IF need not ask TypeScript. i32.
+ */
+export const EVENT_WAITS = 0x358;
+
 /** XMM0-15, 16 bytes each; MXCSR. */
 export const XMM = 0x400;
 export const MXCSR = 0x500;
+/** x87 registers R0-R7 by their physical number, not relative to TOP: 16 bytes each, of which the 10 low ones count. */
+export const X87 = 0x510;
+/** x87 control, status and full tag word (2 bits a register, by physical number), and opcode of the last instruction. i32 each. */
+export const X87_CONTROL = 0x590;
+export const X87_STATUS = 0x594;
+export const X87_TAGS = 0x598;
+export const X87_OPCODE = 0x59c;
+/** Last x87 instruction and data pointer, i64 each, and their selectors, i32 each. */
+export const X87_IP = 0x5a0;
+export const X87_DATA = 0x5a8;
+export const X87_CS = 0x5b0;
+export const X87_DS = 0x5b4;
+/** XCR0, PKRU (i32), IA32_TSC_DEADLINE, the state of RDRAND's generator, the address armed by MONITOR (physical; -1 for none). */
+export const XCR0 = 0x5b8;
+export const PKRU = 0x5c0;
+export const TSC_DEADLINE = 0x5c8;
+export const RANDOM_STATE = 0x5d0;
+export const MONITOR_ADDRESS = 0x5d8;
 
 /** All architectural state lies below this offset; the state hash covers it (fields that are caches excepted). */
 export const STATE_END = 0x600;
