@@ -5,11 +5,19 @@ import { LocalApicPage } from './localApicPage.js';
 import { createPics } from './pic.js';
 import { Uart16550 } from './uart16550.js';
 
+/** A device whose future depends on more than the guest's next access: its state as plain numbers, of any length. */
+interface Stateful {
+  save(): ArrayLike<number>;
+  restore(state: ArrayLike<number>): void;
+}
+
 /** The devices of a machine, connected. */
 export interface Devices {
   readonly uart: Uart16550;
-  /** Everything that decides the devices' future, as plain numbers. */
+  /** Everything that decides the devices' future, as plain numbers: for each device their count and then the numbers. */
   save(): number[];
+  /** Puts back what `save` gave, on a machine with as many CPUs. */
+  restore(state: ArrayLike<number>): void;
 }
 
 /** Builds the devices and connects them to the physical and the I/O address space. */
@@ -17,8 +25,21 @@ export function buildDevices(core: Core, bus: Bus): Devices {
   const uart = new Uart16550(), pics = createPics();
   bus.add(new LocalApicPage(core));
   for (const device of [uart, ...pics, new DebugExit(code => core.requestExit(code)), new DebugConsole(byte => uart.onOutput(Uint8Array.of(byte)))]) core.io.add(device);
+  const stateful: readonly Stateful[] = [...core.apics, ...pics, uart];
   return {
     uart,
-    save: () => [...core.apics.flatMap(apic => Array.from(apic.save())), ...pics.flatMap(pic => pic.save()), ...uart.save()],
+    save: () => stateful.flatMap(device => {
+      const state = Array.from(device.save());
+      return [state.length, ...state];
+    }),
+    restore: state => {
+      const all = Array.from(state);
+      let at = 0;
+      for (const device of stateful) {
+        const length = all[at]!;
+        device.restore(all.slice(at + 1, at + 1 + length));
+        at += 1 + length;
+      }
+    },
   };
 }
