@@ -52,8 +52,8 @@ export function dropWriteTags(i32: Int32Array, host: number): void {
   }
 }
 
-/** Drops every write tag of every CPU. */
-export function dropAllWriteTags(i32: Int32Array): void {
-  const end = START + MAX_CPUS * CPU_WORDS;
+/** Drops every write tag of the first `cpus` CPUs. */
+export function dropAllWriteTags(i32: Int32Array, cpus: number): void {
+  const end = START + cpus * CPU_WORDS;
   for (let entry = START; entry < end; entry += WORDS) i32[entry + WRITE] = 0;
 }

@@ -1,5 +1,5 @@
 import { dropWriteTags, dropAllWriteTags } from './fastTable.js';
-import { MAX_RAM, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, PAGE_SIZE, RAM_BASE } from './layout.js';
+import { MAX_CPUS, MAX_RAM, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, PAGE_SIZE, RAM_BASE } from './layout.js';
 
 /** Smallest RAM that a machine can be given, in bytes: what start-up in real mode needs. */
 export const MIN_RAM_SIZE = 0x100000;
@@ -28,6 +28,8 @@ export class GuestMemory {
    * of the translations drops those of the page and may then call `clearCode`.
    */
   onCodeWrite: (page: number) => void = () => {};
+  /** The pages that have PAGE_DIRTY, in the order in which they got it. */
+  private dirty: number[] = [];
 
   /** @param ramSize guest RAM in bytes, a multiple of 4 KiB. @throws RangeError naming the bounds if it is none */
   constructor(ramSize: number) {
@@ -89,8 +91,14 @@ export class GuestMemory {
   /** `changed` for one page number. */
   pageChanged(page: number): void {
     const flags = this.u8[PAGE_FLAGS_BASE + page]!;
-    if (!(flags & PAGE_DIRTY)) this.u8[PAGE_FLAGS_BASE + page] = flags | PAGE_DIRTY;
+    if (!(flags & PAGE_DIRTY)) this.markDirty(page);
     if (flags & PAGE_HAS_CODE) this.onCodeWrite(page);
+  }
+
+  /** Gives PAGE_DIRTY to a page that does not have it: the only way to set it, since snapshots go by the list of such pages. */
+  markDirty(page: number): void {
+    this.u8[PAGE_FLAGS_BASE + page]! |= PAGE_DIRTY;
+    this.dirty.push(page);
   }
 
   /** PAGE_* bits of a page of RAM. */
@@ -106,10 +114,18 @@ export class GuestMemory {
   /** Says that nothing decoded from the page is kept any more. */
   clearCode(page: number): void { this.u8[PAGE_FLAGS_BASE + page]! &= ~PAGE_HAS_CODE; }
 
-  /** Forgets which pages have been written, so that the next snapshot finds those written from now on. */
-  clearDirty(): void {
-    for (let page = 0; page < this.ramPages; page++) this.u8[PAGE_FLAGS_BASE + page]! &= ~PAGE_DIRTY;
-    dropAllWriteTags(this.i32);
+  /** The numbers of the pages that have been written since `clearDirty`. */
+  get dirtyPages(): readonly number[] { return this.dirty; }
+
+  /**
+   * Forgets which pages have been written, so that the next snapshot finds those written from now on.
+   * @param cpus how many CPUs the machine has
+   */
+  clearDirty(cpus = MAX_CPUS): void {
+    for (const page of this.dirty) this.u8[PAGE_FLAGS_BASE + page]! &= ~PAGE_DIRTY;
+    this.dirty = [];
+    // All of them: only pages with PAGE_DIRTY have write tags.
+    dropAllWriteTags(this.i32, cpus);
   }
 
   private check(physical: number, length: number): void {

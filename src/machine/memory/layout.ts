@@ -47,6 +47,10 @@ export const PAGE_HAS_CODE = 1;
 /** The page has been written since the flag was last cleared (snapshots). */
 export const PAGE_DIRTY = 2;
 
+/** One byte for each TLB_UNIT bytes of the architectural TLBs: not zero if they have been written since the last snapshot. */
+export const TLB_TOUCHED_BASE = 0x3f0000;
+export const TLB_UNIT = 128;
+
 /** The architectural TLB of each CPU, TLB_CPU_SIZE bytes each; its format is in `memory/tlb.ts`. */
 export const TLB_BASE = 0x400000;
 export const TLB_CPU_SIZE = 0x80000;

@@ -115,7 +115,10 @@ export class Mmu {
     let flags = this.u8[PAGE_FLAGS_BASE + frame]!;
     if ((kind & MemoryKind.Write) !== 0) {
       if (flags & PAGE_HAS_CODE) return this.resolveScratch(cpuBase, kind, frame * 0x1000 + (lo & 0xfff), kind & SIZE_MASK, 0, 0);
-      if (!(flags & PAGE_DIRTY)) this.u8[PAGE_FLAGS_BASE + frame] = flags |= PAGE_DIRTY;
+      if (!(flags & PAGE_DIRTY)) {
+        this.memory.markDirty(frame);
+        flags |= PAGE_DIRTY;
+      }
     }
     const page = RAM_BASE + (frame << 12);
     this.fill(cpuBase, lo, hi, page, flags);

@@ -1,9 +1,13 @@
 import { invalidateContexts } from './contexts.js';
+import { TLB_TOUCHED_BASE } from './layout.js';
 import {
   E_FRAME, E_INFO, E_PAGE, E_STAMP, ENTRY_WORDS, FRAME_MASK, H_ENTRIES, H_EPOCH, H_GLOBAL_STAMP, H_IN_USE, H_NEXT_STAMP,
   H_PCID, H_PCID_STAMPS, H_STAMP, INFO_DIRTY, INFO_GLOBAL, INFO_KEY, INFO_NX, INFO_PCID_SHIFT, INFO_SIZE_SHIFT, INFO_TYPE_SHIFT,
-  INFO_USER, INFO_WRITE, SET_WORDS, SETS, tlbWord,
+  INFO_USER, INFO_WRITE, SET_WORDS, SETS, TLB_WORD, tlbWord,
 } from './tlbLayout.js';
+
+/** Words of a unit of snapshots (TLB_UNIT bytes), as a power of 2. */
+const UNIT_SHIFT = 5;
 
 /** A TLB entry as views see it. */
 export interface TlbEntry {
@@ -41,7 +45,17 @@ const PAGE_MASK = [-1, ~0x1ff, ~0x3ffff];
  * Who flushes must see to it that the fast tables follow: `Mmu` does.
  */
 export class Tlb {
-  constructor(private readonly i32: Int32Array) {}
+  private readonly u8: Uint8Array;
+
+  constructor(private readonly i32: Int32Array) { this.u8 = new Uint8Array(i32.buffer); }
+
+  /** Says that the word at this index of a TLB has been or will be written: snapshots copy only what has been touched. Words 0-31 of a TLB need no mark. */
+  private touch(word: number): void { this.u8[TLB_TOUCHED_BASE + (word - TLB_WORD >> UNIT_SHIFT)] = 1; }
+
+  private touchAll(word: number, words: number): void {
+    const unit = TLB_TOUCHED_BASE + (word - TLB_WORD >> UNIT_SHIFT);
+    this.u8.fill(1, unit, unit + (words >> UNIT_SHIFT));
+  }
 
   /** Empties the TLB of a CPU and forgets all stamps; all contexts of fast entries end. */
   reset(t: number): void {
@@ -49,6 +63,8 @@ export class Tlb {
     invalidateContexts(i32, t);
     i32.fill(0, t + H_PCID_STAMPS, t + H_PCID_STAMPS + 4096);
     i32.fill(0, t + H_ENTRIES, t + H_ENTRIES + SETS * SET_WORDS);
+    this.touchAll(t + H_PCID_STAMPS, 4096);
+    this.touchAll(t + H_ENTRIES, SETS * SET_WORDS);
     i32[t + H_GLOBAL_STAMP] = 1;
     i32[t + H_NEXT_STAMP] = 2;
     i32[t + H_EPOCH] = 1;
@@ -65,6 +81,7 @@ export class Tlb {
       if (i32[t + H_NEXT_STAMP]! >= LAST_STAMP) { this.reset(t); return; }
       stamp = i32[t + H_NEXT_STAMP]!++;
       i32[t + H_PCID_STAMPS + pcid] = stamp;
+      this.touch(t + H_PCID_STAMPS + pcid);
     }
     i32[t + H_STAMP] = stamp;
   }
@@ -143,6 +160,7 @@ export class Tlb {
       flushed = true;
       entry = this.freeEntry(t, setOf(page, i32[t + (global ? H_GLOBAL_STAMP : H_STAMP)]!));
     }
+    this.touch(entry);
     i32[entry + E_PAGE] = page;
     i32[entry + E_INFO] = info | (hi >>> 12) & 0xf | size << INFO_SIZE_SHIFT | i32[t + H_PCID]! << INFO_PCID_SHIFT;
     i32[entry + E_STAMP] = i32[t + (global ? H_GLOBAL_STAMP : H_STAMP)]!;
@@ -159,6 +177,7 @@ export class Tlb {
       const first = t + H_ENTRIES + set * SET_WORDS;
       for (let entry = first; entry < first + SET_WORDS; entry += ENTRY_WORDS) if (!this.isLive(t, entry)) return entry;
       i32[first + E_FRAME]! |= ~FRAME_MASK;
+      this.touch(first);
       set = (set + 1) & (SETS - 1);
     }
     return 0;
@@ -174,7 +193,10 @@ export class Tlb {
   }
 
   /** Sets the cached dirty bit of an entry. */
-  setDirty(entry: number): void { this.i32[entry + E_INFO]! |= INFO_DIRTY; }
+  setDirty(entry: number): void {
+    this.i32[entry + E_INFO]! |= INFO_DIRTY;
+    this.touch(entry);
+  }
 
   /**
    * Drops the entries of every size for one address: those of `pcid` that are not global, and if `globals` is set the
@@ -190,13 +212,13 @@ export class Tlb {
     if (use & 7 && stamp > i32[t + H_EPOCH]!) {
       for (let size = 0; size < 3; size++) {
         const entry = use & 1 << size ? this.find(t, page & PAGE_MASK[size]!, top | size << INFO_SIZE_SHIFT, stamp) : 0;
-        if (entry !== 0) { i32[entry + E_STAMP] = 0; dropped |= size === 0 ? 1 : 2; }
+        if (entry !== 0) { i32[entry + E_STAMP] = 0; this.touch(entry); dropped |= size === 0 ? 1 : 2; }
       }
     }
     if (globals && use & 0x38) {
       for (let size = 0; size < 3; size++) {
         const entry = use & 8 << size ? this.find(t, page & PAGE_MASK[size]!, top | size << INFO_SIZE_SHIFT, i32[t + H_GLOBAL_STAMP]!) : 0;
-        if (entry !== 0) { i32[entry + E_STAMP] = 0; dropped |= 4; }
+        if (entry !== 0) { i32[entry + E_STAMP] = 0; this.touch(entry); dropped |= 4; }
       }
     }
     return dropped;
@@ -205,6 +227,7 @@ export class Tlb {
   /** Drops all entries of a PCID that are not global. */
   flushPcid(t: number, pcid: number): void {
     this.i32[t + H_PCID_STAMPS + pcid] = 0;
+    this.touch(t + H_PCID_STAMPS + pcid);
     if (pcid === this.i32[t + H_PCID]!) this.selectPcid(t, pcid);
   }
 
