@@ -1,5 +1,6 @@
 import type { Core } from '../core.js';
 import { CodeMode } from './layout.js';
+import { featureBits } from './featureTable.js';
 import * as L from './layout.js';
 import { SIGNATURE } from './signature.js';
 import type { CpuState } from './state.js';
@@ -35,24 +36,19 @@ function readLeaf(core: Core, cpu: CpuState, leaf: number, subleaf: number): Cpu
     case 1: return {
       eax: SIGNATURE,
       ebx: count << 16 | id << 24,
-      ecx: bits([[13, true /* CMPXCHG16B */], [17, f.pcid], [21, f.x2apic], [23, true /* POPCNT */]]),
-      edx: bits([
-        [2, true /* DE */], [3, true /* PSE */], [4, true /* TSC */], [5, true /* MSR */], [6, true /* PAE */], [7, true /* MCE */],
-        [8, true /* CMPXCHG8B */], [9, core.apics[id]!.enabled], [13, f.pge], [15, true /* CMOV */], [16, true /* PAT */], [28, count > 1 /* HTT */],
-      ]),
+      ecx: featureBits(f, 1, 'ecx'),
+      edx: featureBits(f, 1, 'edx') | bits([[9, core.apics[id]!.enabled], [28, count > 1 /* HTT */]]),
     };
     case 7: return subleaf !== 0 ? none : {
-      ...none,
-      ebx: bits([[0, f.fsgsbase], [7, f.smep], [10, f.invpcid], [20, f.smap]]),
-      ecx: bits([[2, f.umip]]),
+      ...none, ebx: featureBits(f, 7, 'ebx'), ecx: featureBits(f, 7, 'ecx'), edx: featureBits(f, 7, 'edx'),
     };
     case 0xb: return topology(count, id, subleaf);
     case 0x80000000: return { ...none, eax: MAX_EXTENDED };
     case 0x80000001: return {
       ...none,
-      ecx: bits([[0, true /* LAHF in 64-bit code */]]),
+      ecx: featureBits(f, leaf, 'ecx'),
       // SYSCALL shows in 64-bit code only.
-      edx: bits([[11, f.syscall && (cpu.int(L.MODE) & CodeMode.Long) !== 0], [20, f.nx], [26, f.pages1g], [27, f.rdtscp], [29, true /* LM */]]),
+      edx: featureBits(f, leaf, 'edx') & (cpu.int(L.MODE) & CodeMode.Long ? -1 : ~(1 << 11)),
     };
     case 0x80000002: case 0x80000003: case 0x80000004: return brand((leaf - 0x80000002) * 16);
     case 0x80000007: return { ...none, edx: bits([[8, true /* invariant TSC */]]) };

@@ -1,5 +1,5 @@
 /**
- * Optional parts of the processor. CPUID tells exactly these, and what is off raises the exception that a processor
+ * Optional parts of the processor (their CPUID bits and instructions stand in `featureTable.ts`). CPUID tells exactly these, and what is off raises the exception that a processor
  * without it raises: a guest can be tried with and without each.
  */
 export interface CpuFeatures {
@@ -27,12 +27,16 @@ export interface CpuFeatures {
   rdtscp: boolean;
   /** 1 GiB pages. */
   pages1g: boolean;
+  /** CMPXCHG16B. */
+  cx16: boolean;
+  /** POPCNT. */
+  popcnt: boolean;
 }
 
 /** Everything that the machine has. */
 export const allFeatures: Readonly<CpuFeatures> = {
   pcid: true, invpcid: true, pge: true, nx: true, smep: true, smap: true, umip: true, fsgsbase: true, syscall: true, x2apic: true,
-  rdtscp: true, pages1g: true,
+  rdtscp: true, pages1g: true, cx16: true, popcnt: true,
 };
 
 /** The features of a machine: everything it has, except where `changes` says otherwise. */

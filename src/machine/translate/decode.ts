@@ -1,34 +1,32 @@
-import { Decoder, DecoderError, DecoderOptions, Instruction, MemorySizeExt, OpKind, Register as Iced } from 'iced-x86';
+import { Decoder, DecoderError, Instruction, MemorySizeExt, OpKind, Register as Iced } from 'iced-x86';
 import { CodeMode, Seg } from '../cpu/layout.js';
 import type { Insn, MemoryOperand, Operand, Register } from './insn.js';
+import { type InstructionSet, wholeInstructionSet } from './instructionSet.js';
 
 /** Longest instruction in bytes (SDM Vol. 2A, 2.3.11). */
 export const MAX_INSTRUCTION = 15;
 
 export type Decoded = Insn | 'invalid' | 'truncated' | 'too long';
 
-/** The machine has neither TZCNT nor LZCNT: as on processors without them, their F3 prefix is ignored (BSF, BSR). */
-const OPTIONS = DecoderOptions.NoMPFX_0FBC | DecoderOptions.NoMPFX_0FBD;
-
 /**
  * Decodes the instruction at the start of `bytes`.
  * `ip` is the instruction pointer, `linear` its linear address; `mode` a set of `CodeMode` bits.
  * Gives 'truncated' if more bytes are needed than there are, 'invalid' if no instruction has these bytes, 'too long' if
- * prefixes make it longer than 15 bytes.
+ * prefixes make it longer than 15 bytes. What `set` lacks is invalid.
  */
-export function decode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number): Decoded {
+export function decode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, set: InstructionSet = wholeInstructionSet): Decoded {
   const bitness = mode & CodeMode.Long ? 64 : mode & CodeMode.Code32 ? 32 : 16;
-  const decoded = attempt(bytes, ip, linear, mode, bitness);
-  return decoded === 'invalid' && bytes.length >= MAX_INSTRUCTION && isTooLong(bytes, bitness) ? 'too long' : decoded;
+  const decoded = attempt(bytes, ip, linear, mode, bitness, set);
+  return decoded === 'invalid' && bytes.length >= MAX_INSTRUCTION && isTooLong(bytes, bitness, set) ? 'too long' : decoded;
 }
 
 /** Legacy prefixes (SDM Vol. 2A, 2.1.1). */
 const PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
 
 /** The decoder does not tell too long from invalid: without some of its prefixes the instruction would still run out of 15 bytes. */
-function isTooLong(bytes: Uint8Array, bitness: number): boolean {
+function isTooLong(bytes: Uint8Array, bitness: number, set: InstructionSet): boolean {
   for (let n = 1; n < MAX_INSTRUCTION && PREFIXES.has(bytes[n - 1]!); n++) {
-    const decoder = new Decoder(bitness, bytes.subarray(n, MAX_INSTRUCTION), OPTIONS);
+    const decoder = new Decoder(bitness, bytes.subarray(n, MAX_INSTRUCTION), set.options);
     decoder.decodeOut(instruction!);
     const error = decoder.lastError;
     decoder.free();
@@ -38,15 +36,15 @@ function isTooLong(bytes: Uint8Array, bitness: number): boolean {
   return false;
 }
 
-function attempt(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, bitness: number): Insn | 'invalid' | 'truncated' {
-  const decoder = new Decoder(bitness, bytes.length > MAX_INSTRUCTION ? bytes.subarray(0, MAX_INSTRUCTION) : bytes, OPTIONS);
+function attempt(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, bitness: number, set: InstructionSet): Insn | 'invalid' | 'truncated' {
+  const decoder = new Decoder(bitness, bytes.length > MAX_INSTRUCTION ? bytes.subarray(0, MAX_INSTRUCTION) : bytes, set.options);
   decoder.ip = ip;
   instruction ??= new Instruction();
   decoder.decodeOut(instruction);
   const error = decoder.lastError;
   decoder.free();
   if (error === DecoderError.NoMoreBytes) return bytes.length >= MAX_INSTRUCTION ? 'invalid' : 'truncated';
-  if (error !== DecoderError.None || instruction.isInvalid) return 'invalid';
+  if (error !== DecoderError.None || instruction.isInvalid || !set.has(instruction)) return 'invalid';
   return read(instruction, bytes, ip, linear, mode, bitness);
 }
 
@@ -163,3 +161,4 @@ range(Iced.ES, 6, 0, 'segment', 2);
 range(Iced.CR0, 16, 0, 'control', 8);
 range(Iced.DR0, 16, 0, 'debug', 8);
 range(Iced.XMM0, 16, 0, 'xmm', 16);
+range(Iced.MM0, 8, 0, 'mmx', 8);

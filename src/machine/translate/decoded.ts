@@ -2,6 +2,7 @@ import { Mnemonic } from 'iced-x86';
 import { GuestFault, Vector } from '../core.js';
 import { decode } from './decode.js';
 import type { Insn } from './insn.js';
+import type { InstructionSet } from './instructionSet.js';
 import { type Meaning, meaningOf } from './meaning.js';
 
 /** A decoded instruction with its meaning. */
@@ -15,8 +16,8 @@ export const ENDS_BLOCK = new Set<Mnemonic>([Mnemonic.Jmp, Mnemonic.Call, Mnemon
  * Decodes the instruction at the start of `bytes` and finds its meaning; undefined if it goes on behind them. Bytes that are
  * no instruction become one that raises #UD, and more than 15 one that raises #GP.
  */
-export function decodeOne(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number): Decoded | undefined {
-  const insn = decode(bytes, ip, linear, mode);
+export function decodeOne(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, set?: InstructionSet): Decoded | undefined {
+  const insn = decode(bytes, ip, linear, mode, set);
   if (insn === 'truncated') return undefined;
   if (insn === 'invalid') return undecodable(bytes, ip, linear, mode, UNDEFINED);
   return insn === 'too long' ? undecodable(bytes, ip, linear, mode, TOO_LONG) : { ...insn, meaning: meaningOf(insn) };

@@ -12,6 +12,7 @@ import { MAX_INSTRUCTION } from './decode.js';
 import { type Decoded, decodeOne, ENDS_BLOCK } from './decoded.js';
 import { Exit } from './emitter.js';
 import { FunctionTable } from './functionTable.js';
+import { InstructionSet } from './instructionSet.js';
 import { RECORD_SIZE, writeRecord } from './record.js';
 import { RegionBlock, RegionEmitter } from './regionEmitter.js';
 import { buildRuntime, Runtime } from './runtime.js';
@@ -52,6 +53,7 @@ export class Translator {
   private flushes = 0;
   private queue: Block[] = [];
   private breakpoints: ReadonlySet<bigint> = new Set();
+  private readonly instructionSet: InstructionSet;
   /** An error that stopped the machine inside WebAssembly; see `Exit.Stop`. */
   stopReason: Unimplemented | undefined;
 
@@ -62,6 +64,7 @@ export class Translator {
     needsAttention(cpu: CpuState): boolean;
   }) {
     const { memory, mmu } = core;
+    this.instructionSet = new InstructionSet(core.features);
     this.runtime = buildRuntime({
       memory: memory.wasm,
       resolve: (cpu, low, high, kind) => mmu.resolve(cpu, low, high, kind),
@@ -186,7 +189,7 @@ export class Translator {
       const bytes = new Uint8Array(here.length + MAX_INSTRUCTION);
       bytes.set(here);
       bytes.set(this.core.memory.u8.subarray(second, second + MAX_INSTRUCTION), here.length);
-      insns = [decodeOne(bytes, cpu.rip, linear, cpu.int(L.MODE)) as Decoded];
+      insns = [decodeOne(bytes, cpu.rip, linear, cpu.int(L.MODE), this.instructionSet) as Decoded];
       block.flags |= M.M_CROSSING;
       block.secondPage = second;
     }
@@ -215,7 +218,7 @@ export class Translator {
   private decodeRun(ip: bigint, linear: bigint, host: number, mode: number): Decoded[] {
     const insns: Decoded[] = [], end = (host | PAGE_SIZE - 1) + 1;
     while (insns.length < BLOCK_LIMIT && host < end && !(insns.length && this.breakpoints.has(linear))) {
-      const insn = decodeOne(this.core.memory.u8.subarray(host, Math.min(end, host + MAX_INSTRUCTION)), ip, linear, mode);
+      const insn = decodeOne(this.core.memory.u8.subarray(host, Math.min(end, host + MAX_INSTRUCTION)), ip, linear, mode, this.instructionSet);
       if (!insn) break;
       insns.push(insn);
       // Behind the end of a 16-bit or 32-bit segment IP starts from 0 again, elsewhere in memory.
