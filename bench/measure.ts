@@ -1,4 +1,4 @@
-import { loadPvh } from '../src/machine/boot/pvh.js';
+import { loadKernel } from '../src/machine/boot/loadKernel.js';
 import { Machine, type MachineOptions } from '../src/machine/machine.js';
 
 /** What one run on the machine cost: processor time of this process, its helper threads (compiler, garbage collector) included, and time by the clock. */
@@ -9,7 +9,7 @@ export function runMachine(file: Uint8Array, options: { commandLine?: string; sc
   const machine = new Machine({ cpus: options.cpus ?? 1, ramSize: 64 << 20, features: options.features, schedule: options.schedule });
   let output = '';
   machine.devices.uart.onOutput = bytes => { output += String.fromCharCode(...bytes); };
-  loadPvh(machine, file, { commandLine: options.commandLine ?? '', name: 'benchmark' });
+  loadKernel(machine, file, { commandLine: options.commandLine ?? '', name: 'benchmark' });
   if (options.script) machine.devices.uart.feed(new TextEncoder().encode(options.script.map(line => `${line}\n`).join('')));
   const start = performance.now(), used = process.cpuUsage();
   const stop = machine.run(options.limit ?? 20_000_000_000);

@@ -9,12 +9,12 @@ import { root } from './lib/run.mjs';
 const outfile = path.join(root, '.cache/common/machine.mjs');
 await build({
   stdin: {
-    contents: `export { Machine } from './src/machine/machine.js'; export { loadPvh } from './src/machine/boot/pvh.js'; export { templateKey } from './src/machine/translate/templates.js';`,
+    contents: `export { Machine } from './src/machine/machine.js'; export { loadKernel } from './src/machine/boot/loadKernel.js'; export { templateKey } from './src/machine/translate/templates.js';`,
     resolveDir: root, loader: 'ts',
   },
   outfile, bundle: true, format: 'esm', platform: 'node', target: 'node20', external: ['iced-x86'],
 });
-const { Machine, loadPvh, templateKey } = await import(pathToFileURL(outfile).href);
+const { Machine, loadKernel, templateKey } = await import(pathToFileURL(outfile).href);
 const kernel = readFileSync(path.join(root, 'dist/guest/kaiser.elf'));
 const script = ['help', 'ps', 'echo hello', 'touch 40', 'forks 5', 'storm 200', 'cat /sys/kernel/debug/x86/kaiser-enabled', 'cat /sys/kernel/debug/page_tables/kernel',
   'echo 0 > /sys/kernel/debug/x86/kaiser-enabled', 'storm 50', 'echo 1 > /sys/kernel/debug/x86/kaiser-enabled', 'toggle 3', 'nosuch', 'spin &', 'ps', 'poweroff'];
@@ -24,7 +24,7 @@ const examples = new Map([[LONG, new Map()], [CODE32 | STACK32, new Map()]]);
 for (const [append, features] of [['', {}], ['nopcid', {}], ['kaiser_design=naive', {}], ['kaiser=off', { pcid: false, smap: false }]]) {
   const machine = new Machine({ cpus: 2, ramSize: 64 << 20, features });
   machine.devices.uart.onOutput = () => {};
-  loadPvh(machine, kernel, { commandLine: append, name: 'kaiser.elf' });
+  loadKernel(machine, kernel, { commandLine: append, name: 'kaiser.elf' });
   machine.devices.uart.feed(new TextEncoder().encode(script.map(line => `${line}\n`).join('')));
   const { translator } = machine;
   const decodeOne = translator.decodeOne.bind(translator);

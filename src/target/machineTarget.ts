@@ -1,4 +1,4 @@
-import { loadPvh } from '../machine/boot/pvh.js';
+import { loadKernel } from '../machine/boot/loadKernel.js';
 import * as L from '../machine/cpu/layout.js';
 import type { CpuState } from '../machine/cpu/state.js';
 import { Machine } from '../machine/machine.js';
@@ -38,7 +38,7 @@ export async function createMachineTarget(configuration: TargetConfiguration): P
     features,
     schedule: schedule.kind === 'random' ? { kind: 'random', quantum, seed: schedule.seed } : { kind: 'round-robin', quantum },
   });
-  loadPvh(machine, configuration.image, { name: configuration.imageName, commandLine: configuration.commandLine });
+  loadKernel(machine, configuration.image, { name: configuration.imageName, commandLine: configuration.commandLine });
   const target = new MachineTarget(machine);
   if (configuration.consoleInput) target.consoleInput(configuration.consoleInput);
   return Promise.resolve(target);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as L from '../../src/machine/cpu/layout.js';
 import { acpiTables } from '../../src/machine/boot/acpi.js';
-import { loadPvh } from '../../src/machine/boot/pvh.js';
+import { loadKernel } from '../../src/machine/boot/loadKernel.js';
 import { Machine } from '../../src/machine/machine.js';
 import type { Payload } from './image.js';
 
@@ -14,7 +14,7 @@ const PAGE = 0x1000;
 /** A PVH kernel as our own loader leaves it in memory, for Bochs to begin at the same entry with the same start information. */
 export function kernelPayload(file: string, commandLine: string, ramMiB: number): Payload {
   const machine = new Machine({ cpus: 1, ramSize: ramMiB << 20 }), { memory } = machine, cpu = machine.cpus[0]!;
-  loadPvh(machine, readFileSync(file), { commandLine, name: file });
+  loadKernel(machine, readFileSync(file), { commandLine, name: file });
   const ebx = Number(cpu.gpr(3));
   memory.write(ACPI, acpiTables(1, ACPI));
   memory.writeU64(ebx + START_INFO_RSDP, BigInt(ACPI));

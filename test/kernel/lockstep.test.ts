@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { readBootImage } from '../../src/machine/boot/elfLoader.js';
+import { readBootImage } from '../../src/machine/boot/bootImage.js';
 import { lockstep } from '../lockstep/lockstep.js';
 import { KERNEL } from './run.js';
 
@@ -8,7 +8,7 @@ import { KERNEL } from './run.js';
 const steps = Number(process.env.LOCKSTEP_STEPS ?? 20_000);
 
 it(`has QEMU's registers after each of the first ${steps} instructions of the guest kernel`, async () => {
-  const entry = readBootImage(readFileSync(KERNEL), 'kaiser.elf').pvhEntry;
+  const entry = readBootImage(readFileSync(KERNEL), 'kaiser.elf').entry;
   const result = await lockstep(KERNEL, entry, { steps, append: 'nopcid', ramMiB: 64 });
   expect(result.difference).toBeUndefined();
   expect(result.steps).toBe(steps);

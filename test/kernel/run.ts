@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { loadPvh } from '../../src/machine/boot/pvh.js';
+import { loadKernel } from '../../src/machine/boot/loadKernel.js';
 import { Machine, type MachineOptions, type MachineStop } from '../../src/machine/machine.js';
 
 /** The built guest kernel. */
@@ -14,7 +14,7 @@ export function boot(append: string, options: Partial<MachineOptions> = {}): { m
   const machine = new Machine({ cpus: 2, ramSize: 64 << 20, ...options });
   let output = '';
   machine.devices.uart.onOutput = bytes => { output += String.fromCharCode(...bytes); };
-  loadPvh(machine, readFileSync(KERNEL), { commandLine: append, name: 'kaiser.elf' });
+  loadKernel(machine, readFileSync(KERNEL), { commandLine: append, name: 'kaiser.elf' });
   return { machine, output: () => output };
 }
 

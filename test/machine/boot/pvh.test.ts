@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { acpiTables } from '../../../src/machine/boot/acpi.js';
-import { ImageError, readBootImage } from '../../../src/machine/boot/elfLoader.js';
-import { loadPvh } from '../../../src/machine/boot/pvh.js';
+import { readBootImage } from '../../../src/machine/boot/bootImage.js';
+import { type BootOptions, ImageError, loadKernel } from '../../../src/machine/boot/loadKernel.js';
 import * as L from '../../../src/machine/cpu/layout.js';
 import { CodeMode, RunState, Seg } from '../../../src/machine/cpu/layout.js';
 import { TestCore } from '../cpu/testCore.js';
@@ -47,19 +47,23 @@ const good = (): Segment[] => [{ physical: 0x100000, bytes: [1, 2, 3, 4], memory
 describe('the image', () => {
   it('gives segments and the PVH entry', () => {
     const image = readBootImage(elf(good()), 'k');
-    expect(image.pvhEntry).toBe(0x100002);
+    expect([image.protocol, image.entry]).toEqual(['pvh', 0x100002]);
     expect(image.segments.map(s => [s.physical, [...s.bytes], s.memorySize])).toEqual([[0x100000, [1, 2, 3, 4], 16]]);
   });
   it('finds the note behind others, and with a descriptor of 8 bytes', () => {
     const notes = [...note(1, 'GNU', 3), ...note(2, 'Xen', 6), ...note(0x100001, 'Xen', 18, 8)];
-    expect(readBootImage(elf([good()[0]!, { type: 4, bytes: notes }]), 'k').pvhEntry).toBe(0x100001);
+    expect(readBootImage(elf([good()[0]!, { type: 4, bytes: notes }]), 'k').entry).toBe(0x100001);
   });
   it.each<[string, () => Uint8Array, RegExp]>([
     ['an empty file', () => new Uint8Array(), /k: the file is empty/],
-    ['text', () => new TextEncoder().encode('#!/bin/sh'), /k: not an ELF file/],
+    ['text', () => new TextEncoder().encode('#!/bin/sh'), /k: neither an ELF file nor one with a multiboot header/],
     ['a cut header', () => elf(good()).slice(0, 40), /cut off: the file has 40 bytes/],
-    ['ELF32', () => elf(good(), v => { v.setUint8(4, 1); v.setUint16(18, 3, true); }), /ELF32, i386.*Build the kernel for x86-64/],
-    ['another machine', () => elf(good(), v => v.setUint16(18, 183, true)), /ELF64, machine 183/],
+    ['a bzImage', () => Uint8Array.from({ length: 0x400 }, (_, n) => n >= 0x202 && n < 0x206 ? 'HdrS'.charCodeAt(n - 0x202) : 0), /k: a Linux boot image \(bzImage\).*vmlinux/],
+    ['a gzip file', () => Uint8Array.of(0x1f, 0x8b, 8, 0), /k: compressed with gzip; unpack it first/],
+    ['an unknown class', () => elf(good(), v => v.setUint8(4, 7)), /class 7, machine 62/],
+    ['another machine', () => elf(good(), v => v.setUint16(18, 183, true)), /class 2, machine 183/],
+    ['ELF64 for i386', () => elf(good(), v => v.setUint16(18, 3, true)), /class 2, i386\). Build the kernel for i386 as ELF32/],
+    ['nothing to load', () => elf([good()[1]!]), /no segment to load/],
     ['big-endian', () => elf(good(), v => v.setUint8(5, 2)), /big-endian/],
     ['no program headers', () => elf([]), /no program headers/],
     ['tiny program headers', () => elf(good(), v => v.setUint16(54, 32, true)), /program headers of 32 bytes/],
@@ -69,7 +73,7 @@ describe('the image', () => {
     ['no note', () => elf([good()[0]!]), /no entry point that this machine knows.*PVH/],
     ['a note of another owner', () => elf([good()[0]!, { type: 4, bytes: note(0x100000, 'GNU') }]), /no entry point/],
     ['a cut note', () => elf([good()[0]!, { type: 4, bytes: note(0x100000).slice(0, 16) }]), /no entry point/],
-    ['an entry outside', () => elf([good()[0]!, { type: 4, bytes: note(0x80000000) }]), /entry 0x80000000, where no segment is loaded/],
+    ['an entry outside', () => elf([good()[0]!, { type: 4, bytes: note(0x80000000) }]), /PVH note leads to the entry 0x80000000, where no segment is loaded/],
   ])('%s is refused with the reason', (_what, file, message) => {
     expect(() => readBootImage(file(), 'k')).toThrow(ImageError);
     expect(() => readBootImage(file(), 'k')).toThrow(message);
@@ -77,10 +81,10 @@ describe('the image', () => {
 });
 
 describe('loading', () => {
-  const boot = (segments = good(), options = { commandLine: 'kaiser=on quiet', name: 'k' }) => {
+  const boot = (segments = good(), options: BootOptions = { commandLine: 'kaiser=on quiet', name: 'k' }) => {
     const t = new TestCore({ cpus: 3 });
     t.memory.fill(0x100000, 0x1000, 0xee);
-    loadPvh(t, elf(segments), options);
+    loadKernel(t, elf(segments), options);
     return t;
   };
 
@@ -89,7 +93,7 @@ describe('loading', () => {
   });
   it('starts CPU 0 as the PVH specification says; the others wait', () => {
     const t = boot(), cpu = t.cpu;
-    expect([cpu.rip, cpu.get(L.CR0), cpu.get(L.CR4), cpu.get(L.EFER), cpu.int(L.MODE)]).toEqual([0x100002n, 0x11n, 0n, 0n, CodeMode.Code32 | CodeMode.Stack32]);
+    expect([cpu.rip, cpu.get(L.CR0), cpu.get(L.CR4), cpu.get(L.EFER), cpu.int(L.MODE) & 0x1f]).toEqual([0x100002n, 0x11n, 0n, 0n, CodeMode.Code32 | CodeMode.Stack32]);
     for (const seg of [Seg.CS, Seg.DS, Seg.ES, Seg.SS]) expect([cpu.segBase(seg), cpu.segLimit(seg)]).toEqual([0n, 0xffffffff]);
     expect([cpu.segLimit(Seg.TR), cpu.segRights(Seg.TR)]).toEqual([0x67, 0x8b]);
     expect(t.cpus.map(c => c.runState)).toEqual([RunState.Running, RunState.WaitForSipi, RunState.WaitForSipi]);
@@ -115,7 +119,22 @@ describe('loading', () => {
     expect(() => boot([{ physical: 0x8000, bytes: [1], memorySize: 0x2000 }, { type: 4, bytes: note(0x8000) }])).toThrow(/0x8000-0xa000 covers 0x9000-0xa000/);
   });
   it('a command line that is too long is refused', () => {
-    expect(() => boot(good(), { commandLine: 'x'.repeat(4000), name: 'k' })).toThrow(/command line has 4000 bytes; at most 3583/);
+    expect(() => boot(good(), { commandLine: 'x'.repeat(4096), name: 'k' })).toThrow(/command line of 4096 bytes is too long.*room for 4096 bytes/);
+  });
+  it('modules lie behind the kernel at page boundaries, each with its text', () => {
+    const modules = [{ bytes: Uint8Array.of(9, 8, 7), commandLine: 'first one', name: 'a' }, { bytes: Uint8Array.of(6), commandLine: '', name: 'b' }];
+    const t = boot(good(), { commandLine: '', name: 'k', modules }), m = t.memory, info = Number(t.cpu.gpr(3)), list = Number(m.readU64(info + 16));
+    expect(m.readU32(info + 12)).toBe(2);
+    const read = [0, 1].map(n => [0, 8, 16].map(at => Number(m.readU64(list + 32 * n + at))));
+    expect(read.map(([at, size]) => [at, [...m.read(at!, size!)]])).toEqual([[0x101000, [9, 8, 7]], [0x102000, [6]]]);
+    expect(new TextDecoder().decode(m.read(read[0]![2]!, 10))).toBe('first one\0');
+    expect(() => boot(good(), { commandLine: '', name: 'k', modules: [{ bytes: new Uint8Array(0x300000), commandLine: '', name: 'initrd' }] }))
+      .toThrow(/module initrd does not fit.*at least 5 MiB/);
+  });
+  it('leaves the first local APIC as firmware does: enabled, LINT0 for the 8259s, LINT1 for NMIs; the others untouched', () => {
+    const t = boot();
+    expect([0x0f, 0x35, 0x36].map(register => t.apics[0]!.peek(register))).toEqual([0x1ff, 0x8700, 0x8400]);
+    expect([0x0f, 0x35, 0x36].map(register => t.apics[1]!.peek(register))).toEqual([0xff, 0x10000, 0x10000]);
   });
 });
 
