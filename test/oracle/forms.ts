@@ -12,7 +12,7 @@ const OPERANDS = new Set<K>([
   K.r8_or_mem, K.r16_or_mem, K.r32_or_mem, K.r64_or_mem, K.mem, K.r8_reg, K.r16_reg, K.r32_reg, K.r64_reg,
   K.r8_opcode, K.r16_opcode, K.r32_opcode, K.r64_opcode, K.al, K.ax, K.eax, K.rax, K.cl, K.imm8_const_1,
   K.imm8, K.imm16, K.imm32, K.imm64, K.imm32sex64, K.imm8sex16, K.imm8sex32, K.imm8sex64, K.br64_1, K.br64_4,
-  K.mem_offs, K.es_rDI, K.seg_rSI, K.br32_1, K.br32_4, K.br16_1, K.br16_2,
+  K.mem_offs, K.es_rDI, K.seg_rSI, K.br32_1, K.br32_4, K.br16_1, K.br16_2, K.r32_vvvv, K.r64_vvvv,
 ]);
 
 /** A way to encode an instruction: what the SDM's opcode tables have as one line. */
@@ -31,7 +31,7 @@ export function allForms(bits: Bits = 64): Form[] {
     if (typeof code !== 'number') continue;
     const info = CodeExt.opCode(code), mnemonic = info.mnemonic;
     if (!definitions.has(mnemonic) && !stringHandlers.has(mnemonic) && !rareHandlers.has(mnemonic) && !MORE.has(mnemonic)) continue;
-    if (!info.isInstruction || info.encoding !== EncodingKind.Legacy || !(bits === 64 ? info.mode64 && info.intelDecoder64 : bits === 32 ? info.mode32 && info.intelDecoder32 : info.mode16 && info.intelDecoder16) || info.isFpuNoWait) continue;
+    if (!info.isInstruction || info.encoding !== EncodingKind.Legacy && info.encoding !== EncodingKind.VEX || !(bits === 64 ? info.mode64 && info.intelDecoder64 : bits === 32 ? info.mode32 && info.intelDecoder32 : info.mode16 && info.intelDecoder16) || info.isFpuNoWait) continue;
     const operands = Array.from({ length: info.opCount }, (_, n) => info.opKind(n));
     if (operands.some(kind => !OPERANDS.has(kind))) continue;
     // Far transfers; forms of other decoders; FENCEs with unusual ModRM bytes, which processors may reserve.
@@ -56,6 +56,15 @@ export function immediateBytes(kind: K, addressBits: number): number {
     case K.mem_offs: return addressBits / 8;
     default: return 0;
   }
+}
+
+export function isVex(info: OpCodeInfo): boolean { return info.encoding === EncodingKind.VEX; }
+
+/** The three-byte VEX prefix (SDM Vol. 2A, 2.3.5). @param rex bits W, R, X, B @param vvvv the register it names, 0 where it names none */
+export function vexBytes(info: OpCodeInfo, rex: number, vvvv: number): number[] {
+  const map = info.table === OpCodeTableKind.T0F ? 1 : info.table === OpCodeTableKind.T0F38 ? 2 : 3;
+  const pp = info.mandatoryPrefix === MandatoryPrefix.PF3 ? 2 : info.mandatoryPrefix === MandatoryPrefix.PF2 ? 3 : info.mandatoryPrefix === MandatoryPrefix.P66 ? 1 : 0;
+  return [0xc4, (~rex & 7) << 5 | map, (rex & 8) << 4 | (~vvvv & 15) << 3 | pp];
 }
 
 /** Opcode bytes with their table's escape and mandatory prefix apart. */

@@ -1,5 +1,5 @@
 import { Decoder, DecoderOptions, type Instruction, MemorySizeExt, Mnemonic, OpCodeOperandKind as K, OpKind } from 'iced-x86';
-import { allForms, type Form, immediateBytes, isMemoryOrRegister, isOpcodeRegister, isRegister, opcodeBytes } from './forms.js';
+import { allForms, type Form, immediateBytes, isMemoryOrRegister, isOpcodeRegister, isRegister, isVex, opcodeBytes, vexBytes } from './forms.js';
 import { type Bits, CODE, type Case, codeBase, dataBase, GS_BASE, SLOT, SLOT_ENTRY } from './layout.js';
 import { baseRegisters, little, little64, memoryOperand, memoryOperand16 } from './memoryOperand.js';
 import { Random } from './random.js';
@@ -114,7 +114,9 @@ export class Generator {
     else if (!long && memory && random.chance(0.1)) legacy.push(random.pick([0x26, 0x2e, 0x36, 0x3e]));
     if (string && random.chance(0.6)) legacy.push(random.chance(0.5) ? 0xf2 : 0xf3);
     if (memory && info.canUseLockPrefix && random.chance(0.3)) legacy.push(0xf0);
-    if (long && random.chance(0.25)) rex |= 0x40;
+    const vex = isVex(info), vvvv = vex && operands.some(k => k === K.r32_vvvv || k === K.r64_vvvv) ? random.below(long ? 16 : 8) : 0;
+    if (vex && info.W) rex |= 0x48;
+    if (long && !vex && random.chance(0.25)) rex |= 0x40;
 
     const registerOperand = () => {
       const n = random.below(long ? 16 : 8);
@@ -151,7 +153,7 @@ export class Generator {
       if (n >= 8) rex |= 0x41;
       opcode[opcode.length - 1]! += n & 7;
     }
-    const head = [...legacy, ...prefix, ...(rex ? [0x40 | rex] : []), ...opcode];
+    const head = vex ? [...legacy, ...vexBytes(info, rex, vvvv), opcode[opcode.length - 1]!] : [...legacy, ...prefix, ...(rex ? [0x40 | rex] : []), ...opcode];
     const tail: number[] = [];
     const length = head.length + modrm.length + operands.reduce((sum, k) => sum + immediateBytes(k, addressBits), 0);
     for (const kind of operands) {

@@ -31,12 +31,19 @@ export interface CpuFeatures {
   cx16: boolean;
   /** POPCNT. */
   popcnt: boolean;
+  /** LZCNT; without it BSR. */
+  lzcnt: boolean;
+  movbe: boolean;
+  /** TZCNT (without it BSF), ANDN, BEXTR, BLSI, BLSMSK, BLSR. */
+  bmi1: boolean;
+  /** BZHI, MULX, PDEP, PEXT, RORX, SARX, SHLX, SHRX. */
+  bmi2: boolean;
 }
 
 /** Everything that the machine has. */
 export const allFeatures: Readonly<CpuFeatures> = {
   pcid: true, invpcid: true, pge: true, nx: true, smep: true, smap: true, umip: true, fsgsbase: true, syscall: true, x2apic: true,
-  rdtscp: true, pages1g: true, cx16: true, popcnt: true,
+  rdtscp: true, pages1g: true, cx16: true, popcnt: true, lzcnt: true, movbe: true, bmi1: true, bmi2: true,
 };
 
 /** The features of a machine: everything it has, except where `changes` says otherwise. */

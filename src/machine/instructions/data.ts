@@ -1,5 +1,6 @@
 import { Mnemonic } from 'iced-x86';
 import { MemoryKind } from '../memory/kind.js';
+import type { Emitter } from '../translate/emitter.js';
 import { pushCondition, pushFlagBits, setFlagBits } from '../translate/flags.js';
 import { Op } from '../translate/wasm.js';
 import { define } from './define.js';
@@ -50,10 +51,9 @@ define(Mnemonic.Xchg, e => {
   f.release(old);
 });
 
-define(Mnemonic.Bswap, e => {
-  const f = e.f, size = e.size(0);
-  e.push(0);
-  const x = e.keep();
+/** Reverses the bytes of the value on the stack; of 16 bits too. */
+function reverseBytes(e: Emitter, size: number): void {
+  const f = e.f, x = e.keep();
   const swap = (mask: bigint, by: bigint) => {
     f.get(x).i64(by).op(Op.i64_shr_u).i64(mask).op(Op.i64_and);
     f.get(x).i64(mask).op(Op.i64_and).i64(by).op(Op.i64_shl, Op.i64_or).set(x);
@@ -61,11 +61,28 @@ define(Mnemonic.Bswap, e => {
   swap(0x00ff00ff00ff00ffn, 8n);
   swap(0x0000ffff0000ffffn, 16n);
   f.get(x).i64(32n).op(Op.i64_rotl);
-  // A 32-bit value stands in the upper half now; of 16-bit operands the result is undefined, zero as on Intel's.
-  if (size === 4) f.i64(32n).op(Op.i64_shr_u);
-  else if (size === 2) f.op(Op.drop).i64(0n);
-  e.store({ register: 0, size });
+  // A narrower value stands in the upper part now.
+  if (size < 8) f.i64(BigInt(64 - size * 8)).op(Op.i64_shr_u);
   f.release(x);
+}
+
+/** BSWAP: of 16-bit operands the result is undefined, zero as on Intel's. */
+define(Mnemonic.Bswap, e => {
+  const size = e.size(0);
+  if (size === 2) e.f.i64(0n);
+  else {
+    e.push(0);
+    reverseBytes(e, size);
+  }
+  e.store({ register: 0, size });
+});
+
+define(Mnemonic.Movbe, e => {
+  const size = e.size(0), place = e.place(0, MemoryKind.Write);
+  e.push(1);
+  reverseBytes(e, size);
+  e.store(place);
+  e.done(place);
 });
 
 /** Sign extension inside the accumulator: from, to. */
@@ -140,5 +157,6 @@ for (const [mnemonic, keep, flip] of [[Mnemonic.Clc, 0x8d4, 0], [Mnemonic.Stc, 0
 /** No state that the machine has is changed: hints, fences (one CPU runs at a time), ENDBR without CET. */
 define([
   Mnemonic.Nop, Mnemonic.Reservednop, Mnemonic.Pause, Mnemonic.Endbr64, Mnemonic.Endbr32, Mnemonic.Lfence, Mnemonic.Mfence, Mnemonic.Sfence,
-  Mnemonic.Prefetcht0, Mnemonic.Prefetcht1, Mnemonic.Prefetcht2, Mnemonic.Prefetchnta, Mnemonic.Prefetchw,
+  Mnemonic.Prefetcht0, Mnemonic.Prefetcht1, Mnemonic.Prefetcht2, Mnemonic.Prefetchnta, Mnemonic.Prefetchw, Mnemonic.Prefetch, Mnemonic.Prefetchwt1,
+  Mnemonic.Prefetchit0, Mnemonic.Prefetchit1, Mnemonic.Cldemote, Mnemonic.Rdsspd, Mnemonic.Rdsspq,
 ], () => {});

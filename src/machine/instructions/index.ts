@@ -1,5 +1,6 @@
 /** Importing this file gives every instruction with a WebAssembly definition its meaning. */
 import './arithmetic.js';
+import './bitManipulation.js';
 import './bits.js';
 import './control.js';
 import './data.js';

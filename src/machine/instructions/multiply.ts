@@ -6,7 +6,7 @@ import { pushResultFlags } from './arithmetic.js';
 import { define } from './define.js';
 
 /** Pushes the upper 64 bits of the unsigned product of two locals. */
-function pushHighProduct(e: Emitter, a: number, b: number): void {
+export function pushHighProduct(e: Emitter, a: number, b: number): void {
   const f = e.f, low = f.local(Type.I64), middle = f.local(Type.I64);
   const lowHalf = (x: number) => f.get(x).i64(0xffffffffn).op(Op.i64_and);
   const highHalf = (x: number) => f.get(x).i64(32n).op(Op.i64_shr_u);
