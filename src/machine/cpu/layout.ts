@@ -152,3 +152,11 @@ export const enum CodeMode {
   /** Real mode (CR0.PE clear). */
   Real = 16,
 }
+  /** CPL 3 with CR0.AM and RFLAGS.AC: unaligned data accesses raise #AC (SDM Vol. 3A, 6.15, interrupt 17). */
+  AlignmentCheck = 0x100,
+  /** CR0.EM or CR0.TS is set: x87 and MMX instructions raise #UD or #NM. */
+  FpuOff = 0x200,
+  /** CR4.OSFXSR is set and neither CR0.EM nor CR0.TS: instructions with XMM registers are on, else they raise #UD or #NM. */
+  SseOn = 0x400,
+  /** The CPU has data watchpoints (`memory/watch.ts`). */
+  Watched = 0x800,

@@ -79,7 +79,11 @@ export abstract class Emitter {
   abstract pushImmediate(): void;
   abstract pushNext(): void;
   abstract pushTarget(): void;
+  /** Pushes the i32 base of register operand i and gives the constant offset at which the register stands from there. */
+  abstract pushOperandBase(i: number): number;
   /** Pushes the i32 second immediate. */
+  /** The immediate if it is known while code is emitted. */
+  abstract readonly constant: bigint | undefined;
   abstract pushImmediate2(): void;
   /** Pushes the effective address (offset in the segment), already masked to the address size. */
   abstract pushOffset(): void;

@@ -5,6 +5,7 @@ import '../instructions/index.js';
 import { rareHandlers } from '../instructions/rare.js';
 import { stringHandlers } from '../instructions/strings.js';
 import { handlers as systemHandlers } from '../instructions/system/index.js';
+import { vectorMeaning } from '../instructions/vector/index.js';
 import type { Insn } from './insn.js';
 
 /** How an instruction is executed: by emitted WebAssembly (which may hand over to `handler`), or by TypeScript alone. */
@@ -22,6 +23,8 @@ const FAR = new Set<Code>([Code.Jmp_m1616, Code.Jmp_m1632, Code.Jmp_m1664, Code.
  * bytes and address.
  */
 export function meaningOf(insn: Insn): Meaning {
+  const vector = vectorMeaning(insn);
+  if (vector) return { definition: vector.definition, handler: vector.handler ?? unimplemented };
   const plain = !FAR.has(insn.code) && insn.operands.every(o =>
     o.kind === 'register' ? o.register.class === 'general' || o.register.class === 'high8' : o.kind !== 'far');
   const system = systemHandlers.get(insn.mnemonic);

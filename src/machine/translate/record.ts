@@ -32,8 +32,10 @@ export const R_HANDLER = 56;
 /** Second immediate (ENTER). i32. */
 export const R_IMMEDIATE2 = 60;
 
-/** Byte offset of a register operand in the CPU state. */
+/** Byte offset of a register operand in the CPU state. MMX registers are the mantissas of x87's R0-R7 (SDM Vol. 1, 9.2.1). */
 export function registerOffset(register: { class: string; number: number }): number {
+  if (register.class === 'xmm') return L.XMM + register.number * 16;
+  if (register.class === 'mmx') return L.X87 + register.number * 16;
   return L.GPR + register.number * 8 + (register.class === 'high8' ? 1 : 0);
 }
 
@@ -45,7 +47,7 @@ export function writeRecord(view: DataView, at: number, insn: Insn, template: nu
   view.setBigUint64(at + R_IMMEDIATE, insn.operands.some(o => o.kind === 'branch') ? insn.target : insn.immediate, true);
   for (let n = 0; n < 4; n++) {
     const operand = insn.operands[n];
-    const known = operand?.kind === 'register' && (operand.register.class === 'general' || operand.register.class === 'high8');
+    const known = operand?.kind === 'register' && /^(general|high8|xmm|mmx)$/.test(operand.register.class);
     view.setUint16(at + R_OPERAND + 2 * n, known ? registerOffset(operand.register) : L.ZERO, true);
   }
   const memory = insn.memory;

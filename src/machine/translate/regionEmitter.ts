@@ -2,6 +2,7 @@ import { Mnemonic } from 'iced-x86';
 import * as L from '../cpu/layout.js';
 import { Cc, Emitter, Exit, Imports } from './emitter.js';
 import type { Insn } from './insn.js';
+import { registerOffset } from './record.js';
 import { FunctionBody, Label, Op, Type } from './wasm.js';
 
 /** A return is compared with so many places behind calls in its region. */
@@ -171,6 +172,12 @@ export class RegionEmitter extends Emitter {
   pushImmediate(): void { this.f.i64(this.insn.immediate); }
   pushNext(): void { this.f.i64(this.insn.next); }
   pushTarget(): void { this.f.i64(this.insn.target); }
+  pushOperandBase(i: number): number {
+    this.f.get(this.cpu);
+    return registerOffset(this.registerOf(i));
+  }
+
+  get constant(): bigint { return this.insn.immediate; }
   pushImmediate2(): void { this.f.i32(this.insn.immediate2); }
   pushOffset(): void {
     const f = this.f, m = this.insn.memory!;

@@ -31,6 +31,12 @@ export class TemplateEmitter extends Emitter {
   /** Pushes the address of the CPU field whose offset the record holds. */
   private pushAt(field: number): void { this.f.get(this.record).memory(Op.i32_load16_u, field).get(this.cpu).op(Op.i32_add); }
 
+  pushOperandBase(i: number): number {
+    this.pushOperandAddress(i);
+    return 0;
+  }
+
+  readonly constant = undefined;
   pushImmediate(): void { this.f.get(this.record).memory(Op.i64_load, R.R_IMMEDIATE); }
   pushNext(): void { this.f.get(this.record).memory(Op.i64_load, R.R_NEXT); }
   pushTarget(): void { this.pushImmediate(); }

@@ -1,9 +1,11 @@
 /**
  * A small assembler for WebAssembly modules (WebAssembly Core Specification 2.0, chapter 5 "Binary format").
- * Only what the translator emits: i32/i64 arithmetic, one imported memory, structured control flow, tables.
+ * Only what the translator emits: i32/i64 and vector arithmetic, one imported memory, structured control flow, tables.
  */
 
-export const enum Type { I32 = 0x7f, I64 = 0x7e, F64 = 0x7c, Void = 0x40 }
+import type { Simd } from './simd.js';
+
+export const enum Type { I32 = 0x7f, I64 = 0x7e, F64 = 0x7c, V128 = 0x7b, Void = 0x40 }
 
 /** Opcodes used by the translator, by their names in the specification. */
 export const enum Op {
@@ -90,15 +92,15 @@ export class FunctionBody {
   private readonly body = new Bytes();
   private code = this.body;
   private readonly localTypes: Type[] = [];
-  private readonly free: { [type: number]: number[] } = { [Type.I32]: [], [Type.I64]: [] };
+  private readonly free: { [type: number]: number[] } = { [Type.I32]: [], [Type.I64]: [], [Type.V128]: [] };
   private depth = 0;
 
   constructor(readonly signature: Signature) {}
 
   /** Takes a local of that type: a new one, or one given back with `release`. Its value is undefined. */
-  local(type: Type.I32 | Type.I64): number { return this.free[type]!.pop() ?? this.newLocal(type); }
+  local(type: Type.I32 | Type.I64 | Type.V128): number { return this.free[type]!.pop() ?? this.newLocal(type); }
   /** A local that nothing else has used: its value from the function's start is kept. */
-  newLocal(type: Type.I32 | Type.I64): number { return this.signature.params.length + this.localTypes.push(type) - 1; }
+  newLocal(type: Type.I32 | Type.I64 | Type.V128): number { return this.signature.params.length + this.localTypes.push(type) - 1; }
   release(...locals: number[]): void {
     for (const local of locals) this.free[this.localTypes[local - this.signature.params.length]!]!.push(local);
   }
@@ -119,6 +121,23 @@ export class FunctionBody {
   /** A load or store; `offset` in bytes is added to the i32 address below on the stack. Alignment is never promised. */
   memory(op: Op, offset = 0): this { this.code.byte(op); this.code.byte(0); this.code.unsigned(offset); return this; }
   call(index: number): this { this.code.byte(Op.call); this.code.unsigned(index); return this; }
+  /** Vector instructions without an immediate. */
+  simd(...ops: Simd[]): this { for (const op of ops) this.vector(op); return this; }
+  /** A vector load or store, as `memory`. */
+  simdMemory(op: Simd, offset = 0): this { this.vector(op); this.code.byte(0); this.code.unsigned(offset); return this; }
+  /** A vector instruction with a lane number. */
+  lane(op: Simd, lane: number): this { this.vector(op); this.code.byte(lane); return this; }
+  /** A load or store of one lane. */
+  laneMemory(op: Simd, offset: number, lane: number): this { this.simdMemory(op, offset).code.byte(lane); return this; }
+  /** A vector instruction with 16 bytes in it: `v128_const` or `i8x16_shuffle` (0-15 name bytes of the lower operand, 16-31 of the upper). */
+  bytes16(op: Simd, bytes: readonly number[]): this {
+    if (bytes.length !== 16) throw new Error('a vector has 16 bytes');
+    this.vector(op);
+    for (const byte of bytes) this.code.byte(byte);
+    return this;
+  }
+  private vector(op: Simd): void { this.code.byte(0xfd); this.code.unsigned(op); }
+
   callIndirect(typeIndex: number): this { this.code.byte(Op.call_indirect); this.code.unsigned(typeIndex); this.code.byte(0); return this; }
 
   block(type: Type = Type.Void): Label { return this.open(Op.block, type); }
