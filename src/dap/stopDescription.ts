@@ -42,6 +42,11 @@ export function describeStop(stop: Stop, debuggee: Debuggee, breakpoints: Breakp
         hitBreakpointIds: ids,
       };
     }
+    case 'watchpoint': {
+      const [hit] = stop.hits;
+      return plain('data breakpoint', 'Paused on data breakpoint', hit ? `CPU ${stop.cpu} has ${hit.write ? 'written' : 'read'} ${hit.size} bytes at `
+        + `0x${hit.linear.toString(16)}, before ${where}` : '');
+    }
     case 'step':
       return plain('step', 'Paused after step');
     case 'pause':

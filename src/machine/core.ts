@@ -3,6 +3,7 @@ import type { Insn } from './translate/insn.js';
 import type { GuestMemory } from './memory/guestMemory.js';
 import type { Mmu } from './memory/mmu.js';
 import type { Access } from './memory/access.js';
+import type { Watch } from './memory/watch.js';
 import type { LocalApic } from './devices/localApic.js';
 import type { IoPorts } from './devices/ioPorts.js';
 import type { CpuFeatures } from './cpu/features.js';
@@ -12,6 +13,7 @@ export interface Core {
   readonly memory: GuestMemory;
   readonly mmu: Mmu;
   readonly access: Access;
+  readonly watch: Watch;
   readonly cpus: readonly CpuState[];
   readonly apics: readonly LocalApic[];
   readonly io: IoPorts;

@@ -16,6 +16,7 @@ import { GuestMemory } from './memory/guestMemory.js';
 import { MAX_CPUS } from './memory/layout.js';
 import { MemoryKind } from './memory/kind.js';
 import { Mmu } from './memory/mmu.js';
+import { Watch, type WatchHit } from './memory/watch.js';
 import { DEFAULT_QUANTUM, Schedule, type ScheduleSpec, type Turn } from './schedule.js';
 import { hashState } from './stateHash.js';
 import { Exit } from './translate/emitter.js';
@@ -34,6 +35,7 @@ export interface MachineOptions {
 export type MachineStop =
   | { kind: 'breakpoint'; cpu: number; address: bigint }
   | { kind: 'exception'; cpu: number; exception: ExceptionRecord }
+  | { kind: 'watchpoint'; cpu: number; hits: WatchHit[] }
   | { kind: 'shutdown'; cpu: number }
   | { kind: 'exit'; cpu: number; code: number }
   | { kind: 'dead'; cpu: number; reason: string }
@@ -52,6 +54,7 @@ export class Machine implements Core {
   readonly mmu: Mmu;
   readonly access: Access;
   readonly apics: readonly LocalApic[];
+  readonly watch: Watch;
   readonly io = new IoPorts();
   readonly features: CpuFeatures;
   readonly schedule: Schedule;
@@ -95,6 +98,8 @@ export class Machine implements Core {
     this.apics = this.cpus.map(cpu => new LocalApic(this, cpu));
     this.devices = buildDevices(this, bus);
     this.schedule = new Schedule(options.schedule ?? { kind: 'round-robin', quantum: DEFAULT_QUANTUM }, options.cpus);
+    this.watch = new Watch(this);
+    this.access.onWatched = (cpu, lo, hi, size, kind) => this.watch.note(cpu, lo, hi, size, kind);
     this.translator = new Translator(this, { segment: (cpu, segment, offset, kind) => this.segment(cpu, segment, offset, kind), needsAttention: cpu => this.needsAttention(cpu) });
     const log = exceptionLog(this);
     log.position = () => this.positionNow();
@@ -160,7 +165,9 @@ export class Machine implements Core {
   private over(): MachineStop | undefined {
     if (this.exitCode !== undefined) return { kind: 'exit', cpu: this.exitCpu, code: this.exitCode };
     const dead = this.cpus.find(cpu => cpu.runState === RunState.Shutdown);
-    return dead && { kind: 'shutdown', cpu: dead.index };
+    if (dead) return { kind: 'shutdown', cpu: dead.index };
+    const watched = this.watch.takeStop();
+    return watched && { kind: 'watchpoint', ...watched };
   }
 
   private runTurn(turn: Turn, limit: number): MachineStop | undefined {
@@ -241,6 +248,8 @@ export class Machine implements Core {
       if (error instanceof Unimplemented) return { kind: 'unimplemented', cpu: cpu.index, reason: error.message };
       throw error;
     }
+    if (exit === Exit.Fault || exit === Exit.Stop) this.watch.drop(cpu);
+    else this.watch.settle(cpu);
     if (delivery === Delivery.Stopped) return { kind: 'exception', cpu: cpu.index, exception: this.stoppedAt! };
     this.passException = undefined;
     cpu.setInt(L.SHADOW, 0);
@@ -300,6 +309,7 @@ export class Machine implements Core {
     try {
       return segmentToLinear(cpu, segment, offset >>> 0, kind & 0xff, (kind & MemoryKind.Write) !== 0);
     } catch (error) {
+    this.watch.settle(cpu);
       if (!(error instanceof GuestFault)) throw error;
       cpu.setInt(L.FAULT_VECTOR, error.vector);
       cpu.setInt(L.FAULT_ERROR, 0);

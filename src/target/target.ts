@@ -27,6 +27,8 @@ export interface RegisterGroup { id: 'general' | 'segments' | 'control' | 'msr' 
 /** Why the machine stopped. */
 export type Stop =
   | { kind: 'breakpoint'; cpu: number; address: bigint }
+  /** The CPU has accessed watched bytes; the instruction is done. */
+  | { kind: 'watchpoint'; cpu: number; hits: readonly { id: number; linear: bigint; size: number; write: boolean }[] }
   | { kind: 'step'; cpu: number }
   | { kind: 'pause'; cpu: number }
   | { kind: 'entry'; cpu: number }

@@ -56,7 +56,7 @@ function execute(core: Core, cpu: CpuState, insn: Insn, operation: Operation, si
     cpu.setInt(L.BUDGET, budget - (bulk || 1) + 1);
     if (left === 0n) return;
     if (compares && ((readFlags(cpu) & Flag.ZF) !== 0) !== (insn.rep === 'rep')) return;
-    if (budget - (bulk || 1) <= 0) return 'jumped';
+    if (budget - (bulk || 1) <= 0 || core.watch.noted) return 'jumped';
     cpu.setInt(L.BUDGET, budget - (bulk || 1));
   }
 }
@@ -138,9 +138,11 @@ function copyPage(core: Core, cpu: CpuState, insn: Insn, operation: Operation, s
     const start = cpu.gpr(RSI);
     count = Math.min(count, Math.floor((0x1000 - Number(start & 0xfffn)) / size));
     if (count < 2) return 0;
+    if (core.watch.near(cpu, start, count * size, false)) return 0;
     from = physical(core, cpu, start, size, MemoryKind.Read);
     if (!memory.isRam(from, count * size)) return 0;
   }
+  if (core.watch.near(cpu, to, count * size, true)) return 0;
   const target = physical(core, cpu, to, size, MemoryKind.Write);
   if (!memory.isRam(target, count * size)) return 0;
   const bytes = count * size;

@@ -33,6 +33,9 @@ export class Access {
   private second = 0;
   private firstLength = 0;
 
+  /** Told of every access of a CPU that has data watchpoints: size in bytes, `MemoryKind` bits. */
+  onWatched: (cpu: CpuState, lo: number, hi: number, size: number, kind: number) => void = () => {};
+
   constructor(private readonly mmu: Mmu) {
     this.view = mmu.memory.view;
     this.ramSize = mmu.memory.ramSize;
@@ -98,7 +101,7 @@ export class Access {
    * that push several values and must not push some of them. Accessed and dirty bits are set as by the write itself.
    */
   checkWrite(cpu: CpuState, linear: bigint, length: number, privilege: Privilege = Privilege.Current): void {
-    this.locate(cpu, low(linear), high(linear), length, MemoryKind.Write | privilege);
+    this.translate(cpu, low(linear), high(linear), length, MemoryKind.Write | privilege);
   }
 
   /** Host address where `length` readable bytes stand: in RAM, or copied to SCRATCH. */
@@ -118,6 +121,12 @@ export class Access {
 
   /** Physical address of the first byte; `firstLength` bytes are there and the others at `second`. */
   private locate(cpu: CpuState, lo: number, hi: number, length: number, kind: number): number {
+    const physical = this.translate(cpu, lo, hi, length, kind);
+    if (cpu.int(L.MODE) & L.CodeMode.Watched) this.onWatched(cpu, lo, hi, length, kind);
+    return physical;
+  }
+
+  private translate(cpu: CpuState, lo: number, hi: number, length: number, kind: number): number {
     const mmu = this.mmu;
     const crosses = (lo & 0xfff) + length > 0x1000, next = (lo & ~0xfff) + 0x1000 | 0;
     if (crosses && next === 0 && !mmu.canonical(cpu.base, mmu.nextHigh(cpu.base, next, hi, kind), kind)) throw this.takeFault(cpu);

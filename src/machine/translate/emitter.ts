@@ -1,5 +1,5 @@
 import { Vector } from '../core.js';
-import { CodeMode, FAULT_ERROR, FAULT_HAS_ERROR, FAULT_VECTOR, Seg, SEG, SEG_LIMIT, SEG_SIZE } from '../cpu/layout.js';
+import { CodeMode, FAULT_ERROR, FAULT_HAS_ERROR, FAULT_VECTOR, Seg, SEG, SEG_LIMIT, SEG_SIZE, WATCH_READ, WATCH_WRITE } from '../cpu/layout.js';
 import { FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_READ, FAST_TAG_WRITE } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import type { Insn } from './insn.js';
@@ -46,10 +46,13 @@ export interface Imports {
   /** (cpu, handler number) -> Exit. Only templates call it. */
   handler: number;
 }
+  /** (cpu, linear address, kind) -> 1 if the access meets a data watchpoint and is the interpreter's. See `Watch.accessed`. */
+  watched: number;
 export const RESOLVE_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.I32] };
 export const SEGMENT_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.F64] };
 export const FLAGS_SIGNATURE = { params: [Type.I32, Type.I64, Type.I64], results: [Type.I32] };
 export const HANDLER_SIGNATURE = { params: [Type.I32, Type.I32], results: [Type.I32] };
+export const WATCHED_SIGNATURE = { params: [Type.I32, Type.I64, Type.I32], results: [Type.I32] };
 
 /** A place an instruction reads and writes: a register operand by its index, or resolved memory by its host address. */
 export type Place = { register: number; size: number } | { host: number; size: number };
@@ -101,6 +104,10 @@ export abstract class Emitter {
   /** Leaves with the exception that stands in FAULT_*. */
   abstract exitFault(): void;
   /** Ends the instruction with RIP = the i64 on the stack. */
+  /** Pushes an i64 of the watched range (`L.WATCH_READ`, ...): its start or, 8 bytes behind, its length. */
+  protected abstract pushWatch(field: number): void;
+  /** Pops the result of the import `watched`. */
+  protected abstract exitWatched(): void;
   abstract jump(): void;
   /** Ends a direct jump or call. */
   abstract jumpDirect(): void;
@@ -204,6 +211,11 @@ export abstract class Emitter {
     f.tee(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32(-FAST_ENTRY_SIZE).op(Op.i32_and);
     this.pushFastIndex();
     f.op(Op.i32_xor).i32(FAST_TABLE_SIZE - FAST_ENTRY_SIZE).op(Op.i32_and);
+    if (this.insn.mode & CodeMode.Watched) {
+      f.set(linear);
+      this.compareWatched(linear, size, access);
+      f.get(linear);
+    }
     this.pushFastTable();
     f.op(Op.i32_add).tee(entry).memory(Op.i64_load, access & (MemoryKind.Write | MemoryKind.Modify) ? FAST_TAG_WRITE : FAST_TAG_READ);
     f.get(linear);
@@ -224,6 +236,28 @@ export abstract class Emitter {
 
   /** Size in bytes of the stack pointer, by mode. */
   get stackSize(): number { return this.long ? 8 : this.insn.mode & CodeMode.Stack32 ? 4 : 2; }
+
+  /** Compares the access with the range that bounds the data watchpoints, and looks closer if it meets it. */
+  private compareWatched(linear: number, size: number, access: number): void {
+    const f = this.f, writes = (access & MemoryKind.Write) !== 0, reads = !writes || (access & MemoryKind.Modify) !== 0;
+    const compare = (field: number) => {
+      // The access ends behind the range's start and starts ahead of its end.
+      f.get(linear);
+      if (size > 1) f.i64(BigInt(size - 1)).op(Op.i64_add);
+      this.pushWatch(field);
+      f.op(Op.i64_sub);
+      this.pushWatch(field + 8);
+      if (size > 1) f.i64(BigInt(size - 1)).op(Op.i64_add);
+      f.op(Op.i64_lt_u);
+    };
+    if (reads) compare(WATCH_READ);
+    if (writes) compare(WATCH_WRITE);
+    if (reads && writes) f.op(Op.i32_or);
+    f.if();
+    f.get(this.cpu).get(linear).i32(memoryKind(size, access)).call(this.imports.watched);
+    this.exitWatched();
+    f.end();
+  }
 
   /** Pops the offset of a stack access; gives the local with its host address. */
   resolveStack(size: number, access: MemoryKind): number {

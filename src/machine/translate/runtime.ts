@@ -2,7 +2,7 @@ import * as L from '../cpu/layout.js';
 import { CODE_MAP_BASE, CODE_MAP_ENTRIES, CODE_MAP_ENTRY_SIZE, FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import * as M from './codeMap.js';
-import { Exit, FLAGS_SIGNATURE, RESOLVE_SIGNATURE } from './emitter.js';
+import { Exit, FLAGS_SIGNATURE, RESOLVE_SIGNATURE, WATCHED_SIGNATURE } from './emitter.js';
 import { flagsFunction } from './flags.js';
 import * as R from './record.js';
 import { FunctionBody, ModuleBuilder, Op, Type } from './wasm.js';
@@ -17,6 +17,8 @@ export interface Runtime {
   execute(cpu: number, record: number, count: number): Exit;
   /** (ccOp, ccDst, ccSrc) -> arithmetic flags. */
   flags: WebAssembly.ExportValue;
+  /** (cpu, linear address, kind) -> 1 if translated code must leave an access to the interpreter; see `Watch.accessed`. */
+  watched: WebAssembly.ExportValue;
   table: WebAssembly.Table;
 }
 
@@ -25,6 +27,8 @@ export interface RuntimeImports {
   resolve(cpu: number, low: number, high: number, kind: number): number;
   /** Carries out the stores that the last instruction left pending; gives `Exit.Next`, `Refetch` or `Event`. */
   flushPending(cpu: number): Exit;
+  /** `Watch.accessed`. */
+  watched(cpu: number, low: number, high: number, kind: number): number;
 }
 
 /**
@@ -36,10 +40,12 @@ export function buildRuntime(imports: RuntimeImports): Runtime {
   const module = new ModuleBuilder();
   const resolve = module.import('resolve', RESOLVE_SIGNATURE);
   const flushPending = module.import('flushPending', { params: [Type.I32], results: [Type.I32] });
+  const watched = module.import('watched', RESOLVE_SIGNATURE);
   module.table(TABLE_SIZE);
   const template = module.type({ params: [Type.I32, Type.I32], results: [Type.I32] });
   const region = module.type({ params: [Type.I32], results: [Type.I32] });
   flagsFunction(module.function(FLAGS_SIGNATURE, 'flags').body);
+  emitWatched(module.function(WATCHED_SIGNATURE, 'watched').body, watched);
   const execute = module.function({ params: [Type.I32, Type.I32, Type.I32], results: [Type.I32] }, 'execute');
   emitExecute(execute.body, template, flushPending);
   const run = module.function({ params: [Type.I32], results: [Type.I32] }, 'run');
@@ -72,6 +78,24 @@ function emitExecute(f: FunctionBody, template: number, flushPending: number): v
   f.get(record).i32(R.RECORD_SIZE).op(Op.i32_add).set(record);
   f.get(left).i32(1).op(Op.i32_sub).tee(left).i32(0).op(Op.i32_gt_s).brIf(next);
   f.end().i32(Exit.Next);
+}
+
+/** Compares an access with each of the watched ranges, and asks TypeScript if it meets one. */
+function emitWatched(f: FunctionBody, watched: number): void {
+  const [cpu, linear, kind] = [0, 1, 2];
+  const last = f.local(Type.I64);
+  f.get(kind).i32(0xff).op(Op.i32_and).i32(1).op(Op.i32_sub, Op.i64_extend_i32_u).set(last);
+  const met = f.block();
+  for (const ranges of [L.WATCH_READ, L.WATCH_WRITE]) {
+    for (let n = 1; n <= L.WATCH_RANGES; n++) {
+      const length = ranges + 16 * n + 8;
+      f.get(cpu).memory(Op.i64_load, length).op(Op.i64_eqz, Op.i32_eqz);
+      f.get(linear).get(last).op(Op.i64_add).get(cpu).memory(Op.i64_load, length - 8).op(Op.i64_sub);
+      f.get(cpu).memory(Op.i64_load, length).get(last).op(Op.i64_add, Op.i64_lt_u, Op.i32_and).brIf(met);
+    }
+  }
+  f.i32(0).op(Op.return).end();
+  f.get(cpu).get(linear).op(Op.i32_wrap_i64).get(linear).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).get(kind).call(watched);
 }
 
 /** The dispatcher. */

@@ -11,6 +11,7 @@ export class TemplateEmitter extends Emitter {
   /** The record's address is the second parameter. */
   private readonly record = 1;
   knownFlags: { kind: Cc; size: number } | undefined;
+  readonly region = undefined;
 
   pushRegister(n: number): void { this.f.get(this.cpu).memory(Op.i64_load, L.GPR + 8 * n); }
   popRegister(n: number): void { this.popField(L.GPR + 8 * n); }
@@ -62,6 +63,8 @@ export class TemplateEmitter extends Emitter {
   protected pushFastContext(): void { this.f.get(this.cpu).memory(Op.i64_load, L.FAST_CONTEXT); }
 
   protected exitFailed(): void { this.f.op(Op.drop).i32(Exit.Fault).op(Op.return); }
+  protected pushWatch(field: number): void { this.f.get(this.cpu).memory(Op.i64_load, field); }
+  protected exitWatched(): void { this.f.op(Op.drop); }
   exitFault(): void { this.f.i32(Exit.Fault).op(Op.return); }
 
   jump(): void {

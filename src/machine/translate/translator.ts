@@ -69,12 +69,14 @@ export class Translator {
       memory: memory.wasm,
       resolve: (cpu, low, high, kind) => mmu.resolve(cpu, low, high, kind),
       flushPending: cpu => this.flushPending(cpu),
+      watched: (cpu, low, high, kind) => core.watch.accessed(this.cpuAt(cpu), low, high, kind),
     });
     this.functions = new FunctionTable(this.runtime.table, {
       memory: memory.wasm,
       resolve: (cpu: number, low: number, high: number, kind: number) => mmu.resolve(cpu, low, high, kind),
       segment: (cpu: number, segment: number, offset: number, kind: number) => this.hooks.segment(this.cpuAt(cpu), segment, offset, kind),
       flags: this.runtime.flags,
+      watched: this.runtime.watched,
       handler: (cpu: number, id: number) => this.handle(this.cpuAt(cpu), this.insns[id]!),
     });
     this.templates = new Templates(this.functions);
@@ -307,7 +309,7 @@ export class Translator {
     } catch (error) {
       return this.failed(state, error);
     }
-    return this.hooks.needsAttention(state) ? Exit.Event : Exit.Refetch;
+    return this.core.watch.noted || this.hooks.needsAttention(state) ? Exit.Event : Exit.Refetch;
   }
 
   private failed(cpu: CpuState, error: unknown): Exit {

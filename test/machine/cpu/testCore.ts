@@ -10,6 +10,7 @@ import { CpuState } from '../../../src/machine/cpu/state.js';
 import { IoPorts } from '../../../src/machine/devices/ioPorts.js';
 import { LocalApic } from '../../../src/machine/devices/localApic.js';
 import { handlers } from '../../../src/machine/instructions/system/index.js';
+import { Watch } from '../../../src/machine/memory/watch.js';
 import { Access } from '../../../src/machine/memory/access.js';
 import { Bus } from '../../../src/machine/memory/bus.js';
 import { GuestMemory } from '../../../src/machine/memory/guestMemory.js';
@@ -38,6 +39,7 @@ export class TestCore implements Core {
   readonly bus = new Bus(this.memory);
   readonly mmu: Mmu;
   readonly access: Access;
+  readonly watch: Watch;
   readonly apics: LocalApic[];
   readonly io = new IoPorts();
   time = 0;
@@ -48,6 +50,7 @@ export class TestCore implements Core {
     this.cpus = Array.from({ length: options.cpus ?? 1 }, (_, n) => new CpuState(this.memory.wasm, n));
     this.mmu = new Mmu(this.memory, this.bus, this.cpus);
     this.access = new Access(this.mmu);
+    this.watch = new Watch(this);
     this.apics = this.cpus.map(cpu => new LocalApic(this, cpu));
     for (const cpu of this.cpus) resetCpu(this, cpu);
   }
