@@ -34,8 +34,8 @@ export interface MachineOptions {
 /** Why `run` came back before its limit. */
 export type MachineStop =
   | { kind: 'breakpoint'; cpu: number; address: bigint }
-  | { kind: 'exception'; cpu: number; exception: ExceptionRecord }
   | { kind: 'watchpoint'; cpu: number; hits: WatchHit[] }
+  | { kind: 'exception'; cpu: number; exception: ExceptionRecord }
   | { kind: 'shutdown'; cpu: number }
   | { kind: 'exit'; cpu: number; code: number }
   | { kind: 'dead'; cpu: number; reason: string }
@@ -53,8 +53,8 @@ export class Machine implements Core {
   readonly cpus: readonly CpuState[];
   readonly mmu: Mmu;
   readonly access: Access;
-  readonly apics: readonly LocalApic[];
   readonly watch: Watch;
+  readonly apics: readonly LocalApic[];
   readonly io = new IoPorts();
   readonly features: CpuFeatures;
   readonly schedule: Schedule;
@@ -95,11 +95,11 @@ export class Machine implements Core {
     const bus = new Bus(this.memory);
     this.mmu = new Mmu(this.memory, bus, this.cpus);
     this.access = new Access(this.mmu);
+    this.watch = new Watch(this);
+    this.access.onWatched = (cpu, lo, hi, size, kind) => this.watch.note(cpu, lo, hi, size, kind);
     this.apics = this.cpus.map(cpu => new LocalApic(this, cpu));
     this.devices = buildDevices(this, bus);
     this.schedule = new Schedule(options.schedule ?? { kind: 'round-robin', quantum: DEFAULT_QUANTUM }, options.cpus);
-    this.watch = new Watch(this);
-    this.access.onWatched = (cpu, lo, hi, size, kind) => this.watch.note(cpu, lo, hi, size, kind);
     this.translator = new Translator(this, { segment: (cpu, segment, offset, kind) => this.segment(cpu, segment, offset, kind), needsAttention: cpu => this.needsAttention(cpu) });
     const log = exceptionLog(this);
     log.position = () => this.positionNow();
@@ -192,6 +192,8 @@ export class Machine implements Core {
     const trapped = cpu.int(L.SINGLE_STEP) !== 0;
     cpu.setInt(L.SINGLE_STEP, 0);
     if (shadow && used) cpu.setInt(L.SHADOW, 0);
+    if (exit === Exit.Fault || exit === Exit.Stop) this.watch.drop(cpu);
+    else this.watch.settle(cpu);
     const stop = this.handleExit(cpu, turn, exit);
     if (stop || !trapped || !used || exit === Exit.Fault) return stop;
     cpu.set(L.DR + 48, cpu.get(L.DR + 48) | 1n << 14n);
@@ -248,11 +250,10 @@ export class Machine implements Core {
       if (error instanceof Unimplemented) return { kind: 'unimplemented', cpu: cpu.index, reason: error.message };
       throw error;
     }
-    if (exit === Exit.Fault || exit === Exit.Stop) this.watch.drop(cpu);
-    else this.watch.settle(cpu);
     if (delivery === Delivery.Stopped) return { kind: 'exception', cpu: cpu.index, exception: this.stoppedAt! };
     this.passException = undefined;
     cpu.setInt(L.SHADOW, 0);
+    this.watch.settle(cpu);
     this.complete(cpu, turn, 1);
     return delivery === Delivery.Shutdown ? { kind: 'shutdown', cpu: cpu.index } : undefined;
   }
@@ -309,7 +310,6 @@ export class Machine implements Core {
     try {
       return segmentToLinear(cpu, segment, offset >>> 0, kind & 0xff, (kind & MemoryKind.Write) !== 0);
     } catch (error) {
-    this.watch.settle(cpu);
       if (!(error instanceof GuestFault)) throw error;
       cpu.setInt(L.FAULT_VECTOR, error.vector);
       cpu.setInt(L.FAULT_ERROR, 0);

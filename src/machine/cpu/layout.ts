@@ -127,6 +127,16 @@ export const MONITOR_ADDRESS = 0x5d8;
 /** All architectural state lies below this offset; the state hash covers it (fields that are caches excepted). */
 export const STATE_END = 0x600;
 
+/**
+ * Not hashed: CodeMode.Watched if the CPU has data watchpoints (i32), and the linear addresses watched for reads and for writes:
+ * one range that bounds all, then up to WATCH_RANGES that together hold all. A range is its start and its length, i64 each; the
+ * length is 0 if there is none. Written by `memory/watch.ts`.
+ */
+export const WATCHED = 0xefc;
+export const WATCH_READ = 0xf00;
+export const WATCH_WRITE = 0xf50;
+export const WATCH_RANGES = 4;
+
 export const enum RunState { Running = 0, Halted = 1, WaitForSipi = 2, Shutdown = 3 }
 
 /** RFLAGS bits (SDM Vol. 1, 3.4.3). */
@@ -139,16 +149,6 @@ export const ARITHMETIC_FLAGS = Flag.CF | Flag.PF | Flag.AF | Flag.ZF | Flag.SF 
 /**
  * Bits of MODE. Blocks are keyed by them, so everything that changes the meaning of the same bytes must be here:
  * code size, stack size, CPL (privileged instructions), whether segment bases and limits count, paging.
-/**
- * Not hashed: CodeMode.Watched if the CPU has data watchpoints (i32), and the linear addresses watched for reads and for writes:
- * one range that bounds all, then up to WATCH_RANGES that together hold all. A range is its start and its length, i64 each; the
- * length is 0 if there is none. Written by `memory/watch.ts`.
- */
-export const WATCHED = 0xefc;
-export const WATCH_READ = 0xf00;
-export const WATCH_WRITE = 0xf50;
-export const WATCH_RANGES = 4;
-
  */
 export const enum CodeMode {
   /** 64-bit code (EFER.LMA and CS.L). */

@@ -45,14 +45,14 @@ export interface Imports {
   flags: number;
   /** (cpu, handler number) -> Exit. Only templates call it. */
   handler: number;
-}
   /** (cpu, linear address, kind) -> 1 if the access meets a data watchpoint and is the interpreter's. See `Watch.accessed`. */
   watched: number;
+}
 export const RESOLVE_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.I32] };
 export const SEGMENT_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.F64] };
 export const FLAGS_SIGNATURE = { params: [Type.I32, Type.I64, Type.I64], results: [Type.I32] };
-export const HANDLER_SIGNATURE = { params: [Type.I32, Type.I32], results: [Type.I32] };
 export const WATCHED_SIGNATURE = { params: [Type.I32, Type.I64, Type.I32], results: [Type.I32] };
+export const HANDLER_SIGNATURE = { params: [Type.I32, Type.I32], results: [Type.I32] };
 
 /** A place an instruction reads and writes: a register operand by its index, or resolved memory by its host address. */
 export type Place = { register: number; size: number } | { host: number; size: number };
@@ -101,13 +101,13 @@ export abstract class Emitter {
   protected abstract pushFastContext(): void;
   /** Leaves after a failed memory access: the i32 on the stack is the negative result of `resolve`. */
   protected abstract exitFailed(): void;
-  /** Leaves with the exception that stands in FAULT_*. */
-  abstract exitFault(): void;
-  /** Ends the instruction with RIP = the i64 on the stack. */
   /** Pushes an i64 of the watched range (`L.WATCH_READ`, ...): its start or, 8 bytes behind, its length. */
   protected abstract pushWatch(field: number): void;
   /** Pops the result of the import `watched`. */
   protected abstract exitWatched(): void;
+  /** Leaves with the exception that stands in FAULT_*. */
+  abstract exitFault(): void;
+  /** Ends the instruction with RIP = the i64 on the stack. */
   abstract jump(): void;
   /** Ends a direct jump or call. */
   abstract jumpDirect(): void;
@@ -208,14 +208,14 @@ export abstract class Emitter {
   resolve(size: number, access: number): number {
     const f = this.f;
     const linear = f.local(Type.I64), entry = f.local(Type.I32), host = f.local(Type.I32);
-    f.tee(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32(-FAST_ENTRY_SIZE).op(Op.i32_and);
-    this.pushFastIndex();
-    f.op(Op.i32_xor).i32(FAST_TABLE_SIZE - FAST_ENTRY_SIZE).op(Op.i32_and);
     if (this.insn.mode & CodeMode.Watched) {
       f.set(linear);
       this.compareWatched(linear, size, access);
       f.get(linear);
     }
+    f.tee(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32(-FAST_ENTRY_SIZE).op(Op.i32_and);
+    this.pushFastIndex();
+    f.op(Op.i32_xor).i32(FAST_TABLE_SIZE - FAST_ENTRY_SIZE).op(Op.i32_and);
     this.pushFastTable();
     f.op(Op.i32_add).tee(entry).memory(Op.i64_load, access & (MemoryKind.Write | MemoryKind.Modify) ? FAST_TAG_WRITE : FAST_TAG_READ);
     f.get(linear);
@@ -233,9 +233,6 @@ export abstract class Emitter {
     f.release(linear, entry);
     return host;
   }
-
-  /** Size in bytes of the stack pointer, by mode. */
-  get stackSize(): number { return this.long ? 8 : this.insn.mode & CodeMode.Stack32 ? 4 : 2; }
 
   /** Compares the access with the range that bounds the data watchpoints, and looks closer if it meets it. */
   private compareWatched(linear: number, size: number, access: number): void {
@@ -258,6 +255,9 @@ export abstract class Emitter {
     this.exitWatched();
     f.end();
   }
+
+  /** Size in bytes of the stack pointer, by mode. */
+  get stackSize(): number { return this.long ? 8 : this.insn.mode & CodeMode.Stack32 ? 4 : 2; }
 
   /** Pops the offset of a stack access; gives the local with its host address. */
   resolveStack(size: number, access: MemoryKind): number {

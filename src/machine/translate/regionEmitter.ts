@@ -36,10 +36,10 @@ export class RegionEmitter extends Emitter {
   private readonly fastTable: number;
   private readonly fastIndex: number;
   private readonly fastContext: number;
-  private readonly labels = new Map<bigint, number>();
-  /** Blocks behind calls, to which a return may lead. */
   /** Locals with the fields of the watched ranges, by field. */
   private readonly watched = new Map<number, number>();
+  private readonly labels = new Map<bigint, number>();
+  /** Blocks behind calls, to which a return may lead. */
   private readonly returns: number[] = [];
   private exitLabel!: Label;
   private topLabel!: Label;
@@ -100,12 +100,12 @@ export class RegionEmitter extends Emitter {
     load(Op.i32_load, L.FAST_INDEX, this.fastIndex);
     load(Op.i64_load, L.FAST_CONTEXT, this.fastContext);
     this.registers.forEach((local, n) => { if (local !== undefined) load(Op.i64_load, L.GPR + 8 * n, local); });
+    for (const [field, local] of this.watched) load(Op.i64_load, field, local);
     if (this.flagsUsed) {
       load(Op.i32_load, L.CC_OP, this.flagsKind);
       load(Op.i64_load, L.CC_DST, this.flagsResult);
       load(Op.i64_load, L.CC_SRC, this.flagsSource);
     }
-    for (const [field, local] of this.watched) load(Op.i64_load, field, local);
   }
 
   private emitBlock(number: number): void {
@@ -219,6 +219,16 @@ export class RegionEmitter extends Emitter {
     this.unwind();
     this.f.br(this.exitLabel);
   }
+  protected pushWatch(field: number): void {
+    let local = this.watched.get(field);
+    if (local === undefined) this.watched.set(field, local = this.f.newLocal(Type.I64));
+    this.f.get(local);
+  }
+  protected exitWatched(): void {
+    this.f.if();
+    this.handOver();
+    this.f.end();
+  }
   exitFault(): void {
     this.f.i32(Exit.Fault).set(this.code);
     this.unwind();
@@ -232,16 +242,6 @@ export class RegionEmitter extends Emitter {
         this.f.get(rip).i64(this.blocks[number]!.start).op(Op.i64_eq).if();
         this.f.i32(number).set(this.next).br(this.topLabel).end();
       }
-  protected pushWatch(field: number): void {
-    let local = this.watched.get(field);
-    if (local === undefined) this.watched.set(field, local = this.f.newLocal(Type.I64));
-    this.f.get(local);
-  }
-  protected exitWatched(): void {
-    this.f.if();
-    this.handOver();
-    this.f.end();
-  }
     }
     this.f.get(this.cpu).get(rip).memory(Op.i64_store, L.RIP).i32(Exit.Next).set(this.code).br(this.exitLabel);
     this.f.release(rip);
