@@ -161,7 +161,6 @@ export const enum CodeMode {
   User = 8,
   /** Real mode (CR0.PE clear). */
   Real = 16,
-}
   /** CPL 3 with CR0.AM and RFLAGS.AC: unaligned data accesses raise #AC (SDM Vol. 3A, 6.15, interrupt 17). */
   AlignmentCheck = 0x100,
   /** CR0.EM or CR0.TS is set: x87 and MMX instructions raise #UD or #NM. */
@@ -170,3 +169,4 @@ export const enum CodeMode {
   SseOn = 0x400,
   /** The CPU has data watchpoints (`memory/watch.ts`). */
   Watched = 0x800,
+}
