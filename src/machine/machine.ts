@@ -5,6 +5,7 @@ import { Delivery, deliverFault, deliverInterrupt, deliverNmi, exceptionLog, typ
 import { cpuFeatures, type CpuFeatures } from './cpu/features.js';
 import * as L from './cpu/layout.js';
 import { Flag, RunState } from './cpu/layout.js';
+import { updateMode } from './cpu/modes.js';
 import { resetCpu } from './cpu/reset.js';
 import { segmentToLinear } from './cpu/segmentLimit.js';
 import { CpuState } from './cpu/state.js';
@@ -18,6 +19,7 @@ import { MemoryKind } from './memory/kind.js';
 import { Mmu } from './memory/mmu.js';
 import { Watch, type WatchHit } from './memory/watch.js';
 import { DEFAULT_QUANTUM, Schedule, type ScheduleSpec, type Turn } from './schedule.js';
+import { type MachineState, type Snapshot, Snapshots } from './snapshot.js';
 import { hashState } from './stateHash.js';
 import { Exit } from './translate/emitter.js';
 import { Translator } from './translate/translator.js';
@@ -74,7 +76,9 @@ export class Machine implements Core {
   /** Holds external interrupts and NMIs off, for comparing single steps with a debugger that does the same. */
   inhibitInterrupts = false;
 
+  private snapshotTree: Snapshots | undefined;
   private turn: Turn | undefined;
+  private running = false;
   private exitCode: number | undefined;
   private exitCpu = 0;
   /** The budget of the run of translated code that is under way, and when its CPU's timer is due. */
@@ -128,6 +132,15 @@ export class Machine implements Core {
   run(limit: number): MachineStop | undefined {
     this.passException = this.stoppedAt;
     this.stoppedAt = undefined;
+    this.running = true;
+    try {
+      return this.runTo(limit);
+    } finally {
+      this.running = false;
+    }
+  }
+
+  private runTo(limit: number): MachineStop | undefined {
     while (this.position < limit) {
       const over = this.over();
       if (over) return over;
@@ -159,6 +172,50 @@ export class Machine implements Core {
 
   /** A hash of everything that decides the machine's future, as 16 hex digits. */
   stateHash(): string { return hashState(this, [this.position, this.idle, ...this.schedule.state, this.turn?.cpu ?? -1, this.turn?.steps ?? 0, ...this.devices.save()]); }
+
+  /** The snapshots of this machine. */
+  get snapshots(): Snapshots { return this.snapshotTree ??= new Snapshots(this); }
+
+  /**
+   * Keeps the state of this position. Between runs, or while `onBreakpoint` or `onException` is asked. Costs what has been
+   * written since the last snapshot was taken or restored.
+   */
+  takeSnapshot(): Snapshot { return this.snapshots.take(); }
+
+  /**
+   * Goes back (or forth, or aside) to a snapshot of this machine; between runs only. What goes on from there takes the same course as
+   * before if the same comes from outside. Settings of the debugger, such as breakpoints and watchpoints, stay as they are.
+   * @throws Error for a snapshot of another machine, for one that has been released, and while the machine runs
+   */
+  restore(snapshot: Snapshot): void {
+    if (this.running) throw new Error('A snapshot cannot be restored while the machine runs: stop it first.');
+    this.snapshots.restore(snapshot);
+  }
+
+  /** For `Snapshots`: what the machine is besides its memory. */
+  saveState(): MachineState {
+    const { turn, schedule: { state } } = this;
+    return {
+      position: this.position, idle: this.idle, schedule: [state[0], state[1]], turn: turn && { ...turn }, exitCode: this.exitCode, exitCpu: this.exitCpu,
+      stoppedAt: this.stoppedAt, devices: this.devices.save(), exceptions: exceptionLog(this).save(),
+    };
+  }
+
+  /** For `Snapshots`, after memory has been put back. */
+  restoreState(state: MachineState): void {
+    this.position = state.position;
+    this.idle = state.idle;
+    this.schedule.state = state.schedule;
+    this.turn = state.turn && { ...state.turn };
+    this.exitCode = state.exitCode;
+    this.exitCpu = state.exitCpu;
+    this.stoppedAt = state.stoppedAt;
+    this.passException = undefined;
+    this.devices.restore(state.devices);
+    exceptionLog(this).restore(state.exceptions);
+    this.mmu.restored();
+    for (const cpu of this.cpus) updateMode(this, cpu);
+  }
 
   private positionNow(): number { return this.active ? this.position + this.budget - this.active.int(L.BUDGET) : this.position; }
 

@@ -41,6 +41,10 @@ export class ExceptionLog {
     }
   }
   clear(): void { this.records.length = 0; }
+
+  /** What is remembered, for a snapshot. */
+  save(): readonly (readonly ExceptionRecord[])[] { return Array.from(this.records, list => list ? [...list] : []); }
+  restore(saved: readonly (readonly ExceptionRecord[])[]): void { this.records.splice(0, Infinity, ...saved.map(list => [...list])); }
 }
 
 const logs = new WeakMap<Core, ExceptionLog>();

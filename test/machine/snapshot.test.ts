@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest';
+import { Machine } from '../../src/machine/machine.js';
+import { checkFastTables } from '../../src/machine/memory/fastCheck.js';
+import { PAGE_DIRTY } from '../../src/machine/memory/layout.js';
+import type { Snapshot } from '../../src/machine/snapshot.js';
+import { boot } from '../kernel/run.js';
+import { Random } from '../oracle/random.js';
+import { machineFor, randomProgram } from './translate/program.js';
+
+/** The pages that have PAGE_DIRTY, found the slow way. */
+function flaggedPages({ memory }: Machine): number[] {
+  return Array.from({ length: memory.ramPages }, (_, page) => page).filter(page => memory.pageFlags(page) & PAGE_DIRTY);
+}
+
+const sorted = (pages: readonly number[]) => [...pages].sort((a, b) => a - b);
+
+describe('snapshots', () => {
+  it('bring back memory, and keep only pages that were written', () => {
+    const machine = new Machine({ cpus: 1, ramSize: 2 << 20 }), { memory } = machine;
+    memory.writeU64(0x5000, 1n);
+    const first = machine.takeSnapshot(), kept = machine.snapshots.bytes;
+    memory.writeU64(0x5000, 2n);
+    memory.writeU64(0x6000, 3n);
+    const second = machine.takeSnapshot();
+    // Two pages and the first words of the TLB, which are always kept.
+    expect(machine.snapshots.bytes - kept).toBeLessThanOrEqual(2 * 4096 + 256);
+    expect(machine.snapshots.bytes - kept).toBeGreaterThanOrEqual(2 * 4096);
+    memory.writeU64(0x7000, 4n);
+    machine.restore(first);
+    expect([0x5000, 0x6000, 0x7000].map(at => memory.readU64(at))).toEqual([1n, 0n, 0n]);
+    machine.restore(second);
+    expect([0x5000, 0x6000, 0x7000].map(at => memory.readU64(at))).toEqual([2n, 3n, 0n]);
+    expect(memory.dirtyPages).toEqual([]);
+  });
+
+  it('refuse those of another machine, released ones, and a restore during a run', () => {
+    const machine = machineFor(randomProgram(1, { selfModifying: false })), other = new Machine({ cpus: 1, ramSize: 2 << 20 });
+    const snapshot = machine.takeSnapshot(), gone = machine.takeSnapshot();
+    gone.release();
+    expect(() => other.restore(snapshot)).toThrow(/belongs to another machine/);
+    expect(() => machine.restore(gone)).toThrow(/snapshot of position 0 has been released/);
+    machine.translator.setBreakpoints(new Set([machine.cpus[0]!.rip]));
+    machine.onBreakpoint = () => {
+      machine.takeSnapshot();
+      machine.restore(snapshot);
+      return true;
+    };
+    expect(() => machine.run(10)).toThrow(/cannot be restored while the machine runs/);
+  });
+
+  it('give back the room of what is released, whatever the order', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const random = new Random(seed), machine = new Machine({ cpus: 1, ramSize: 2 << 20 }), { memory } = machine;
+      const live: { snapshot: Snapshot; values: bigint[] }[] = [];
+      const values = () => Array.from({ length: 12 }, (_, n) => memory.readU64(0x4000 + n * 0x1000));
+      for (let n = 0; n < 300; n++) {
+        const what = random.below(10), one = live.length ? random.pick(live) : undefined;
+        if (what < 4) memory.writeU64(0x4000 + random.below(12) * 0x1000, BigInt(random.below(3)));
+        else if (what < 6) live.push({ snapshot: machine.takeSnapshot(), values: values() });
+        else if (what < 8 && one) {
+          machine.restore(one.snapshot);
+          expect(values(), `seed ${seed}`).toEqual(one.values);
+        } else if (one) {
+          one.snapshot.release();
+          live.splice(live.indexOf(one), 1);
+        }
+        expect(sorted(memory.dirtyPages)).toEqual(flaggedPages(machine));
+      }
+      for (const one of live) {
+        machine.restore(one.snapshot);
+        expect(values()).toEqual(one.values);
+      }
+      for (const { snapshot } of live) snapshot.release();
+      expect(machine.snapshots.count).toBe(0);
+      expect(machine.snapshots.bytes).toBe(0);
+      const after = values();
+      const last = machine.takeSnapshot();
+      memory.fill(0x4000, 0x10000, 7);
+      machine.restore(last);
+      expect(values()).toEqual(after);
+    }
+  });
+
+  it('drop the translations of pages that differ, and keep the others', () => {
+    const program = randomProgram(77, { selfModifying: false }), machine = machineFor(program);
+    machine.translator.compileNow(machine.cpus[0]!, program.blocks.map(BigInt));
+    const snapshot = machine.takeSnapshot(), regions = machine.translator.counts.regions;
+    expect(regions).toBeGreaterThan(0);
+    machine.run(500);
+    machine.restore(snapshot);
+    expect(machine.translator.counts.regions).toBe(regions);
+    machine.memory.writeU8(0x10000 + 0x2f0, 0x90);
+    const left = machine.translator.counts.regions;
+    expect(left).toBeLessThan(regions);
+    machine.restore(snapshot);
+    expect(machine.translator.counts.regions).toBe(left);
+  });
+});
+
+/** Runs on to the position and tells the state there. A program that has destroyed itself stops earlier. */
+function runTo(machine: Machine, position: number): string {
+  machine.run(position);
+  return `${machine.position} ${machine.stateHash()}`;
+}
+
+describe('what runs on from a snapshot', () => {
+  for (const selfModifying of [false, true]) {
+    it(`takes the same course as the first time${selfModifying ? ', while it changes its own code' : ''}`, () => {
+      for (let seed = 1; seed <= 8; seed++) {
+        const program = randomProgram(seed * 4241 + (selfModifying ? 1 : 0), { selfModifying }), random = new Random(seed);
+        const machine = machineFor(program, { seed, cpus: 1 + seed % 3, schedule: { kind: 'random', quantum: 40, seed } });
+        if (seed % 2) machine.translator.compileNow(machine.cpus[0]!, program.blocks.map(BigInt));
+        machine.translator.tuning = { queueAt: 1, compileAt: 1, batch: 1 };
+        // The state at each position that was come to, whatever the way there.
+        const states = new Map<number, string>(), live: Snapshot[] = [];
+        for (let n = 0; n < 60; n++) {
+          const to = machine.position + random.pick([1, 7, 50, 333]);
+          if (machine.run(to)) machine.restore(live[0] ?? machine.takeSnapshot());
+          const hash = machine.stateHash(), known = states.get(machine.position);
+          if (known !== undefined) expect(hash, `seed ${seed}, position ${machine.position}`).toBe(known);
+          states.set(machine.position, hash);
+          if (random.chance(0.5)) live.push(machine.takeSnapshot());
+          if (live.length && random.chance(0.6)) {
+            const one = random.pick(live);
+            machine.restore(one);
+            expect(machine.stateHash(), `seed ${seed}, back at ${one.position}`).toBe(states.get(one.position));
+            expect(machine.cpus.flatMap(cpu => checkFastTables(machine.memory, cpu.index))).toEqual([]);
+          }
+          if (live.length > 5) live.splice(random.below(live.length), 1)[0]!.release();
+          expect(sorted(machine.memory.dirtyPages)).toEqual(flaggedPages(machine));
+        }
+      }
+    });
+  }
+
+  it('is the same for the guest kernel on two CPUs, with devices, tasks and address spaces', () => {
+    const { machine, output } = boot('', { schedule: { kind: 'random', quantum: 500, seed: 3 } });
+    machine.devices.uart.feed(new TextEncoder().encode('storm 300 &\nforks 3\ncat /proc/cpuinfo\n'));
+    machine.run(500_000);
+    const start = machine.takeSnapshot(), printed = output().length;
+    const first = [600_000, 700_001, 1_500_000].map(position => runTo(machine, position)), text = output().slice(printed);
+    const end = machine.takeSnapshot();
+    machine.restore(start);
+    const middle = runTo(machine, 600_000);
+    expect(middle).toBe(first[0]);
+    const aside = machine.takeSnapshot();
+    machine.devices.uart.feed(new TextEncoder().encode('echo elsewhere\n'));
+    machine.cpus[1]!.setInt(0x308, 1);
+    expect(runTo(machine, 1_500_000)).not.toBe(first[2]);
+    machine.restore(end);
+    expect(`${machine.position} ${machine.stateHash()}`).toBe(first[2]);
+    machine.restore(aside);
+    const again = output().length;
+    expect([700_001, 1_500_000].map(position => runTo(machine, position))).toEqual(first.slice(1));
+    expect(text.endsWith(output().slice(again))).toBe(true);
+    const cold = boot('', { schedule: { kind: 'random', quantum: 500, seed: 3 } }).machine;
+    cold.devices.uart.feed(new TextEncoder().encode('storm 300 &\nforks 3\ncat /proc/cpuinfo\n'));
+    expect(runTo(cold, 1_500_000)).toBe(first[2]);
+    expect(sorted(machine.memory.dirtyPages)).toEqual(flaggedPages(machine));
+  });
+});
