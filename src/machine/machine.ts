@@ -5,7 +5,6 @@ import { Delivery, deliverFault, deliverInterrupt, deliverNmi, exceptionLog, typ
 import { cpuFeatures, type CpuFeatures } from './cpu/features.js';
 import * as L from './cpu/layout.js';
 import { Flag, RunState } from './cpu/layout.js';
-import { updateMode } from './cpu/modes.js';
 import { resetCpu } from './cpu/reset.js';
 import { segmentToLinear } from './cpu/segmentLimit.js';
 import { CpuState } from './cpu/state.js';
@@ -214,7 +213,7 @@ export class Machine implements Core {
     this.devices.restore(state.devices);
     exceptionLog(this).restore(state.exceptions);
     this.mmu.restored();
-    for (const cpu of this.cpus) updateMode(this, cpu);
+    this.watch.restored();
   }
 
   private positionNow(): number { return this.active ? this.position + this.budget - this.active.int(L.BUDGET) : this.position; }
