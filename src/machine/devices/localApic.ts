@@ -212,7 +212,13 @@ export class LocalApic {
   }
 
   /** Everything that decides the APIC's future, as plain numbers. */
-  save(): Float64Array { return Float64Array.from([...this.registers, this.errors, ...this.timer.save()]); }
+  save(): Float64Array {
+    const state = new Float64Array(0x41 + ApicTimer.stateLength);
+    state.set(this.registers);
+    state[0x40] = this.errors;
+    state.set(this.timer.save(), 0x41);
+    return state;
+  }
   restore(state: ArrayLike<number>): void {
     for (let n = 0; n < 0x40; n++) this.registers[n] = state[n]!;
     this.errors = state[0x40]!;
