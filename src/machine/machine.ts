@@ -97,6 +97,7 @@ export class Machine implements Core {
     this.cpus = Array.from({ length: options.cpus }, (_, n) => new CpuState(this.memory.wasm, n));
     const bus = new Bus(this.memory);
     this.mmu = new Mmu(this.memory, bus, this.cpus);
+    this.mmu.walker.pages1g = this.features.pages1g;
     this.access = new Access(this.mmu);
     this.watch = new Watch(this);
     this.access.onWatched = (cpu, lo, hi, size, kind) => this.watch.note(cpu, lo, hi, size, kind);

@@ -17,7 +17,7 @@ export function hashState(core: Core, extra: readonly number[]): string {
     hash.words(cpu.i32, L.SEG >> 2, L.FAULT_VECTOR >> 2);
     hash.words(cpu.i32, L.STEPS >> 2, L.STEPPING >> 2);
     hash.words(cpu.i32, L.XMM >> 2, L.STATE_END >> 2);
-    const entries = core.mmu.entries(cpu).map(e => `${e.linear} ${e.pcid} ${e.global} ${e.size} ${e.frame} ${JSON.stringify(e.rights)}`).sort();
+    const entries = core.mmu.entries(cpu).map(e => `${e.linear} ${e.pcid} ${e.global} ${e.size} ${e.frame} ${JSON.stringify(e.rights)} ${e.dirty} ${e.key}`).sort();
     for (const entry of entries) for (let i = 0; i < entry.length; i++) hash.add(entry.charCodeAt(i));
   }
   for (const value of extra) {

@@ -1,10 +1,10 @@
-import { type Core, GuestFault, Unimplemented, Vector } from '../core.js';
+import { type Core, GuestFault, Vector } from '../core.js';
 import type { CpuFeatures } from './features.js';
 import * as L from './layout.js';
 import { Seg } from './layout.js';
 import {
   CR0_AM, CR0_CD, CR0_EM, CR0_ET, CR0_MP, CR0_NE, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_FSGSBASE, CR4_MCE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_PAE, CR4_PCE,
-  CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, CR4_TSD, CR4_UMIP, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, isLongMode, Rights, updateMode,
+  CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_PKE, CR4_SMAP, CR4_SMEP, CR4_TSD, CR4_UMIP, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, isLongMode, Rights, updateMode,
 } from './modes.js';
 import { PHYSICAL_BITS } from './cpuid.js';
 import type { CpuState } from './state.js';
@@ -22,20 +22,32 @@ export function writeCr0(core: Core, cpu: CpuState, value: bigint): void {
   const paging = (value & CR0_PG) !== 0n, wasPaging = (old & CR0_PG) !== 0n;
   const long = (cpu.segRights(Seg.CS) & Rights.Long) !== 0;
   if (paging && !wasPaging) {
-    if (efer & EFER_LME) {
-      if (!(cr4 & CR4_PAE) || long) refuse();
-    } else {
-      throw new Unimplemented(`CPU ${cpu.index}, rip 0x${cpu.rip.toString(16)}: MOV to CR0 turns paging on outside long mode. This machine has 4-level `
-        + 'paging only: set CR4.PAE and EFER.LME first.');
-    }
+    if (efer & EFER_LME && (!(cr4 & CR4_PAE) || long || tssIs16Bit(cpu))) refuse();
   }
   if (!paging && wasPaging && (isLongMode(cpu) && long || cr4 & CR4_PCIDE)) refuse();
+  if (paging && !(efer & EFER_LME) && cr4 & CR4_PAE && (old ^ value) & (CR0_PG | CR0_CD | CR0_NW)) loadPdptes(core, cpu, cpu.get(L.CR3));
   cpu.set(L.CR0, value & CR0_DEFINED | CR0_ET);
   if (paging !== wasPaging) {
-    cpu.set(L.EFER, paging ? efer | EFER_LMA : efer & ~EFER_LMA);
+    cpu.set(L.EFER, paging && efer & EFER_LME ? efer | EFER_LMA : efer & ~EFER_LMA);
     core.mmu.flushAll(cpu, { globals: true });
   }
   updateMode(core, cpu);
+}
+
+/** IA-32e mode cannot be entered with a 16-bit TSS in TR (SDM Vol. 3A, 9.8.5.4). */
+function tssIs16Bit(cpu: CpuState): boolean { return (cpu.segRights(Seg.TR) & 0x1d) === 1; }
+
+/** Is PAE paging in use? */
+function isPae(cpu: CpuState): boolean { return (cpu.get(L.CR0) & CR0_PG) !== 0n && (cpu.get(L.CR4) & CR4_PAE) !== 0n && !isLongMode(cpu); }
+
+/**
+ * Loads the PDPTE registers from the table that `cr3` names, as PAE paging does when CR3, and when certain bits of CR0 and CR4 are
+ * written (SDM Vol. 3A, 4.4.1). Throws #GP(0) if a present entry has a reserved bit set; nothing has changed then.
+ */
+function loadPdptes(core: Core, cpu: CpuState, cr3: bigint): void {
+  const words = core.mmu.walker.pdptes(Number(cr3 & 0xffffffe0n));
+  if (!words) refuse();
+  cpu.i32.set(words, L.PDPTE >> 2);
 }
 
 /**
@@ -45,6 +57,7 @@ export function writeCr0(core: Core, cpu: CpuState, value: bigint): void {
 export function writeCr3(core: Core, cpu: CpuState, low: number, high: number): void {
   const pcide = (cpu.int(L.CR4) & 1 << 17) !== 0;
   if ((pcide ? high & 0x7fffffff : high) >>> PHYSICAL_BITS - 32) refuse();
+  if ((cpu.int(L.CR4) & 1 << 5) !== 0 && isPae(cpu)) loadPdptes(core, cpu, BigInt(low >>> 0));
   core.mmu.loadCr3Halves(cpu, low, high);
 }
 
@@ -57,6 +70,7 @@ export function definedCr4(features: CpuFeatures): bigint {
   if (features.pcid) bits |= CR4_PCIDE;
   if (features.smep) bits |= CR4_SMEP;
   if (features.smap) bits |= CR4_SMAP;
+  if (features.pku) bits |= CR4_PKE;
   return bits;
 }
 
@@ -66,6 +80,8 @@ export function writeCr4(core: Core, cpu: CpuState, value: bigint): void {
   if (value & ~definedCr4(core.features)) refuse();
   if (isLongMode(cpu) && !(value & CR4_PAE)) refuse();
   if (changed & value & CR4_PCIDE && (!isLongMode(cpu) || cpu.get(L.CR3) & 0xfffn)) refuse();
+  const pae = (cpu.get(L.CR0) & CR0_PG) !== 0n && !isLongMode(cpu) && (value & CR4_PAE) !== 0n;
+  if (pae && changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) loadPdptes(core, cpu, cpu.get(L.CR3));
   cpu.set(L.CR4, value);
   // PAE, and SMEP when it comes on, need only drop the current PCID; a processor may drop more.
   if (changed & (CR4_PGE | CR4_PAE) || changed & old & CR4_PCIDE || changed & value & CR4_SMEP) core.mmu.flushAll(cpu, { globals: true });

@@ -40,7 +40,7 @@ function readLeaf(core: Core, cpu: CpuState, leaf: number, subleaf: number): Cpu
       edx: featureBits(f, 1, 'edx') | bits([[9, core.apics[id]!.enabled], [28, count > 1 /* HTT */]]),
     };
     case 7: return subleaf !== 0 ? none : {
-      ...none, ebx: featureBits(f, 7, 'ebx'), ecx: featureBits(f, 7, 'ecx'), edx: featureBits(f, 7, 'edx'),
+      ...none, ebx: featureBits(f, 7, 'ebx'), ecx: featureBits(f, 7, 'ecx') | bits([[4 /* OSPKE */, (cpu.int(L.CR4) & 1 << 22) !== 0]]), edx: featureBits(f, 7, 'edx'),
     };
     case 0xb: return topology(count, id, subleaf);
     case 0x80000000: return { ...none, eax: MAX_EXTENDED };

@@ -27,6 +27,10 @@ export interface CpuFeatures {
   rdtscp: boolean;
   /** 1 GiB pages. */
   pages1g: boolean;
+  /** CR4.PKE, RDPKRU, WRPKRU: protection keys of user pages. */
+  pku: boolean;
+  /** SYSENTER and SYSEXIT. */
+  sep: boolean;
   /** CMPXCHG16B. */
   cx16: boolean;
   /** POPCNT. */
@@ -43,7 +47,7 @@ export interface CpuFeatures {
 /** Everything that the machine has. */
 export const allFeatures: Readonly<CpuFeatures> = {
   pcid: true, invpcid: true, pge: true, nx: true, smep: true, smap: true, umip: true, fsgsbase: true, syscall: true, x2apic: true,
-  rdtscp: true, pages1g: true, cx16: true, popcnt: true, lzcnt: true, movbe: true, bmi1: true, bmi2: true,
+  rdtscp: true, pages1g: true, pku: true, sep: true, cx16: true, popcnt: true, lzcnt: true, movbe: true, bmi1: true, bmi2: true,
 };
 
 /** The features of a machine: everything it has, except where `changes` says otherwise. */

@@ -64,6 +64,10 @@ export const GDTR_BASE = 0x2d8;
 export const GDTR_LIMIT = 0x2e0;
 export const IDTR_BASE = 0x2e8;
 export const IDTR_LIMIT = 0x2f0;
+/** Debug conditions that have been met and wait for their #DB, as bits of DR6 (B0-B3, BS): see `debug.ts`. i32. */
+export const PENDING_DEBUG = 0x2f8;
+/** Machine checks: bit 0 if one waits, bits 8-10 IA32_MCG_STATUS (RIPV, EIPV, MCIP). i32. */
+export const MACHINE_CHECK = 0x2fc;
 
 /** What the CPU does: see `RunState`. i32. */
 export const RUN_STATE = 0x300;
@@ -71,8 +75,12 @@ export const RUN_STATE = 0x300;
 export const NMI_BLOCKED = 0x304;
 /** Non-zero if an NMI is pending. i32. */
 export const NMI_PENDING = 0x308;
-/** Non-zero for the one instruction after STI, MOV SS or POP SS: no interrupts are taken. i32. */
+/**
+ * Non-zero for the one instruction after STI (1), MOV SS or POP SS (SHADOW_STACK): no interrupts are taken, after the latter
+ * two no debug traps either (SDM Vol. 3A, 6.8.3). i32.
+ */
 export const SHADOW = 0x30c;
+export const SHADOW_STACK = 2;
 /** Set by a memory access that failed; the run loop delivers it. FAULT_VECTOR is -1 if there is none. i32 each. */
 export const FAULT_VECTOR = 0x310;
 export const FAULT_ERROR = 0x314;
@@ -95,6 +103,8 @@ export const NMI_UNBLOCK = 0x350;
 
 /** Non-zero while an instruction executes that began with RFLAGS.TF set and is to be followed by a debug trap. i32. */
 export const SINGLE_STEP = 0x354;
+/** The BUDGET at which RFLAGS.RF was set: RF counts only until an instruction has completed since (see `debug.ts`). i32. */
+export const RESUME_MARK = 0x35c;
 
 /**
  * Derived, not hashed: non-zero if an interrupt that the local APIC would deliver now, or an NMI, waits. Whatever changes the
@@ -123,6 +133,8 @@ export const PKRU = 0x5c0;
 export const TSC_DEADLINE = 0x5c8;
 export const RANDOM_STATE = 0x5d0;
 export const MONITOR_ADDRESS = 0x5d8;
+/** PDPTE registers 0-3 of PAE paging, 8 bytes each (SDM Vol. 3A, 4.4.1). */
+export const PDPTE = 0x5e0;
 
 /** All architectural state lies below this offset; the state hash covers it (fields that are caches excepted). */
 export const STATE_END = 0x600;
@@ -170,3 +182,5 @@ export const enum CodeMode {
   /** The CPU has data watchpoints (`memory/watch.ts`). */
   Watched = 0x800,
 }
+/** The bits that stand for control registers and the debugger alone: a change of privilege or of code segment leaves them. */
+export const KEPT_MODE = CodeMode.FpuOff | CodeMode.SseOn | CodeMode.Watched;

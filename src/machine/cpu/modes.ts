@@ -55,7 +55,10 @@ export function codeMode(cpu: CpuState): number {
   if (isLongMode(cpu) && cs & Rights.Long) mode |= CodeMode.Long;
   else if (cs & Rights.Big) mode |= CodeMode.Code32;
   if (cpu.segRights(Seg.SS) & Rights.Big) mode |= CodeMode.Stack32;
-  if (cpu.cpl === 3) mode |= CodeMode.User;
+  if (cpu.cpl === 3) {
+    mode |= CodeMode.User;
+    if (cpu.int(L.FLAGS) & L.Flag.AC && cpu.int(L.CR0) & AM) mode |= CodeMode.AlignmentCheck;
+  }
   if (!isProtected(cpu)) mode |= CodeMode.Real;
   if (cpu.int(L.CR0) & (EM | TS)) mode |= CodeMode.FpuOff;
   else if (cpu.int(L.CR4) & OSFXSR) mode |= CodeMode.SseOn;

@@ -4,13 +4,13 @@ import { fastIndex, fastOffset, fastTable } from './fastTable.js';
 import type { GuestMemory } from './guestMemory.js';
 import {
   CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_ENTRIES, FAST_ENTRY_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_HAS_CODE,
-  RAM_BASE,
+  RAM_BASE, TlbTable,
 } from './layout.js';
-import { allowedRights } from './rights.js';
+import { allowedRights, forbiddenKeys } from './rights.js';
 import { Tlb } from './tlb.js';
 import {
   CONFIG_PAGING, E_FRAME, E_INFO, E_STAMP, FRAME_MASK, H_CONFIG, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY, INFO_GLOBAL,
-  INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, tlbWord,
+  INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, tlbWord,
 } from './tlbLayout.js';
 
 const TAGS = [FAST_TAG_READ, FAST_TAG_WRITE, FAST_TAG_EXEC];
@@ -75,6 +75,8 @@ export function checkFastTables(memory: GuestMemory, cpu: number): string[] {
         const expected = i32[found + E_FRAME]! & FRAME_MASK | lo >>> 12 & (size === 0 ? 0 : size === 1 ? 0x1ff : 0x3ffff);
         if (frame !== expected) say(`frame ${frame.toString(16)} instead of ${expected.toString(16)}`);
         if (access === 1 && !(info & INFO_DIRTY)) say('the TLB entry is not dirty');
+        const keys = forbiddenKeys(config, i32[b + L.PKRU >> 2]!, table === TlbTable.User);
+        if (access < 2 && info & INFO_USER && keys >> (info >>> INFO_PROTECTION_SHIFT) + 16 * access & 1) say(`protection key ${info >>> INFO_PROTECTION_SHIFT} forbids it`);
         if (!(allowedRights(config, table, access) >> (info >> INFO_RIGHTS_SHIFT & 7) & 1)) {
           say(`the rights of the ${info & INFO_GLOBAL ? 'global ' : ''}TLB entry (stamp ${i32[found + E_STAMP]}) forbid it`);
         }

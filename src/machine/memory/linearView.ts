@@ -2,6 +2,8 @@ import * as L from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
 import type { GuestMemory } from './guestMemory.js';
 import { RAM_BASE } from './layout.js';
+import { controlConfig } from './rights.js';
+import { CONFIG_LONG } from './tlbLayout.js';
 import type { Walker } from './walk.js';
 
 /** Linear memory as the debugger sees it: by the page tables in memory, without rights and without any effect on TLB, A or D. */
@@ -12,6 +14,8 @@ export class LinearView {
   probe(cpu: CpuState, lo: number, hi: number, root?: number): number {
     const paging = cpu.int(L.CR0) < 0;
     if (!paging && root === undefined) return lo >>> 0;
+    const config = controlConfig(cpu);
+    if (paging && root === undefined && !(config & CONFIG_LONG)) return hi === 0 ? this.walker.probeLegacy(config, cpu.int(L.CR3) >>> 12, cpu.base + L.PDPTE >> 2, lo) : -1;
     if (hi + 0x8000 >>> 16 !== 0) return -1;
     const page = root === undefined ? cpu.int(L.CR3) >>> 12 | (cpu.int(L.CR3 + 4) & 0xff) << 20 : Math.floor(root / 0x1000);
     // Tables that are only being prepared are read as they will be used, with NX.

@@ -12,14 +12,14 @@ import {
   PAGE_FLAGS_BASE, PAGE_HAS_CODE, RAM_BASE, TlbTable,
 } from './layout.js';
 import { Pending } from './pending.js';
-import { allowedRights, controlConfig } from './rights.js';
+import { allowedRights, controlConfig, forbiddenKeys } from './rights.js';
 import { Tlb, type TlbEntry } from './tlb.js';
 import {
-  ALLOWED_PAGING, CONFIG_NXE, CONFIG_PAGING, CONFIG_PCIDE, CONFIG_PGE, CONFIG_SMAP, CONFIG_SMEP, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED,
-  H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY, INFO_GLOBAL, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE,
+  ALLOWED_PAGING, CONFIG_LONG, CONFIG_NXE, CONFIG_PAE, CONFIG_PAGING, CONFIG_PCIDE, CONFIG_SMAP, CONFIG_SMEP, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED,
+  H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE,
   tlbWord, TLB_CPU_WORDS, TLB_WORD,
 } from './tlbLayout.js';
-import { PF_I, PF_P, PF_U, PF_W, Walker, WALK_OK } from './walk.js';
+import { PF_I, PF_P, PF_PK, PF_U, PF_W, Walker, WALK_OK } from './walk.js';
 
 /** `resolve` found a fault; FAULT_* say which. */
 export const RESOLVE_FAULT = -1;
@@ -145,7 +145,13 @@ export class Mmu {
     const entry = i32[b + FAST_TABLE_W]! + ((lo >>> 7 ^ i32[b + FAST_INDEX_W]!) & FAST_MASK) >> 2;
     const tag = lo & ~0xfff | i32[b + FAST_CONTEXT_W]!;
     const info = this.info;
-    const allowed = i32[t + H_ALLOWED_NOW]! >> (info >> INFO_RIGHTS_SHIFT & 7);
+    let allowed = i32[t + H_ALLOWED_NOW]! >> (info >> INFO_RIGHTS_SHIFT & 7);
+    const keys = i32[t + H_KEYS + (i32[t + H_MODE]! & TlbTable.User)]!;
+    if (keys !== 0 && info & INFO_USER) {
+      const forbidden = keys >>> (info >>> INFO_PROTECTION_SHIFT);
+      if (forbidden & 1) allowed &= ~1;
+      if (forbidden & 0x10000) allowed &= ~0x100;
+    }
     const writable = allowed & 0x100 && info & INFO_DIRTY && (flags & (PAGE_DIRTY | PAGE_HAS_CODE)) === PAGE_DIRTY;
     i32[entry + READ_W] = allowed & 1 ? tag : 0;
     i32[entry + READ_W + 1] = hi;
@@ -171,7 +177,9 @@ export class Mmu {
     if (entry !== 0) {
       const info = i32[entry + E_INFO]!;
       // The cached rights decide, even if the tables have more to offer by now (SDM Vol. 3A, 4.10.2.3).
-      if (!(allowed >> (access << 3 | info >> INFO_RIGHTS_SHIFT & 7) & 1)) return this.pageFault(cpuBase, t, lo, hi, kind, PF_P);
+      const keys = this.keysAgainst(t, kind);
+      const locked = keys !== 0 && info & INFO_USER && keys >> (info >>> INFO_PROTECTION_SHIFT) & 1;
+      if (locked || !(allowed >> (access << 3 | info >> INFO_RIGHTS_SHIFT & 7) & 1)) return this.pageFault(cpuBase, t, lo, hi, kind, locked ? PF_P | PF_PK : PF_P);
       if (access !== WRITE || info & INFO_DIRTY) {
         this.info = info;
         const size = info >> INFO_SIZE_SHIFT & 3;
@@ -183,14 +191,21 @@ export class Mmu {
     return this.walk(cpuBase, t, lo, hi, kind, allowed >> (access << 3) & 0xff, entry);
   }
 
+  /** The protection keys (a bit each) that forbid such an access to user pages; instruction fetches know no keys. */
+  private keysAgainst(t: number, kind: number): number {
+    if (kind & MemoryKind.Execute) return 0;
+    const keys = this.i32[t + H_KEYS + (kind & SUPERVISOR ? 0 : this.i32[t + H_MODE]! & TlbTable.User)]!;
+    return kind & MemoryKind.Write ? keys >>> 16 : keys & 0xffff;
+  }
+
   /** `frameOf` when the TLB has no entry, or one whose cached dirty bit is clear while the access is a write. */
   private walk(cpuBase: number, t: number, lo: number, hi: number, kind: number, allowed: number, stale: number): number {
     const i32 = this.i32;
     const walker = this.walker;
     const cr3 = (cpuBase >> 2) + CR3_W;
     const config = i32[t + H_CONFIG]!;
-    const result = walker.walk(i32[cr3]! >>> 12 | (i32[cr3 + 1]! & 0xff) << 20, lo, hi, allowed, kind >> ACCESS_SHIFT & WRITE,
-      (config & CONFIG_NXE) !== 0, (config & CONFIG_PGE) !== 0);
+    const result = walker.walk(config, i32[cr3]! >>> 12 | (i32[cr3 + 1]! & 0xff) << 20, (cpuBase >> 2) + (L.PDPTE >> 2), lo, hi, allowed, this.keysAgainst(t, kind),
+      kind >> ACCESS_SHIFT & WRITE);
     if (result !== WALK_OK) return this.pageFault(cpuBase, t, lo, hi, kind, result);
     this.info = walker.info;
     if (stale !== 0) this.replace(cpuBase, t, lo, hi, stale);
@@ -209,7 +224,7 @@ export class Mmu {
     const i32 = this.i32;
     const { tlb, walker } = this;
     const old = i32[stale + E_INFO]!;
-    const kept = 7 << INFO_RIGHTS_SHIFT | INFO_GLOBAL;
+    const kept = 7 << INFO_RIGHTS_SHIFT | INFO_GLOBAL | 0xf << INFO_PROTECTION_SHIFT;
     if ((old & kept) === (walker.info & kept) && (old >> INFO_SIZE_SHIFT & 3) === walker.size && (i32[stale + E_FRAME]! & FRAME_MASK) === walker.frame) {
       tlb.setDirty(stale);
       return;
@@ -237,7 +252,8 @@ export class Mmu {
   /** High half of the address of the next page: a carry in 64-bit code, and 32-bit wrap elsewhere. */
   nextHigh(cpuBase: number, nextLo: number, hi: number, kind: number): number {
     if (nextLo !== 0) return hi;
-    return kind & SUPERVISOR || this.i32[(cpuBase + L.MODE) >> 2]! & L.CodeMode.Long ? hi + 1 | 0 : hi;
+    const long = kind & SUPERVISOR ? this.i32[(cpuBase + L.EFER) >> 2]! & 1 << 10 : this.i32[(cpuBase + L.MODE) >> 2]! & L.CodeMode.Long;
+    return long ? hi + 1 | 0 : hi;
   }
 
   private resolveDevice(cpuBase: number, frame: number, lo: number, hi: number, kind: number): number {
@@ -284,6 +300,7 @@ export class Mmu {
     // A page fault drops what the TLB holds for the address (SDM Vol. 3A, 4.10.4.1). Processors drop a global entry too:
     // kernels count on a spurious fault on a global page not to repeat itself.
     this.dropPage(cpuBase, t, lo, hi, i32[t + H_PCID]!, true);
+    this.dropOtherHalf(cpuBase, t, lo);
     this.fault(cpuBase, Vector.PF, error);
     i32[(cpuBase + L.FAULT_ADDRESS) >> 2] = lo;
     i32[(cpuBase + L.FAULT_ADDRESS + 4) >> 2] = hi;
@@ -319,7 +336,6 @@ export class Mmu {
   /**
    * Makes the CPU's registers (CPL, RFLAGS.AC, CR0, CR3, CR4, EFER) take effect on its accesses. Flushes nothing: what a
    * change of these registers must drop is the caller's to ask for.
-   * @throws Unimplemented for paging outside long mode
    */
   setContext(cpu: CpuState): void {
     const i32 = this.i32;
@@ -327,15 +343,12 @@ export class Mmu {
     const t = tlbWord(cpu.index);
     const config = controlConfig(cpu);
     if (config !== i32[t + H_CONFIG]) {
-      if (config & CONFIG_PAGING && !(i32[b + (L.EFER >> 2)]! & 1 << 10)) {
-        throw new Unimplemented(`CPU ${cpu.index} turns paging on outside long mode (CR0.PG = 1, EFER.LMA = 0): the machine has 4-level paging `
-          + 'only; set CR4.PAE and EFER.LME before CR0.PG.');
-      }
       i32[t + H_CONFIG] = config;
       for (let mode = 0; mode < 3; mode++) {
         i32[t + H_ALLOWED + mode] = allowedRights(config, mode, 0) | allowedRights(config, mode, 1) << 8 | allowedRights(config, mode, 2) << 16
           | (config & CONFIG_PAGING ? ALLOWED_PAGING : 0);
       }
+      this.protectionKeys(cpu, t);
       invalidateContexts(i32, t);
     }
     const pcid = config & CONFIG_PCIDE && config & CONFIG_PAGING ? i32[b + CR3_W]! & 0xfff : 0;
@@ -345,6 +358,24 @@ export class Mmu {
     i32[t + H_MODE] = mode;
     i32[t + H_ALLOWED_NOW] = i32[t + H_ALLOWED + mode]!;
     this.selectFast(cpu.base, t);
+  }
+
+  /** Takes PKRU as it is; the fast tables, which hold only what keys allow, begin anew. */
+  setProtectionKeys(cpu: CpuState): void {
+    const t = tlbWord(cpu.index);
+    if (!this.protectionKeys(cpu, t)) return;
+    invalidateContexts(this.i32, t);
+    this.selectFast(cpu.base, t);
+  }
+
+  /** Derives H_KEYS; true if that has changed them. */
+  private protectionKeys(cpu: CpuState, t: number): boolean {
+    const config = this.i32[t + H_CONFIG]!, pkru = cpu.int(L.PKRU);
+    const supervisor = forbiddenKeys(config, pkru, false), user = forbiddenKeys(config, pkru, true);
+    if (this.i32[t + H_KEYS] === supervisor && this.i32[t + H_KEYS + 1] === user) return false;
+    this.i32[t + H_KEYS] = supervisor;
+    this.i32[t + H_KEYS + 1] = user;
+    return true;
   }
 
   /** Points translated code to the fast table and the context that count now. */
@@ -382,6 +413,7 @@ export class Mmu {
     const t = tlbWord(cpu.index);
     if (hi + 0x8000 >>> 16 !== 0) return;
     this.dropPage(cpu.base, t, lo, hi, this.i32[t + H_PCID]!, true);
+    this.dropOtherHalf(cpu.base, t, lo);
   }
 
   /**
@@ -415,6 +447,11 @@ export class Mmu {
   private flushPcid(t: number, pcid: number): void {
     this.tlb.flushPcid(t, pcid);
     invalidateContext(this.i32, t, pcid);
+  }
+
+  /** 32-bit paging: a page of 4 MiB stands in the TLB as two of 2 MiB, which are dropped together. */
+  private dropOtherHalf(cpuBase: number, t: number, lo: number): void {
+    if (!(this.i32[t + H_CONFIG]! & (CONFIG_LONG | CONFIG_PAE))) this.dropPage(cpuBase, t, lo ^ 0x200000, 0, 0, true);
   }
 
   private dropPage(cpuBase: number, t: number, lo: number, hi: number, pcid: number, globals: boolean): void {

@@ -2,7 +2,7 @@ import { invalidateContexts } from './contexts.js';
 import { TLB_TOUCHED_BASE } from './layout.js';
 import {
   E_FRAME, E_INFO, E_PAGE, E_STAMP, ENTRY_WORDS, FRAME_MASK, H_ENTRIES, H_EPOCH, H_GLOBAL_STAMP, H_IN_USE, H_NEXT_STAMP,
-  H_PCID, H_PCID_STAMPS, H_STAMP, INFO_DIRTY, INFO_GLOBAL, INFO_KEY, INFO_NX, INFO_PCID_SHIFT, INFO_SIZE_SHIFT, INFO_TYPE_SHIFT,
+  H_PCID, H_PCID_STAMPS, H_STAMP, INFO_DIRTY, INFO_GLOBAL, INFO_KEY, INFO_NX, INFO_PCID_SHIFT, INFO_PROTECTION_SHIFT, INFO_SIZE_SHIFT, INFO_TYPE_SHIFT,
   INFO_USER, INFO_WRITE, SET_WORDS, SETS, TLB_WORD, tlbWord,
 } from './tlbLayout.js';
 
@@ -26,11 +26,14 @@ export interface TlbEntry {
   dirty: boolean;
   /** Index into the PAT (PWT, PCD, PAT of the leaf). */
   memoryType: number;
+  /** Protection key of the leaf. */
+  key: number;
 }
 
 /** Sets that an entry may lie behind its own. */
 const REACH = 8;
-const LAST_STAMP = 0x7ffffff0;
+/** The stamp at which a CPU's TLB begins anew. */
+export const LAST_STAMP = 0x7ffffff0;
 const SIZE_BYTES = [0x1000, 0x200000, 0x40000000];
 /** E_PAGE bits that number the page, by size. */
 const PAGE_MASK = [-1, ~0x1ff, ~0x3ffff];
@@ -266,6 +269,7 @@ export class Tlb {
         rights: { user: (info & INFO_USER) !== 0, write: (info & INFO_WRITE) !== 0, execute: (info & INFO_NX) === 0 },
         dirty: (info & INFO_DIRTY) !== 0,
         memoryType: info >> INFO_TYPE_SHIFT & 7,
+        key: info >>> INFO_PROTECTION_SHIFT,
       });
     }
     return found;

@@ -34,6 +34,11 @@ export const H_CONTEXT_GENERATION = 9;
 export const H_ALLOWED = 16;
 export const H_ALLOWED_NOW = 19;
 export const ALLOWED_PAGING = 1 << 24;
+/**
+ * Protection keys that forbid data accesses to user pages, one word for supervisor-mode and one for user-mode accesses: bit n set
+ * if key n forbids reads, bit 16 + n if it forbids writes. 0 where keys do not count.
+ */
+export const H_KEYS = 20;
 
 /** For each PCID the stamp of its entries. */
 export const H_PCID_STAMPS = 0x100;
@@ -53,7 +58,7 @@ export const E_STAMP = 2;
 export const E_FRAME = 3;
 export const FRAME_MASK = 0xfffffff;
 
-/** E_INFO: linear bits 47:44, page size (0 = 4 KiB, 1 = 2 MiB, 2 = 1 GiB), rights, dirty, global, memory type, PCID. */
+/** E_INFO: linear bits 47:44, page size (0 = 4 KiB, 1 = 2 MiB, 2 = 1 GiB), rights, dirty, global, memory type, PCID, protection key. */
 export const INFO_KEY = 0x3f;
 export const INFO_SIZE_SHIFT = 4;
 export const INFO_RIGHTS_SHIFT = 6;
@@ -65,6 +70,8 @@ export const INFO_GLOBAL = 1 << 10;
 /** PWT, PCD, PAT of the leaf: together the index into the PAT. */
 export const INFO_TYPE_SHIFT = 11;
 export const INFO_PCID_SHIFT = 16;
+/** Protection key of the leaf: the top 4 bits. */
+export const INFO_PROTECTION_SHIFT = 28;
 
 /** Control register bits that the meaning of an entry depends on. */
 export const CONFIG_PAGING = 1;
@@ -74,6 +81,13 @@ export const CONFIG_SMAP = 8;
 export const CONFIG_NXE = 16;
 export const CONFIG_PGE = 32;
 export const CONFIG_PCIDE = 64;
+export const CONFIG_PKE = 128;
+/** 4-level paging: IA-32e mode. */
+export const CONFIG_LONG = 256;
+/** PAE paging, if CONFIG_LONG is clear; with both clear it is 32-bit paging. */
+export const CONFIG_PAE = 512;
+/** 4 MiB pages in 32-bit paging. */
+export const CONFIG_PSE = 1024;
 
 /** Word index of a CPU's TLB region. */
 export function tlbWord(cpu: number): number { return TLB_WORD + cpu * TLB_CPU_WORDS; }

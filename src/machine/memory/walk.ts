@@ -1,27 +1,34 @@
 import type { GuestMemory } from './guestMemory.js';
 import { PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, RAM_BASE } from './layout.js';
-import { INFO_DIRTY, INFO_GLOBAL, INFO_RIGHTS_SHIFT, INFO_TYPE_SHIFT } from './tlbLayout.js';
+import { CONFIG_LONG, CONFIG_NXE, CONFIG_PAE, CONFIG_PGE, CONFIG_PSE, INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_TYPE_SHIFT } from './tlbLayout.js';
 
 /** Bits of a paging-structure entry (SDM Vol. 3A, tables 4-15 to 4-20). */
 export const PTE_P = 1, PTE_RW = 2, PTE_US = 4, PTE_PWT = 8, PTE_PCD = 16, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100;
 /** Page-fault error code bits (SDM Vol. 3A, 4.7). */
-export const PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16;
+export const PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32;
 
 /** Physical address bits 51:40 as they stand in an entry's high half: reserved, since MAXPHYADDR is 40. */
 export const RESERVED_HIGH = 0x000fff00;
 const NX_HIGH = 0x80000000 | 0;
+/** PAE paging ignores nothing above the address: bits 62:40 are reserved (SDM Vol. 3A, tables 4-9 to 4-11). */
+const RESERVED_HIGH_PAE = 0x7fffff00;
+/** A PDPTE of PAE paging: bits 2:1, 8:5 and 63:40 are reserved (SDM Vol. 3A, table 4-8). */
+const PDPTE_RESERVED = 0x1e6, PDPTE_RESERVED_HIGH = 0xffffff00 | 0;
+const US_RIGHT = 2;
 
 const RAM_WORD = RAM_BASE >> 2;
 
 /** What `Walker.walk` returns when the access is allowed; other results are error code bits of the page fault. */
 export const WALK_OK = -1;
 
-/** The 4-level page walk (SDM Vol. 3A, 4.5) as the hardware does it, with its effects. */
+/** The page walk as the hardware does it, with its effects: 4-level, PAE and 32-bit paging (SDM Vol. 3A, 4.3 to 4.5). */
 export class Walker {
   /** Results of a walk that succeeded: physical bits 39:12 of the page's start, its size (0-2), INFO_* bits. */
   frame = 0;
   size = 0;
   info = 0;
+  /** Whether there are 1 GiB pages; without them bit 7 of a PDPTE is reserved. */
+  pages1g = true;
 
   private readonly i32: Int32Array;
   private readonly u8: Uint8Array;
@@ -34,15 +41,24 @@ export class Walker {
   }
 
   /**
-   * Walks the tables at page `root` for a canonical linear address. Accessed bits of all levels, and for a write the
+   * Walks the tables for a canonical linear address. Accessed bits of all levels, and for a write the
    * dirty bit, are set once the access is known to be allowed. An entry that lies outside RAM reads as all ones.
+   * @param config CONFIG_* bits: they choose the paging mode
+   * @param root page of the table that CR3 names; PAE paging goes by `pdptes` instead
+   * @param pdptes word index of the four PDPTE registers
    * @param allowed bit n set if an access is allowed by rights n = W | U << 1 | NX << 2, combined over the levels
+   * @param keys bit n set if protection key n forbids such an access to a user page
    * @param write 1 for a write, else 0
-   * @param nxe IA32_EFER.NXE: if false, bit 63 of an entry is reserved
-   * @param pge CR4.PGE
-   * @returns WALK_OK, or the bits P and RSVD of the page fault's error code
+   * @returns WALK_OK, or the bits P, RSVD and PK of the page fault's error code
    */
-  walk(root: number, lo: number, hi: number, allowed: number, write: number, nxe: boolean, pge: boolean): number {
+  walk(config: number, root: number, pdptes: number, lo: number, hi: number, allowed: number, keys: number, write: number): number {
+    const pge = (config & CONFIG_PGE) !== 0;
+    if (config & CONFIG_LONG) return this.walkLong(root, lo, hi, allowed, keys, write, (config & CONFIG_NXE) !== 0, pge);
+    if (config & CONFIG_PAE) return this.walkPae(this.i32[pdptes + (lo >>> 30 << 1)]!, this.i32[pdptes + (lo >>> 30 << 1) + 1]!, lo, allowed, write, (config & CONFIG_NXE) !== 0, pge);
+    return this.walk32(root, lo, allowed, write, (config & CONFIG_PSE) !== 0, pge);
+  }
+
+  private walkLong(root: number, lo: number, hi: number, allowed: number, keys: number, write: number, nxe: boolean, pge: boolean): number {
     const i32 = this.i32;
     const ramPages = this.ramPages;
     const reserved = nxe ? RESERVED_HIGH : RESERVED_HIGH | NX_HIGH;
@@ -60,8 +76,8 @@ export class Walker {
     if (!(lo3 & PTE_P)) return 0;
     if (hi3 & reserved) return PF_P | PF_RSVD;
     if (lo3 & PTE_PS) {
-      if (lo3 & 0x3fffe000) return PF_P | PF_RSVD;
-      return this.finish(lo3, hi3, at3, 2, lo4 & lo3, hi4 | hi3, allowed, write, pge, at4, 0, 0);
+      if (lo3 & 0x3fffe000 || !this.pages1g) return PF_P | PF_RSVD;
+      return this.finish(lo3, hi3, at3, 2, lo4 & lo3, hi4 | hi3, allowed, keys, write, pge, at4, 0, 0);
     }
 
     const table2 = lo3 >>> 12 | (hi3 & 0xff) << 20;
@@ -72,7 +88,7 @@ export class Walker {
     if (hi2 & reserved) return PF_P | PF_RSVD;
     if (lo2 & PTE_PS) {
       if (lo2 & 0x1fe000) return PF_P | PF_RSVD;
-      return this.finish(lo2, hi2, at2, 1, lo4 & lo3 & lo2, hi4 | hi3 | hi2, allowed, write, pge, at4, at3, 0);
+      return this.finish(lo2, hi2, at2, 1, lo4 & lo3 & lo2, hi4 | hi3 | hi2, allowed, keys, write, pge, at4, at3, 0);
     }
 
     const table1 = lo2 >>> 12 | (hi2 & 0xff) << 20;
@@ -81,14 +97,70 @@ export class Walker {
     const lo1 = i32[at1]!, hi1 = i32[at1 + 1]!;
     if (!(lo1 & PTE_P)) return 0;
     if (hi1 & reserved) return PF_P | PF_RSVD;
-    return this.finish(lo1, hi1, at1, 0, lo4 & lo3 & lo2 & lo1, hi4 | hi3 | hi2 | hi1, allowed, write, pge, at4, at3, at2);
+    return this.finish(lo1, hi1, at1, 0, lo4 & lo3 & lo2 & lo1, hi4 | hi3 | hi2 | hi1, allowed, keys, write, pge, at4, at3, at2);
+  }
+
+  /** PAE paging below a PDPTE register, which has no rights and no accessed bit (SDM Vol. 3A, 4.4.2). */
+  private walkPae(pdpteLo: number, pdpteHi: number, lo: number, allowed: number, write: number, nxe: boolean, pge: boolean): number {
+    const i32 = this.i32;
+    const ramPages = this.ramPages;
+    const reserved = nxe ? RESERVED_HIGH_PAE : RESERVED_HIGH_PAE | NX_HIGH;
+
+    if (!(pdpteLo & PTE_P)) return 0;
+    const table2 = pdpteLo >>> 12 | (pdpteHi & 0xff) << 20;
+    if (table2 >= ramPages) return PF_P | PF_RSVD;
+    const at2 = RAM_WORD + (table2 << 10) + (lo >>> 20 & 0x3fe);
+    const lo2 = i32[at2]!, hi2 = i32[at2 + 1]!;
+    if (!(lo2 & PTE_P)) return 0;
+    if (hi2 & reserved) return PF_P | PF_RSVD;
+    if (lo2 & PTE_PS) {
+      if (lo2 & 0x1fe000) return PF_P | PF_RSVD;
+      return this.finish(lo2, hi2, at2, 1, lo2, hi2, allowed, 0, write, pge, at2, 0, 0);
+    }
+
+    const table1 = lo2 >>> 12 | (hi2 & 0xff) << 20;
+    if (table1 >= ramPages) return PF_P | PF_RSVD;
+    const at1 = RAM_WORD + (table1 << 10) + (lo >>> 11 & 0x3fe);
+    const lo1 = i32[at1]!, hi1 = i32[at1 + 1]!;
+    if (!(lo1 & PTE_P)) return 0;
+    if (hi1 & reserved) return PF_P | PF_RSVD;
+    return this.finish(lo1, hi1, at1, 0, lo2 & lo1, hi2 | hi1, allowed, 0, write, pge, at2, 0, 0);
+  }
+
+  /**
+   * 32-bit paging: entries of 4 bytes, no NX (SDM Vol. 3A, 4.3). A 4 MiB page has physical bits 39:32 in bits 20:13 of its entry
+   * (PSE-36); the result is the half of it, 2 MiB, in which the address lies.
+   */
+  private walk32(root: number, lo: number, allowed: number, write: number, pse: boolean, pge: boolean): number {
+    const i32 = this.i32;
+    const ramPages = this.ramPages;
+
+    const table2 = root & 0xfffff;
+    const at2 = RAM_WORD + (table2 << 10) + (lo >>> 22);
+    const lo2 = table2 < ramPages ? i32[at2]! : -1;
+    if (!(lo2 & PTE_P)) return 0;
+    if (pse && lo2 & PTE_PS) {
+      if (lo2 & 0x200000) return PF_P | PF_RSVD;
+      const result = this.finish(lo2, lo2 >>> 13 & 0xff, at2, 1, lo2, 0, allowed, 0, write, pge, at2, 0, 0);
+      this.frame |= lo >>> 12 & 0x200;
+      return result;
+    }
+
+    const table1 = lo2 >>> 12;
+    const at1 = RAM_WORD + (table1 << 10) + (lo >>> 12 & 0x3ff);
+    const lo1 = table1 < ramPages ? i32[at1]! : -1;
+    if (!(lo1 & PTE_P)) return 0;
+    return this.finish(lo1, 0, at1, 0, lo2 & lo1, 0, allowed, 0, write, pge, at2, 0, 0);
   }
 
   /** The part after the leaf has been found at word index `at`: rights, accessed and dirty bits, results. `upper*` are the entries above it, or 0. */
-  private finish(lo: number, hi: number, at: number, size: number, all: number, any: number, allowed: number, write: number,
+  private finish(lo: number, hi: number, at: number, size: number, all: number, any: number, allowed: number, keys: number, write: number,
     pge: boolean, upper4: number, upper3: number, upper2: number): number {
     const rights = all >> 1 & 3 | any >>> 31 << 2;
-    if (!(allowed >> rights & 1)) return PF_P;
+    const key = hi >>> 27 & 0xf;
+    // The PK bit is set even if the page's rights forbid the access as well (SDM Vol. 3A, 4.7).
+    const locked = rights & US_RIGHT && keys >> key & 1;
+    if (locked || !(allowed >> rights & 1)) return locked ? PF_P | PF_PK : PF_P;
     if (!(all & PTE_A)) {
       this.accessed(upper4);
       if (upper3 !== 0) this.accessed(upper3);
@@ -102,7 +174,7 @@ export class Walker {
     this.size = size;
     this.frame = (lo >>> 12 | (hi & 0xff) << 20) & (size === 0 ? -1 : size === 1 ? ~0x1ff : ~0x3ffff);
     this.info = rights << INFO_RIGHTS_SHIFT | (dirty ? INFO_DIRTY : 0) | (pge && lo & PTE_G ? INFO_GLOBAL : 0)
-      | (lo >> 3 & 3 | pat << 2) << INFO_TYPE_SHIFT;
+      | (lo >> 3 & 3 | pat << 2) << INFO_TYPE_SHIFT | key << INFO_PROTECTION_SHIFT;
     return WALK_OK;
   }
 
@@ -113,6 +185,18 @@ export class Walker {
     const page = at - RAM_WORD >>> 10;
     const flags = this.u8[PAGE_FLAGS_BASE + page]!;
     if (flags & PAGE_HAS_CODE || !(flags & PAGE_DIRTY)) this.memory.pageChanged(page);
+  }
+
+  /**
+   * Reads the four PDPTEs at a physical address (a multiple of 32) for PAE paging, as 8 words.
+   * @returns undefined if a present one has a reserved bit set, for which loading them raises #GP(0) (SDM Vol. 3A, 4.4.1)
+   */
+  pdptes(physical: number): Int32Array | undefined {
+    const words = this.memory.isRam(physical, 32) ? this.i32.slice(RAM_BASE + physical >> 2, (RAM_BASE + physical >> 2) + 8) : new Int32Array(8).fill(-1);
+    for (let n = 0; n < 8; n += 2) {
+      if (words[n]! & PTE_P && (words[n]! & PDPTE_RESERVED || words[n + 1]! & PDPTE_RESERVED_HIGH)) return undefined;
+    }
+    return words;
   }
 
   /**
@@ -132,8 +216,34 @@ export class Walker {
       const frame = entry >>> 12 | (high & 0xff) << 20;
       if (level === 1) return frame * 0x1000 + (lo & 0xfff);
       if (!(entry & PTE_PS)) { table = frame; continue; }
-      if (level === 4 || entry & (level === 3 ? 0x3fffe000 : 0x1fe000)) return -1;
+      if (level === 4 || entry & (level === 3 ? 0x3fffe000 : 0x1fe000) || level === 3 && !this.pages1g) return -1;
       return level === 3 ? (frame & ~0x3ffff) * 0x1000 + (lo & 0x3fffffff) : (frame & ~0x1ff) * 0x1000 + (lo & 0x1fffff);
+    }
+    return -1;
+  }
+
+  /** `probe` for PAE and 32-bit paging, by the registers of a CPU (see `walk`). */
+  probeLegacy(config: number, root: number, pdptes: number, lo: number): number {
+    const i32 = this.i32;
+    const pae = (config & CONFIG_PAE) !== 0;
+    const reserved = !pae ? 0 : config & CONFIG_NXE ? RESERVED_HIGH_PAE : RESERVED_HIGH_PAE | NX_HIGH;
+    let table = root & 0xfffff;
+    if (pae) {
+      const at = pdptes + (lo >>> 30 << 1);
+      if (!(i32[at]! & PTE_P)) return -1;
+      table = i32[at]! >>> 12 | (i32[at + 1]! & 0xff) << 20;
+    }
+    for (let level = 2; level >= 1; level--) {
+      if (table >= this.ramPages) return -1;
+      const index = pae ? (level === 2 ? lo >>> 21 & 0x1ff : lo >>> 12 & 0x1ff) << 1 : level === 2 ? lo >>> 22 : lo >>> 12 & 0x3ff;
+      const at = RAM_WORD + (table << 10) + index;
+      const entry = i32[at]!, high = pae ? i32[at + 1]! : 0;
+      if (!(entry & PTE_P) || high & reserved) return -1;
+      const frame = entry >>> 12 | (high & 0xff) << 20;
+      if (level === 1) return frame * 0x1000 + (lo & 0xfff);
+      if (!(entry & PTE_PS && (pae || config & CONFIG_PSE))) { table = frame; continue; }
+      if (pae) return entry & 0x1fe000 ? -1 : (frame & ~0x1ff) * 0x1000 + (lo & 0x1fffff);
+      return entry & 0x200000 ? -1 : (entry >>> 13 & 0xff) * 0x100000000 + (entry >>> 22) * 0x400000 + (lo & 0x3fffff);
     }
     return -1;
   }

@@ -330,11 +330,6 @@ describe('paging', () => {
     expect(checkFastTables(f.memory, 0)).toEqual([]);
   });
 
-  it('outside long mode stops the machine with a reason', () => {
-    const f = new Fixture(16 << 20);
-    f.cpu.set(L.CR0, 0x80000001n);
-    expect(() => f.mmu.setContext(f.cpu)).toThrow(/CPU 0 turns paging on outside long mode \(CR0.PG = 1, EFER.LMA = 0\)/);
-  });
 });
 
 describe('the debugger', () => {

@@ -305,12 +305,13 @@ describe('the TLB', () => {
     expect(checkFastTables(f.memory, 0)).toEqual([]);
   });
 
-  it('is listed with linear address, PCID, size, frame, rights and memory type', () => {
+  it('is listed with linear address, PCID, size, frame, rights, memory type and protection key', () => {
     const { f, leaf } = setUp();
-    f.memory.writeU64(leaf, 0x12_3456_7000n & 0xffffff000n | P | US | NX | 0x10n);
+    f.memory.writeU64(leaf, 0x12_3456_7000n & 0xffffff000n | P | US | NX | 0x10n | 5n << 59n);
     expect(f.resolve(PAGE, READ | 1)).toBe(-2);
     expect(f.mmu.entries(f.cpu)).toEqual([{
       linear: PAGE, pcid: 1, global: false, size: 0x1000, frame: 0x2_3456_7000, rights: { user: true, write: false, execute: false }, dirty: false, memoryType: 2,
+      key: 5,
     }]);
     f.outcome(KERNEL, WRITE);
     expect(f.mmu.entries(f.cpu).find(e => e.linear === KERNEL)).toMatchObject({ global: true, dirty: true, rights: { user: false, write: true, execute: true } });

@@ -6,9 +6,11 @@ import './interrupt.js';
 import './interruptReturn.js';
 import './moves.js';
 import './portIo.js';
+import './protectionKeys.js';
 import './registers.js';
 import './segmentBases.js';
 import './syscall.js';
+import './sysenter.js';
 import './translation.js';
 
 /**
