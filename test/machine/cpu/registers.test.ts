@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Unimplemented, Vector } from '../../../src/machine/core.js';
+import { Vector } from '../../../src/machine/core.js';
 import { cpuid } from '../../../src/machine/cpu/cpuid.js';
 import { writeFlags } from '../../../src/machine/cpu/flags.js';
 import * as L from '../../../src/machine/cpu/layout.js';
@@ -41,13 +41,56 @@ describe('CR0', () => {
     expect(t.cpu.get(L.EFER)).toBe(0x500n);
     expect(t.cpu.int(L.MODE)).toBe(CodeMode.Code32 | CodeMode.Stack32);
   });
-  it('PG without EFER.LME stops the machine before anything changes', () => {
+  it('PG without EFER.LME turns on 32-bit paging, with CR4.PAE PAE paging', () => {
     t = beforePaging();
-    const before = t.snapshot();
-    t.cpu.setGpr(0, 0x80000031n);
-    expect(() => t.exec(movToCr(0))).toThrow(Unimplemented);
-    t.cpu.setGpr(0, 0n);
-    expect(t.snapshot()).toBe(before);
+    t.cpu.set(L.CR3, 0x300000n);
+    t.memory.writeU32(0x300000, 0x301003);
+    t.memory.writeU32(0x301004, 0x5003);
+    expect(setCr(0, 0x80000031n)).toBeUndefined();
+    expect(t.cpu.get(L.EFER)).toBe(0n);
+    t.memory.writeU32(0x5000, 0x12345678);
+    expect(t.access.read32(t.cpu, 0x1000n)).toBe(0x12345678);
+    expect(setCr(0, 0x31n)).toBeUndefined();
+    setCr(4, 0x20n);
+    t.write64(0x300000, 0x302001n);
+    t.write64(0x302000, 0x303003n);
+    t.write64(0x303008, 0x6003n);
+    t.memory.writeU32(0x6000, 0x9abcdef);
+    expect(setCr(0, 0x80000031n)).toBeUndefined();
+    expect(t.cpu.get(L.EFER)).toBe(0n);
+    expect(t.access.read32(t.cpu, 0x1000n)).toBe(0x9abcdef);
+    expect(t.cpu.get(L.PDPTE)).toBe(0x302001n);
+  });
+  it('PAE paging loads the PDPTE registers with CR3, and where CR0 and CR4 say so; a reserved bit in a present one is #GP(0)', () => {
+    t = beforePaging();
+    setCr(4, 0x20n);
+    for (const n of [0, 1, 2, 3]) t.write64(0x300020 + 8 * n, BigInt(0x302000 + 0x1000 * n) | 1n);
+    t.cpu.set(L.CR3, 0x300020n);
+    t.write64(0x302000, 0x83n);
+    t.write64(0x302400, 0x83n);
+    expect(setCr(0, 0x80000031n)).toBeUndefined();
+    const loaded = () => [0, 1, 2, 3].map(n => t.cpu.get(L.PDPTE + 8 * n));
+    expect(loaded()).toEqual([0x302001n, 0x303001n, 0x304001n, 0x305001n]);
+    // A change of the table counts from the next load on.
+    t.write64(0x300038, 0x306001n);
+    expect(loaded()[3]).toBe(0x305001n);
+    expect(setCr(4, 0x30n)).toBeUndefined();
+    expect(loaded()[3]).toBe(0x306001n);
+    t.write64(0x300038, 0x307001n);
+    expect(setCr(0, 0xc0000031n)).toBeUndefined();
+    expect(loaded()[3]).toBe(0x307001n);
+    t.write64(0x300038, 0x308001n);
+    expect(setCr(3, 0x300020n)).toBeUndefined();
+    expect(loaded()[3]).toBe(0x308001n);
+    for (const bad of [2n, 4n, 0x20n, 0x40n, 0x80n, 0x100n, 1n << 40n, 1n << 52n, 1n << 63n]) {
+      t.write64(0x300038, 0x308001n | bad);
+      expectFault(setCr(3, 0x300020n), Vector.GP, 0);
+      expectFault(setCr(4, 0x20n), Vector.GP, 0);
+      expectFault(setCr(0, 0x80000031n), Vector.GP, 0);
+      expect(loaded()[3]).toBe(0x308001n);
+    }
+    t.write64(0x300038, ~1n);
+    expect(setCr(3, 0x300020n)).toBeUndefined();
   });
   it('clearing PG in compatibility mode leaves long mode, in 64-bit code it is #GP', () => {
     expectFault(setCr(0, 0x31n), Vector.GP, 0);
@@ -107,13 +150,13 @@ describe('CR4', () => {
   });
   it('PAE cannot be cleared in long mode', () => expectFault(setCr(4, 0n), Vector.GP, 0));
   it.each([
-    ['pcid', 17], ['pge', 7], ['smep', 20], ['smap', 21], ['umip', 11], ['fsgsbase', 16],
+    ['pcid', 17], ['pge', 7], ['smep', 20], ['smap', 21], ['umip', 11], ['fsgsbase', 16], ['pku', 22],
   ] as const)('bit of %s is reserved on a processor without it', (feature, bit) => {
     expect(setCr(4, 0x20n | 1n << BigInt(bit))).toBeUndefined();
     t = new TestCore({ features: { [feature]: false } }).longMode();
     expectFault(setCr(4, 0x20n | 1n << BigInt(bit)), Vector.GP, 0);
   });
-  it.each([[0, 'VME'], [18, 'OSXSAVE'], [22, 'PKE'], [13, 'VMXE'], [12, 'LA57']])('bit %i (%s) is reserved', bit => {
+  it.each([[0, 'VME'], [18, 'OSXSAVE'], [13, 'VMXE'], [12, 'LA57']])('bit %i (%s) is reserved', bit => {
     expectFault(setCr(4, 0x20n | 1n << BigInt(bit)), Vector.GP, 0);
   });
   it('a change of PGE drops global entries, a write without one does not', () => {
@@ -325,11 +368,6 @@ describe('CPUID', () => {
       }
     }
   });
-  it('claims neither FPU, SSE, FXSR, SEP nor MONITOR', () => {
-    const { ecx, edx } = cpuid(t, t.cpu, 1, 0);
-    expect(edx & (1 << 0 | 1 << 11 | 1 << 23 | 1 << 24 | 1 << 25 | 1 << 26)).toBe(0);
-    expect(ecx & (1 << 0 | 1 << 3 | 1 << 22 | 1 << 26 | 1 << 28 | 1 << 30)).toBe(0);
-  });
   it('gives APIC IDs and the number of CPUs', () => {
     t = new TestCore({ cpus: 3 });
     expect(cpuid(t, t.cpus[2]!, 1, 0).ebx >>> 24).toBe(2);
@@ -352,5 +390,40 @@ describe('LOCK', () => {
     expect(() => t.exec([0xf0, 0x0f, 0x01, 0xf8])).toThrow(/invalid/);
     writeFlags(t.cpu, 2);
     expect(t.cpu.segSelector(Seg.CS)).toBe(S.code64);
+  });
+});
+
+describe('RDPKRU and WRPKRU', () => {
+  const rdpkru = [0x0f, 0x01, 0xee], wrpkru = [0x0f, 0x01, 0xef];
+  it('are #UD without CR4.PKE, and want zero in ECX, WRPKRU in EDX too', () => {
+    expectFault(t.exec(rdpkru), Vector.UD);
+    expectFault(t.exec(wrpkru), Vector.UD);
+    setCr(4, 0x400020n);
+    expect(cpuid(t, t.cpu, 7, 0).ecx & 0x18).toBe(0x18);
+    t.user();
+    for (const [n, value] of [[1, 0x1_0000_0000n], [2, 0xffffffff_00000000n]] as const) t.cpu.setGpr(n, value);
+    t.cpu.setGpr(0, 0xabcdef01_55555554n);
+    expect(t.exec(wrpkru)).toBeUndefined();
+    expect(t.exec(rdpkru)).toBeUndefined();
+    expect([t.cpu.gpr(0), t.cpu.gpr(2)]).toEqual([0x55555554n, 0n]);
+    t.cpu.setGpr(2, 1n);
+    expectFault(t.exec(wrpkru), Vector.GP, 0);
+    t.cpu.setGpr(1, 1n);
+    expectFault(t.exec(rdpkru), Vector.GP, 0);
+  });
+  it('forbid data accesses to user pages by the next instruction on', () => {
+    setCr(4, 0x400020n);
+    t.setPage(0x150000n, 7n | 2n << 59n);
+    t.user();
+    expect(t.access.read8(t.cpu, 0x150000n)).toBe(0);
+    t.cpu.setGpr(0, 0x20n);
+    t.cpu.setGpr(1, 0n);
+    t.cpu.setGpr(2, 0n);
+    t.exec(wrpkru);
+    expect(t.access.read8(t.cpu, 0x150000n)).toBe(0);
+    expect(() => t.access.write8(t.cpu, 0x150000n, 1)).toThrow(expect.objectContaining({ vector: Vector.PF, errorCode: 0x27 }));
+    t.cpu.setGpr(0, 0x10n);
+    t.exec(wrpkru);
+    expect(() => t.access.read8(t.cpu, 0x150000n)).toThrow(expect.objectContaining({ vector: Vector.PF, errorCode: 0x25 }));
   });
 });
