@@ -342,7 +342,7 @@ export class Machine implements Core {
   private skipIdle(): boolean {
     let due = Infinity;
     for (const cpu of this.cpus) {
-      if (cpu.runState === RunState.Halted && interruptsOpen(cpu)) due = Math.min(due, this.apics[cpu.index]!.nextDeadline());
+      if (cpu.runState === RunState.Halted && interruptsOpen(cpu)) due = Math.min(due, this.apics[cpu.index]!.wakeTime());
     }
     if (due === Infinity) return false;
     this.idle += Math.max(1, due - this.now());
@@ -351,7 +351,7 @@ export class Machine implements Core {
 
   private deadReason(): string {
     const states = this.cpus.map(cpu => `CPU ${cpu.index} ${cpu.runState === RunState.WaitForSipi ? 'waits for a start-up IPI'
-      : `is halted at 0x${cpu.rip.toString(16)} with interrupts ${interruptsOpen(cpu) ? 'on, but its timer is not armed' : 'off'}`}`);
+      : `is halted at 0x${cpu.rip.toString(16)} with interrupts ${interruptsOpen(cpu) ? 'on, but no timer will wake it' : 'off'}`}`);
     return `Nothing can happen any more: ${states.join('; ')}.`;
   }
 

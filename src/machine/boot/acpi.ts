@@ -1,14 +1,15 @@
 /**
  * The ACPI tables by which a kernel finds its processors: RSDP, XSDT, RSDT and MADT (ACPI 6.5, sections 5.2.5, 5.2.7,
- * 5.2.8 and 5.2.12). There is no I/O APIC.
+ * 5.2.8 and 5.2.12).
  */
 
 /** Builds the tables for `cpus` processors, laid out from physical address `base` (16-byte aligned), the RSDP first. */
 export function acpiTables(cpus: number, base: number): Uint8Array {
   const rsdtAt = base + 0x40, xsdtAt = base + 0x80, madtAt = base + 0xc0;
-  const local = 44 + 8 * cpus;
+  const ioApic = 44 + 8 * cpus, timer = ioApic + 12, local = timer + 10;
   const madt = table('APIC', 3, local, view => {
     view.setUint32(36, 0xfee00000, true);
+    view.setUint32(40, 1, true); // there are 8259s as well
     for (let n = 0; n < cpus; n++) {
       const at = 44 + 8 * n;
       view.setUint8(at, 0); // processor local APIC
@@ -17,6 +18,13 @@ export function acpiTables(cpus: number, base: number): Uint8Array {
       view.setUint8(at + 3, n);
       view.setUint32(at + 4, 1, true); // enabled
     }
+    view.setUint8(ioApic, 1);
+    view.setUint8(ioApic + 1, 12);
+    view.setUint32(ioApic + 4, 0xfec00000, true);
+    // Interrupt source override: the timer's ISA line 0 is at pin 2.
+    view.setUint8(timer, 2);
+    view.setUint8(timer + 1, 10);
+    view.setUint32(timer + 4, 2, true);
   });
   const rsdt = table('RSDT', 1, 40, view => view.setUint32(36, madtAt, true));
   const xsdt = table('XSDT', 1, 44, view => view.setBigUint64(36, BigInt(madtAt), true));

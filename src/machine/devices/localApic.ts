@@ -16,6 +16,10 @@ const VERSION = 0x0005_0014;
 const LVT_MASKED = 1 << 16;
 const LVT_PERIODIC = 1 << 17;
 const SVR_ENABLED = 1 << 8;
+/** Delivery modes of LINT0 (SDM Vol. 3A, 10.5.1). */
+const MODE_FIXED = 0, MODE_NMI = 4, MODE_EXTERNAL = 7;
+/** What `pendingVector` gives for an interrupt whose vector the 8259s will tell when it is acknowledged. */
+const EXTERNAL_VECTOR = 0x100;
 /** Writable bits of each LVT entry. Bits 12 and 14 are status. Timer: vector, mask, periodic (no TSC deadline). */
 const LVT_WRITABLE: Record<number, number> = {
   [ApicRegister.LvtTimer]: 0x300ff, [ApicRegister.LvtThermal]: 0x107ff, [ApicRegister.LvtPerformance]: 0x107ff,
@@ -29,9 +33,26 @@ export const APIC_BASE_BSP = 1n << 8n, APIC_BASE_EXTD = 1n << 10n, APIC_BASE_ENA
 /** Where the xAPIC page lies; this machine does not move it. */
 export const APIC_PHYSICAL = 0xfee00000;
 
+/** The interrupts from outside of the local APICs: the 8259s at LINT0, and the I/O APIC, which hears of ends of level-triggered interrupts. */
+export interface ExternalInterrupts {
+  /** True while the 8259s ask for an interrupt. */
+  readonly asserted: boolean;
+  /** Machine time at which a line may change by itself; Infinity if none will. */
+  readonly deadline: number;
+  advance(now: number): void;
+  /** Could what happens at `deadline` give this APIC's CPU an interrupt? */
+  wakes(apic: LocalApic): boolean;
+  /** Takes the interrupt and gives its vector. */
+  acknowledge(): number;
+  /** Takes back the last `acknowledge`. */
+  retract(): void;
+  endOfInterrupt(vector: number): void;
+}
+
 /**
  * The local APIC of one CPU (SDM Vol. 3A, chapter 10), in xAPIC and x2APIC mode. Its time is the machine's: one tick of
- * `core.now()` is one clock of the timer at divide 1. There is no I/O APIC; LINT0 and LINT1 are connected to nothing.
+ * `core.now()` is one clock of the timer at divide 1. LINT0 is connected
+ * to the 8259s' output, LINT1 to nothing.
  */
 export class LocalApic {
   readonly timer = new ApicTimer();
@@ -41,6 +62,9 @@ export class LocalApic {
   /** Bit n is set if IRR (ISR) word n is not zero: most of the time both are. */
   private irrWords = 0;
   private isrWords = 0;
+  private external: ExternalInterrupts | undefined;
+  /** The interrupt that was acknowledged last came from the 8259s. */
+  private tookExternal = false;
 
   constructor(private readonly core: Core, readonly cpu: CpuState) { this.reset(); }
 
@@ -130,35 +154,77 @@ export class LocalApic {
     return tpr >> 4 >= inService >> 4 ? tpr : inService & 0xf0;
   }
 
+  /** Connects LINT0 and the I/O APIC. */
+  connect(external: ExternalInterrupts): void { this.external = external; }
+
+  /** The level at LINT0 changes: what that means unless LINT0 is set to external interrupts, which wait at their source (SDM Vol. 3A, 10.5.1). */
+  externalLine(level: boolean): void {
+    const lvt = this.registers[ApicRegister.LvtLint0]!;
+    if (!level || !this.enabled || lvt & LVT_MASKED) return;
+    switch (lvt >> 8 & 7) {
+      case MODE_FIXED: this.accept(lvt & 0xff); break;
+      case MODE_NMI: this.cpu.setInt(L.NMI_PENDING, 1); break;
+    }
+  }
+
+  /** Does this CPU take the interrupts of the 8259s? With the APIC disabled LINT0 is the INTR pin (SDM Vol. 3A, 10.4.3), which only the first CPU has. */
+  takesExternal(): boolean {
+    const lvt = this.registers[ApicRegister.LvtLint0]!;
+    return this.enabled ? !(lvt & LVT_MASKED) && (lvt >> 8 & 7) === MODE_EXTERNAL : this.id === 0;
+  }
+
   /** A fixed interrupt arrives. Vectors below 16 are errors; with the APIC disabled it is lost. */
-  accept(vector: number): void {
+  accept(vector: number, level = false): void {
     if (!this.enabled || !this.softwareEnabled) return;
     if (vector < 16) { this.raiseError(ApicError.ReceivedIllegalVector); return; }
     this.registers[ApicRegister.Irr + (vector >> 5)]! |= 1 << (vector & 31);
     this.irrWords |= 1 << (vector >> 5);
+    if (level) this.registers[ApicRegister.Tmr + (vector >> 5)]! |= 1 << (vector & 31);
+    else this.registers[ApicRegister.Tmr + (vector >> 5)]! &= ~(1 << (vector & 31));
   }
 
   /** Lets time pass: timer expiries up to `now` become requests. */
   advance(now: number): void {
+    if (this.external && now >= this.external.deadline) this.external.advance(now);
     if (!this.timer.advance(now)) return;
     const lvt = this.registers[ApicRegister.LvtTimer]!;
     if (!(lvt & LVT_MASKED)) this.accept(lvt & 0xff);
   }
 
   /** Machine time at which the timer will next request an interrupt; Infinity if it will not. */
-  nextDeadline(): number { return this.registers[ApicRegister.LvtTimer]! & LVT_MASKED ? Infinity : this.timer.deadline; }
+  nextDeadline(): number {
+    const own = this.registers[ApicRegister.LvtTimer]! & LVT_MASKED ? Infinity : this.timer.deadline;
+    return this.external && this.external.deadline < own ? this.external.deadline : own;
+  }
 
-  /** The vector that the CPU would be given now, or -1. Whether the CPU takes it (RFLAGS.IF) is not the APIC's business. */
+  /** As `nextDeadline`, but only of what could wake the CPU: priorities must let the interrupt through. */
+  wakeTime(): number {
+    const lvt = this.registers[ApicRegister.LvtTimer]!, own = lvt & LVT_MASKED || !this.letsThrough(lvt & 0xff) ? Infinity : this.timer.deadline;
+    const { external } = this;
+    return external && external.deadline < own && external.wakes(this) ? external.deadline : own;
+  }
+
+  /** Would a fixed interrupt with this vector be given to the CPU at its present priority? */
+  letsThrough(vector: number): boolean { return this.enabled && this.softwareEnabled && vector >> 4 > this.processorPriority() >> 4; }
+
+  /**
+   * The vector that the CPU would be given now, or -1; 0x100 for one of the 8259s', which tell it when it is acknowledged and which
+   * priorities do not hold back. Whether the CPU takes it (RFLAGS.IF) is not the APIC's business.
+   */
   pendingVector(): number {
-    if (this.irrWords === 0 || !this.enabled) return -1;
-    const vector = highest(this.registers, ApicRegister.Irr);
-    return vector >> 4 > this.processorPriority() >> 4 ? vector : -1;
+    if (this.irrWords !== 0 && this.enabled) {
+      const vector = highest(this.registers, ApicRegister.Irr);
+      if (vector >> 4 > this.processorPriority() >> 4) return vector;
+    }
+    return this.external?.asserted && this.takesExternal() ? EXTERNAL_VECTOR : -1;
   }
 
   /** The CPU takes the interrupt: moves it from IRR to ISR. Gives the spurious vector if none can be taken any more. */
   acknowledge(): number {
     const vector = this.pendingVector();
     if (vector < 0) return this.registers[ApicRegister.Svr]! & 0xff;
+    this.tookExternal = vector === EXTERNAL_VECTOR;
+    if (this.tookExternal) return this.external!.acknowledge();
     const word = vector >> 5, bit = 1 << (vector & 31), r = this.registers;
     r[ApicRegister.Irr + word]! &= ~bit;
     if (r[ApicRegister.Irr + word] === 0) this.irrWords &= ~(1 << word);
@@ -169,6 +235,10 @@ export class LocalApic {
 
   /** Takes back `acknowledge`: the CPU did not take the interrupt after all. */
   retract(vector: number): void {
+    if (this.tookExternal) {
+      this.external!.retract();
+      return;
+    }
     const word = vector >> 5, bit = 1 << (vector & 31), r = this.registers;
     if (!(r[ApicRegister.Isr + word]! & bit)) return;
     r[ApicRegister.Isr + word]! &= ~bit;
@@ -182,6 +252,7 @@ export class LocalApic {
     const vector = highest(this.registers, ApicRegister.Isr), at = ApicRegister.Isr + (vector >> 5);
     this.registers[at]! &= ~(1 << (vector & 31));
     if (this.registers[at] === 0) this.isrWords &= ~(1 << (vector >> 5));
+    if (this.registers[ApicRegister.Tmr + (vector >> 5)]! & 1 << (vector & 31)) this.external?.endOfInterrupt(vector);
   }
 
   raiseError(error: ApicError): void {

@@ -4,15 +4,15 @@ const FIFO_SIZE = 16;
 /** Line status: data ready, transmit holding register empty, transmitter empty. */
 const LSR_DATA = 0x01, LSR_THRE = 0x20, LSR_TEMT = 0x40;
 const LCR_DLAB = 0x80;
-const MCR_LOOPBACK = 0x10;
+/** Modem control: OUT2 lets interrupts out on PCs. */
+const MCR_OUT2 = 0x08, MCR_LOOPBACK = 0x10;
 const FCR_ENABLE = 0x01, FCR_CLEAR_RECEIVE = 0x02;
 /** Interrupt identification, by falling priority. */
 const IIR_NONE = 0x01, IIR_DATA = 0x04, IIR_TRANSMIT = 0x02, IIR_FIFO = 0xc0;
 const IER_DATA = 0x01, IER_TRANSMIT = 0x02;
 
 /**
- * A 16550A UART (National Semiconductor PC16550D data sheet), the guest's console. Its interrupt output is connected to
- * nothing: guests poll it. Output leaves at once; input waits with the host until the guest looks, so that none is lost.
+ * A 16550A UART (National Semiconductor PC16550D data sheet), the guest's console. Output leaves at once; input waits with the host until the guest looks, so that none is lost.
  */
 export class Uart16550 implements PortDevice {
   readonly name = 'UART 16550';
@@ -20,6 +20,8 @@ export class Uart16550 implements PortDevice {
   readonly byteWide = true;
   /** Told the bytes that the guest sends. */
   onOutput: (bytes: Uint8Array) => void = () => {};
+  /** Told the level of the interrupt output, on PCs interrupt line 4. */
+  onInterrupt: (level: boolean) => void = () => {};
 
   private ier = 0;
   private fcr = 0;
@@ -32,18 +34,46 @@ export class Uart16550 implements PortDevice {
   /** Bytes that have arrived, and those that the host still holds back. */
   private fifo: number[] = [];
   private waiting: number[] = [];
+  /** The interrupt output; it follows from the rest. */
+  private interrupt = false;
 
   constructor(readonly first = 0x3f8) {}
 
   /** Input for the guest. */
   feed(bytes: Iterable<number>): void {
     for (const byte of bytes) this.waiting.push(byte & 0xff);
+    this.updateInterrupt();
   }
 
   /** Bytes that the guest has not read yet. */
   get unread(): number { return this.fifo.length + this.waiting.length; }
 
   read(offset: number): number {
+    const value = this.readRegister(offset);
+    this.updateInterrupt();
+    return value;
+  }
+
+  write(offset: number, size: number, value: number): void {
+    this.writeRegister(offset, size, value);
+    this.updateInterrupt();
+  }
+
+  /** With interrupts off input waits outside, so that a later reset of the FIFO does not lose it. */
+  private updateInterrupt(): void {
+    const open = (this.mcr & (MCR_OUT2 | MCR_LOOPBACK)) === MCR_OUT2;
+    if (open && this.ier & IER_DATA) this.receive();
+    const level = open && this.wantsInterrupt();
+    if (level === this.interrupt) return;
+    this.interrupt = level;
+    this.onInterrupt(level);
+  }
+
+  private wantsInterrupt(): boolean {
+    return (this.ier & IER_DATA) !== 0 && this.fifo.length > 0 || (this.ier & IER_TRANSMIT) !== 0 && this.transmitPending !== 0;
+  }
+
+  private readRegister(offset: number): number {
     switch (offset) {
       case 0: {
         if (this.lcr & LCR_DLAB) return this.divisor & 0xff;
@@ -63,7 +93,7 @@ export class Uart16550 implements PortDevice {
     }
   }
 
-  write(offset: number, _size: number, value: number): void {
+  private writeRegister(offset: number, _size: number, value: number): void {
     switch (offset) {
       case 0:
         if (this.lcr & LCR_DLAB) this.divisor = this.divisor & 0xff00 | value;
@@ -121,5 +151,6 @@ export class Uart16550 implements PortDevice {
     this.transmitPending = transmit;
     this.fifo = all.slice(8, 8 + length);
     this.waiting = all.slice(8 + length);
+    this.interrupt = (this.mcr & (MCR_OUT2 | MCR_LOOPBACK)) === MCR_OUT2 && this.wantsInterrupt();
   }
 }

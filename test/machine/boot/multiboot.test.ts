@@ -8,7 +8,8 @@ const words = (...values: number[]): number[] => [...new Uint8Array(Uint32Array.
 const header = (flags: number, ...rest: number[]): number[] => words(MAGIC, flags, -(MAGIC + flags), ...rest);
 
 /** An ELF32 file for i386 with one segment; `virtual` is what the entry is given in. */
-function elf32(bytes: number[], { physical = 0x100000, virtual = physical, entry = virtual, memorySize = bytes.length } = {}): Uint8Array {
+function elf32(bytes: number[], options: { virtual?: number; entry?: number; memorySize?: number } = {}): Uint8Array {
+  const physical = 0x100000, { virtual = physical, entry = virtual, memorySize = bytes.length } = options;
   const file = new Uint8Array(0x80 + bytes.length), view = new DataView(file.buffer);
   file.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
   view.setUint16(16, 2, true);

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { DebugConsole, DebugExit } from '../../../src/machine/devices/debugPorts.js';
-import { createPics } from '../../../src/machine/devices/pic.js';
+import { PicPair } from '../../../src/machine/devices/pic.js';
 import { Uart16550 } from '../../../src/machine/devices/uart16550.js';
 import { TestCore } from '../cpu/testCore.js';
 
@@ -102,16 +102,106 @@ describe('debug ports', () => {
 });
 
 describe('PICs', () => {
+  let pics: PicPair;
+  beforeEach(() => {
+    pics = new PicPair();
+    for (const port of pics.ports) t.io.add(port);
+  });
+  /** The usual initialisation: vectors from 0x20 and 0x28, nothing masked. */
+  const initialise = (icw4 = 1) => {
+    for (const [first, base, cascade] of [[0x20, 0x20, 4], [0xa0, 0x28, 2]] as const) {
+      out(first, 0x11);
+      for (const word of [base, cascade, icw4]) out(first + 1, word);
+    }
+  };
+  const pulse = (line: number) => { pics.setLine(line, true); pics.setLine(line, false); };
+
+  it('are left by firmware with the timer, the keyboard, the cascade and the clock unmasked', () => {
+    expect([input(0x21), input(0xa1)]).toEqual([0xb8, 0x8e]);
+  });
   it('take initialisation words apart from the mask', () => {
-    for (const pic of createPics()) t.io.add(pic);
-    expect([input(0x21), input(0xa1)]).toEqual([0xff, 0xff]);
-    out(0x20, 0x11);
-    out(0x21, 0x20);
-    out(0x21, 0x04);
-    out(0x21, 0x01);
-    expect(input(0x21)).toBe(0);
+    initialise();
+    expect([input(0x21), input(0xa1)]).toEqual([0, 0]);
     out(0x21, 0xfb);
     expect([input(0x21), input(0x20)]).toEqual([0xfb, 0]);
+  });
+  it('give the vectors of both controllers by priority, the next one after the end of interrupt', () => {
+    initialise();
+    for (const line of [5, 12, 1]) pulse(line);
+    expect([pics.asserted, input(0x20), input(0xa0)]).toEqual([true, 0x26, 0x10]);
+    expect([pics.acknowledge(), pics.asserted]).toEqual([0x21, false]);
+    out(0x20, 0x20);
+    expect([pics.asserted, pics.acknowledge(), pics.asserted]).toEqual([true, 0x2c, false]);
+    out(0x20, 0x0b);
+    out(0xa0, 0x0b);
+    expect([input(0x20), input(0xa0)]).toEqual([0x04, 0x10]);
+    out(0xa0, 0x20);
+    out(0x20, 0x20);
+    expect([pics.acknowledge(), pics.asserted]).toEqual([0x25, false]);
+  });
+  it('a higher line interrupts the service of a lower one, not the other way round', () => {
+    initialise();
+    pulse(4);
+    pics.acknowledge();
+    pulse(6);
+    expect(pics.asserted).toBe(false);
+    pulse(3);
+    expect([pics.asserted, pics.acknowledge()]).toEqual([true, 0x23]);
+    out(0x20, 0x64); // the end of line 4
+    expect(pics.asserted).toBe(false);
+    out(0x20, 0x63);
+    expect(pics.acknowledge()).toBe(0x26);
+  });
+  it('masked requests wait; with automatic end nothing stays in service; special mask mode lets lower lines through', () => {
+    initialise(3);
+    out(0x21, 0xff);
+    pulse(3);
+    expect(pics.asserted).toBe(false);
+    out(0x21, 0);
+    expect(pics.acknowledge()).toBe(0x23);
+    pulse(7);
+    expect(pics.asserted).toBe(true);
+    initialise();
+    pulse(2 + 1);
+    pics.acknowledge();
+    pulse(4);
+    out(0x21, 0x08);
+    expect(pics.asserted).toBe(false);
+    out(0x20, 0x68);
+    expect([pics.asserted, pics.acknowledge()]).toEqual([true, 0x24]);
+  });
+  it('a level-triggered line asks as long as it is high; a request that has gone is spurious', () => {
+    initialise();
+    out(0x4d0, 0xff);
+    out(0x4d1, 0xff);
+    expect([input(0x4d0), input(0x4d1)]).toEqual([0xf8, 0xde]);
+    pics.setLine(5, true);
+    expect([pics.acknowledge(), pics.asserted]).toEqual([0x25, false]);
+    out(0x20, 0x20);
+    expect(pics.asserted).toBe(true);
+    pics.setLine(5, false);
+    expect([pics.asserted, pics.acknowledge()]).toEqual([false, 0x27]);
+  });
+  it('rotation and set priority change the order', () => {
+    initialise();
+    out(0x20, 0xc4); // line 5 becomes the highest
+    for (const line of [0, 5, 4]) pulse(line);
+    expect(pics.acknowledge()).toBe(0x25);
+    out(0x20, 0xa0); // end with rotation: line 6 the highest, 5 the lowest
+    pulse(5);
+    expect(pics.acknowledge()).toBe(0x20);
+  });
+  it('a poll acknowledges; an acknowledge can be taken back', () => {
+    initialise();
+    pulse(6);
+    out(0x20, 0x0c);
+    expect([input(0x20), input(0x20)]).toEqual([0x86, 0]);
+    out(0x20, 0x20);
+    pulse(9);
+    const before = pics.save();
+    expect(pics.acknowledge()).toBe(0x29);
+    pics.retract();
+    expect([pics.save(), pics.asserted, pics.acknowledge()]).toEqual([before, true, 0x29]);
   });
 });
 
