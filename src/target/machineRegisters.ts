@@ -4,13 +4,15 @@ import { Flag, Seg } from '../machine/cpu/layout.js';
 import { isCanonical, updateMode } from '../machine/cpu/modes.js';
 import type { CpuState } from '../machine/cpu/state.js';
 import type { Machine } from '../machine/machine.js';
-import type { RegisterGroup } from './target.js';
+import type { RegisterGroup, RegisterSource } from './target.js';
 
 /** A register by name. Without `write` it can only be looked at. */
 interface RegisterDefinition {
   name: string;
   bits: number;
   read(cpu: CpuState): bigint;
+  /** For registers that conditions read often. */
+  source?: (cpu: CpuState) => RegisterSource;
   /** Throws an Error with a message for the user for a value that the CPU could not hold. */
   write?(machine: Machine, cpu: CpuState, value: bigint): void;
   /** Why it cannot be written. */
@@ -49,15 +51,21 @@ function canonical(name: string, value: bigint): bigint {
   return value;
 }
 
+/** The halves of a 64-bit field of the CPU's state. */
+const fieldSource =
+  (field: number) =>
+  ({ i32 }: CpuState): RegisterSource => ({ low: () => i32[field >> 2]!, high: () => i32[(field >> 2) + 1]! });
+
 const general: RegisterDefinition[] = displayOrder.map(name => {
   const n = gprNames.indexOf(name);
-  return { name, bits: 64, read: cpu => cpu.gpr(n), write: (_, cpu, value) => cpu.setGpr(n, value) };
+  return { name, bits: 64, read: cpu => cpu.gpr(n), source: fieldSource(L.GPR + 8 * n), write: (_, cpu, value) => cpu.setGpr(n, value) };
 });
 general.push(
   {
     name: 'rip',
     bits: 64,
     read: cpu => cpu.rip,
+    source: fieldSource(L.RIP),
     write: (_, cpu, value) => {
       cpu.rip = canonical('rip', value);
     },
@@ -66,6 +74,7 @@ general.push(
     name: 'rflags',
     bits: 64,
     read: cpu => BigInt(readFlags(cpu) >>> 0),
+    source: cpu => ({ low: () => readFlags(cpu), high: () => 0 }),
     write(machine, cpu, value) {
       const others = BigInt(readFlags(cpu) >>> 0) & ~writableFlags;
       const wrong = value & ~writableFlags & ~others;
@@ -82,12 +91,13 @@ general.push(
 
 const changesMode = 'it changes the mode of the CPU, which only code running on it can do consistently';
 const control: RegisterDefinition[] = [
-  { name: 'cr0', bits: 64, read: cpu => cpu.get(L.CR0), readOnly: changesMode },
-  { name: 'cr2', bits: 64, read: cpu => cpu.get(L.CR2), write: (_, cpu, value) => cpu.set(L.CR2, value) },
+  { name: 'cr0', bits: 64, read: cpu => cpu.get(L.CR0), source: fieldSource(L.CR0), readOnly: changesMode },
+  { name: 'cr2', bits: 64, read: cpu => cpu.get(L.CR2), source: fieldSource(L.CR2), write: (_, cpu, value) => cpu.set(L.CR2, value) },
   {
     name: 'cr3',
     bits: 64,
     read: cpu => cpu.get(L.CR3),
+    source: fieldSource(L.CR3),
     write(machine, cpu, value) {
       // Bits 62:52 and those above MAXPHYADDR (40) are reserved; bit 63 asks to keep the TLB where PCIDE is on (SDM Vol. 2B, MOV CR).
       const pcide = ((cpu.get(L.CR4) >> 17n) & 1n) === 1n;
@@ -97,9 +107,9 @@ const control: RegisterDefinition[] = [
       machine.mmu.loadCr3(cpu, value);
     },
   },
-  { name: 'cr4', bits: 64, read: cpu => cpu.get(L.CR4), readOnly: changesMode },
+  { name: 'cr4', bits: 64, read: cpu => cpu.get(L.CR4), source: fieldSource(L.CR4), readOnly: changesMode },
   { name: 'cr8', bits: 64, read: cpu => cpu.get(L.CR8), readOnly: 'it belongs to the local APIC' },
-  { name: 'efer', bits: 64, read: cpu => cpu.get(L.EFER), readOnly: changesMode },
+  { name: 'efer', bits: 64, read: cpu => cpu.get(L.EFER), source: fieldSource(L.EFER), readOnly: changesMode },
 ];
 
 const segmentNames = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'];
@@ -107,12 +117,14 @@ const segments: RegisterDefinition[] = [1, 2, 3, 0, 4, 5, 6, 7].map(n => ({
   name: segmentNames[n]!,
   bits: 16,
   read: cpu => BigInt(cpu.segSelector(n)),
+  source: cpu => ({ low: () => cpu.segSelector(n), high: () => 0 }),
   readOnly: 'a selector is loaded together with its descriptor; let the guest do it',
 }));
 const baseOf = (name: string, seg: Seg): RegisterDefinition => ({
   name,
   bits: 64,
   read: cpu => cpu.segBase(seg),
+  source: fieldSource(L.SEG + seg * L.SEG_SIZE + L.SEG_BASE),
   write: (_, cpu, value) => cpu.set(L.SEG + seg * L.SEG_SIZE + L.SEG_BASE, canonical(name, value)),
 });
 const table = (name: string, field: number, bits: number): RegisterDefinition => ({
@@ -135,6 +147,7 @@ const msrField = (name: string, field: number, isAddress: boolean): RegisterDefi
   name,
   bits: 64,
   read: cpu => cpu.get(field),
+  source: fieldSource(field),
   write: (_, cpu, value) => cpu.set(field, isAddress ? canonical(name, value) : value),
 });
 const msr: RegisterDefinition[] = [
@@ -181,6 +194,11 @@ function part(name: string, whole: string, shift: number, bits: number): void {
     name,
     bits,
     read: cpu => (full.read(cpu) >> BigInt(shift)) & mask,
+    source: cpu => {
+      const { low } = full.source!(cpu);
+      const bitsOfLow = bits === 32 ? -1 : (1 << bits) - 1;
+      return { low: () => (low() >> shift) & bitsOfLow, high: () => 0 };
+    },
     write(machine, cpu, value) {
       if (value > mask && BigInt.asIntN(64, value) < -(1n << BigInt(bits - 1)))
         throw new Error(`${name} has ${bits} bits; 0x${value.toString(16)} does not fit.`);
@@ -219,6 +237,11 @@ export function registerGroups(cpu: CpuState): RegisterGroup[] {
 /** A register or a part of one by its lower-case name; undefined if there is none. */
 export function readRegister(cpu: CpuState, name: string): bigint | undefined {
   return byName.get(name)?.read(cpu);
+}
+
+/** `readRegister` for who reads it often; undefined where a register has no such form. */
+export function registerSource(cpu: CpuState, name: string): RegisterSource | undefined {
+  return byName.get(name)?.source?.(cpu);
 }
 
 /** Throws an Error with a message for the user if the register does not exist, is not writable or refuses the value. */

@@ -6,12 +6,13 @@ import type { MachineStop } from '../machine/machine.js';
 import { RAM_BASE } from '../machine/memory/layout.js';
 import { disassembleBytes } from './disassembler.js';
 import { bitnessOf, cpuInfo } from './machineCpu.js';
-import { readRegister, registerGroups, writeRegister } from './machineRegisters.js';
+import { readRegister, registerGroups, registerSource, writeRegister } from './machineRegisters.js';
 import type {
   CpuInfo,
   DisassembledInstruction,
   ExceptionInfo,
   RegisterGroup,
+  RegisterSource,
   RunOptions,
   Stop,
   Target,
@@ -88,6 +89,9 @@ export class MachineTarget implements Target {
   }
   readRegister(cpu: number, name: string): bigint | undefined {
     return readRegister(this.state(cpu), name);
+  }
+  registerSource(cpu: number, name: string): RegisterSource | undefined {
+    return registerSource(this.state(cpu), name);
   }
   writeRegister(cpu: number, name: string, value: bigint): void {
     writeRegister(this.machine, this.state(cpu), name, value);

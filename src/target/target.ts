@@ -21,6 +21,12 @@ export interface CpuInfo {
 
 export interface RegisterValue { name: string; value: bigint; bits: number; }
 
+/**
+ * A register as it is at each moment, for conditions that are asked a million times a second: its halves as signed 32-bit
+ * numbers. Nothing is allocated.
+ */
+export interface RegisterSource { low(): number; high(): number; }
+
 /** A group of registers, in the order of display. */
 export interface RegisterGroup { id: 'general' | 'segments' | 'control' | 'msr' | 'debug'; name: string; registers: RegisterValue[]; }
 
@@ -111,6 +117,8 @@ export interface Target {
   registers(cpu: number): RegisterGroup[];
   /** Any register by its lower-case name (rax, eax, al, rip, rflags, cr3, fs_base, efer, lstar, ...); undefined if there is none. */
   readRegister(cpu: number, name: string): bigint | undefined;
+  /** The same register to be read again and again; undefined if there is none of the name, or none in this form. */
+  registerSource(cpu: number, name: string): RegisterSource | undefined;
   /** Throws an Error with a message for the user if the register does not exist or refuses the value. */
   writeRegister(cpu: number, name: string, value: bigint): void;
   /** Reads through the CPU's current page tables without setting A/D or filling the TLB; undefined where a byte does not translate. `root` walks another CR3. */

@@ -45,6 +45,23 @@ describe('ends', () => {
   });
 });
 
+it('a register that is read again and again has the value of the moment, by every name', async () => {
+  const target = await make();
+  target.setBreakpoints([{ address: address('count') }]);
+  await target.run();
+  const names = [...target.registers(0).flatMap(group => group.registers.map(one => one.name)), 'eax', 'ax', 'al', 'ah', 'r8d', 'r9w', 'r10b', 'sil', 'eflags'];
+  const sources = names.map(name => ({ name, source: target.registerSource(0, name) }));
+  expect(sources.filter(one => one.source).length).toBeGreaterThan(45);
+  for (const value of [0n, 0x8877665544332211n, 0xffffffff80000000n, 0x7fffffffffn]) {
+    for (const name of ['rax', 'rbx', 'r8', 'r9', 'r10', 'rsi']) target.writeRegister(0, name, value);
+    for (const name of ['fs_base', 'lstar', 'rip']) target.writeRegister(0, name, BigInt.asUintN(64, BigInt.asIntN(47, value)));
+    for (const { name, source } of sources) {
+      if (source) expect(BigInt(source.high() >>> 0) << 32n | BigInt(source.low() >>> 0), name).toBe(target.readRegister(0, name));
+    }
+  }
+  expect(target.registerSource(0, 'rxa')).toBeUndefined();
+});
+
 describe('breakpoints', () => {
   it('stop before the instruction, and are passed by the next run', async () => {
     const target = await make();

@@ -2,7 +2,9 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Debuggee } from '../debuggee.js';
 import { messageOf } from '../errors.js';
 import type { Expression } from '../expression/ast.js';
-import { evaluate, isTrue } from '../expression/evaluate.js';
+import { compileCondition } from '../expression/condition.js';
+import type { Condition } from '../expression/condition.js';
+import { evaluate } from '../expression/evaluate.js';
 import type { Scope } from '../expression/evaluate.js';
 import { parseCondition } from '../expression/expression.js';
 import { formatValue } from '../expression/format.js';
@@ -27,7 +29,7 @@ export interface SessionBreakpoint {
   readonly label: string;
   readonly addresses: readonly bigint[];
   readonly location?: { source: DebugProtocol.Source; line: number };
-  readonly condition?: { text: string; expression: Expression };
+  readonly condition?: { text: string; expression: Expression; /** By CPU, made when first asked. */ asked: (Condition | undefined)[] };
   readonly hitCondition?: HitCondition;
   readonly log?: readonly LogPart[];
   /** How often it was reached with its condition true. */
@@ -79,7 +81,7 @@ export class BreakpointStore {
       complained: false,
       ...(location ? { location } : {}),
       ...(options.condition?.trim()
-        ? { condition: { text: options.condition, expression: parseCondition(options.condition, scope) } }
+        ? { condition: { text: options.condition, expression: parseCondition(options.condition, scope), asked: [] } }
         : {}),
       ...(options.hitCondition?.trim() ? { hitCondition: parseHitCondition(options.hitCondition) } : {}),
       ...(options.logMessage ? { log: parseLogMessage(options.logMessage) } : {}),
@@ -112,13 +114,18 @@ export class BreakpointStore {
     for (const one of this.all()) {
       one.hits = 0;
       one.complained = false;
+      // A machine of its own goes with a restart.
+      if (one.condition) one.condition.asked.length = 0;
     }
   }
 
   /** The breakpoints for the target, one for each address. */
   targetBreakpoints(): TargetBreakpoint[] {
     const addresses = new Set(this.all().flatMap(one => one.addresses));
-    return [...addresses].map(address => ({ address, condition: cpu => this.reached(cpu, address) }));
+    return [...addresses].map(address => {
+      const there = this.at(address);
+      return { address, condition: cpu => this.reached(cpu, address, there) };
+    });
   }
 
   /** The ids of what stopped the CPU at an address. */
@@ -143,20 +150,19 @@ export class BreakpointStore {
   }
 
   /** Decides whether the CPU stops at the address: conditions, hit counts, log messages. */
-  private reached(cpu: number, address: bigint): boolean {
-    const debuggee = this.debuggee()!;
-    const scope = machineScope(debuggee, cpu);
-    const ids = this.at(address)
-      .filter(one => this.stops(one, scope, debuggee))
-      .map(one => one.id);
-    this.lastHit.set(cpu, { address, ids });
-    return ids.length > 0;
+  private reached(cpu: number, address: bigint, there: readonly SessionBreakpoint[]): boolean {
+    let ids: number[] | undefined;
+    for (const one of there) if (this.stops(one, cpu)) (ids ??= []).push(one.id);
+    if (ids) this.lastHit.set(cpu, { address, ids });
+    else this.lastHit.delete(cpu);
+    return ids !== undefined;
   }
 
-  private stops(one: SessionBreakpoint, scope: Scope, debuggee: Debuggee): boolean {
+  private stops(one: SessionBreakpoint, cpu: number): boolean {
     if (one.condition) {
       try {
-        if (!isTrue(evaluate(one.condition.expression, scope, one.condition.text))) return false;
+        const { asked, expression, text } = one.condition;
+        if (!(asked[cpu] ??= compileCondition(expression, machineScope(this.debuggee()!, cpu), text))()) return false;
       } catch (error) {
         // Neither stopping nor passing would be what was meant; a stop can at least be looked at.
         if (!one.complained)
@@ -167,6 +173,8 @@ export class BreakpointStore {
     one.hits++;
     if (one.hitCondition && !one.hitCondition(one.hits)) return false;
     if (!one.log) return true;
+    const debuggee = this.debuggee()!;
+    const scope = machineScope(debuggee, cpu);
     const text = one.log.map(part => (typeof part === 'string' ? part : this.show(part, scope, debuggee))).join('');
     this.log(`${text}\n`, one.location);
     return false;

@@ -4,10 +4,18 @@ import type { AccessType, BinaryOperator, Expression } from './ast.js';
 /** An unsigned 64-bit integer, or a word such as the half of CR3. */
 export type Value = bigint | string;
 
+/** An integer of each moment, as signed 32-bit halves. */
+export interface IntegerSource {
+  low(): number;
+  high(): number;
+}
+
 /** What an expression sees of the machine. Nothing in it changes the machine. */
 export interface Scope {
   /** The value of a register, word or symbol; undefined if there is none of that name. */
   lookup(name: string): Value | undefined;
+  /** The integer that a name stands for, to be read again and again; undefined for words and for what is found otherwise. */
+  source?(name: string): IntegerSource | undefined;
   /** Bytes at a linear address in the CPU's current address space; undefined where it does not translate. */
   readMemory(address: bigint, size: number): Uint8Array | undefined;
   /** A known name like an unknown one, for the message. */

@@ -1,6 +1,7 @@
 import type { Debuggee } from '../debuggee.js';
 import { nearestName } from '../nearest.js';
 import type { ExceptionInfo } from '../../target/target.js';
+import { constantSource } from './condition.js';
 import type { Scope, Value } from './evaluate.js';
 import { accessTypes } from './ast.js';
 
@@ -51,6 +52,13 @@ export function machineScope(debuggee: Debuggee, cpu: number, exception?: Except
       if (exception && Object.hasOwn(exceptionWords, name)) return exceptionWords[name]!.read(exception);
       if (Object.hasOwn(words, name)) return words[name]!.read(debuggee, cpu);
       return debuggee.target.readRegister(cpu, name.toLowerCase()) ?? debuggee.symbols.table.addressOf(name);
+    },
+    source(name) {
+      if ((exception && Object.hasOwn(exceptionWords, name)) || Object.hasOwn(words, name)) return undefined;
+      const register = debuggee.target.registerSource(cpu, name.toLowerCase());
+      if (register || debuggee.target.readRegister(cpu, name.toLowerCase()) !== undefined) return register;
+      const symbol = debuggee.symbols.table.addressOf(name);
+      return symbol === undefined ? undefined : constantSource(symbol);
     },
     readMemory: (address, size) => debuggee.read(cpu, address, size),
     suggest: name =>
