@@ -3,6 +3,7 @@ import * as L from '../cpu/layout.js';
 import { Cc, Emitter, Exit, Imports } from './emitter.js';
 import type { Insn } from './insn.js';
 import { registerOffset } from './record.js';
+import { analyseRegion, type RegionGraph } from './regionGraph.js';
 import { FunctionBody, Label, Op, Type } from './wasm.js';
 
 /** A return is compared with so many places behind calls in its region. */
@@ -48,6 +49,12 @@ export class RegionEmitter extends Emitter {
   private blockNumber = 0;
   /** Set while a conditional part is emitted that ends the instruction. */
   private ended = false;
+  private readonly graph: RegionGraph;
+  /** Labels of the loops and of the forward branches' targets that are open. */
+  private readonly loops = new Map<number, Label>();
+  private readonly targets = new Map<number, Label>();
+  /** Position of the instruction that runs under the interrupt shadow of the one before, in the block; -1 if there is none. */
+  private shadowed = -1;
 
   constructor(f: FunctionBody, imports: Imports, private readonly define: (e: Emitter) => void, private readonly blocks: readonly RegionBlock[],
     private readonly entry: number) {
@@ -66,20 +73,16 @@ export class RegionEmitter extends Emitter {
       const last = insns[insns.length - 1], number = last?.mnemonic === Mnemonic.Call ? this.labels.get(last.next) : undefined;
       if (number !== undefined && this.returns.length < MAX_RETURNS) this.returns.push(number);
     }
+    this.graph = analyseRegion(blocks.map(b => this.successors(b)), entry);
   }
 
   /** Emits the whole function; the region is entered at block `entry`. */
   emit(): void {
     const f = this.f;
     this.exitLabel = f.block();
-    this.topLabel = f.loop();
-    if (this.blocks.length === 1) this.emitBlock(0);
-    else {
-      const labels = this.blocks.map(() => f.block()).reverse();
-      f.get(this.next).brTable(labels, labels[0]!);
-      this.blocks.forEach((_, i) => { f.end(); this.emitBlock(i); });
-    }
-    f.end().end();
+    if (this.graph.reducible) this.emitTree(this.entry);
+    else this.emitDispatched();
+    f.end();
     f.get(this.cpu).get(this.budget).memory(Op.i32_store, L.BUDGET);
     for (const n of this.written) f.get(this.cpu).get(this.registers[n]!).memory(Op.i64_store, L.GPR + 8 * n);
     if (this.flagsUsed) {
@@ -95,7 +98,7 @@ export class RegionEmitter extends Emitter {
     const f = this.f;
     const load = (op: Op, field: number, local: number) => f.get(this.cpu).memory(op, field).set(local);
     load(Op.i32_load, L.BUDGET, this.budget);
-    if (this.entry) f.i32(this.entry).set(this.next);
+    if (!this.graph.reducible) f.i32(this.entry).set(this.next);
     load(Op.i32_load, L.FAST_TABLE, this.fastTable);
     load(Op.i32_load, L.FAST_INDEX, this.fastIndex);
     load(Op.i64_load, L.FAST_CONTEXT, this.fastContext);
@@ -108,11 +111,69 @@ export class RegionEmitter extends Emitter {
     }
   }
 
+  /** The blocks that a block branches to, as often as it does. */
+  private successors({ insns, interpretNext }: RegionBlock): number[] {
+    const last = insns[insns.length - 1];
+    if (!last || interpretNext) return [];
+    const at = (...ips: bigint[]) => ips.map(ip => this.labels.get(ip)).filter(n => n !== undefined);
+    if (last.operands[0]?.kind === 'branch') return last.mnemonic === Mnemonic.Jmp || last.mnemonic === Mnemonic.Call ? at(last.target) : at(last.target, last.next);
+    if (last.mnemonic === Mnemonic.Ret) return this.returns;
+    return last.mnemonic === Mnemonic.Jmp || last.mnemonic === Mnemonic.Call ? [] : at(last.next);
+  }
+
+  /**
+   * Emits a block and all that it dominates: blocks that several forward branches lead to behind it, the others where their one
+   * branch stands; a block that is branched back to begins a loop.
+   */
+  private emitTree(number: number): void {
+    const isLoop = this.graph.isLoop[number]!;
+    if (isLoop) {
+      this.loops.set(number, this.f.loop());
+      this.knownFlags = undefined;
+    }
+    this.emitWithin(number, this.graph.merges[number]!.length);
+    if (!isLoop) return;
+    this.loops.delete(number);
+    this.f.end();
+  }
+
+  /** Emits a block inside WebAssembly blocks for the first `count` of its merges, each followed by what it is for. */
+  private emitWithin(number: number, count: number): void {
+    if (!count) { this.emitBlock(number); return; }
+    const merge = this.graph.merges[number]![count - 1]!;
+    this.targets.set(merge, this.f.block());
+    this.emitWithin(number, count - 1);
+    this.targets.delete(merge);
+    this.f.end();
+    this.knownFlags = undefined;
+    this.emitTree(merge);
+  }
+
+  /** Emits a block, and what it dominates, in the middle of the one that branches to it. */
+  private emitHere(number: number): void {
+    const { block, blockNumber, position, insn, knownFlags, shadowed } = this;
+    this.emitTree(number);
+    Object.assign(this, { block, blockNumber, position, insn, knownFlags, shadowed, ended: false });
+  }
+
+  /** Emits the blocks of a region that does not nest: a loop around a table of them. */
+  private emitDispatched(): void {
+    const f = this.f;
+    this.topLabel = f.loop();
+    const labels = this.blocks.map(() => f.block()).reverse();
+    f.get(this.next).brTable(labels, labels[0]!);
+    this.blocks.forEach((_, i) => {
+      f.end();
+      this.knownFlags = undefined;
+      this.emitBlock(i);
+    });
+    f.end();
+  }
+
   private emitBlock(number: number): void {
     const f = this.f, block = this.blocks[number]!, count = block.insns.length;
     this.block = block;
     this.blockNumber = number;
-    this.knownFlags = undefined;
     this.ended = false;
     if (count) {
       f.get(this.budget).i32(count).op(Op.i32_sub).tee(this.budget).i32(0).op(Op.i32_lt_s).if();
@@ -139,10 +200,19 @@ export class RegionEmitter extends Emitter {
   /** Goes on at `rip`: in the region if it has a block there. */
   private goto(rip: bigint): void {
     const number = this.labels.get(rip);
-    if (number === undefined) { this.leave(rip, Exit.Next); return; }
-    if (number === this.blockNumber + 1) return;
-    if (this.blocks.length > 1) this.f.i32(number).set(this.next);
-    this.f.br(this.topLabel);
+    if (number === undefined) this.leave(rip, Exit.Next);
+    else if (this.graph.reducible || number !== this.blockNumber + 1) this.branchTo(number);
+  }
+
+  /** Goes on at a block of the region, which may be emitted here. */
+  private branchTo(number: number): void {
+    if (!this.graph.reducible) {
+      this.f.i32(number).set(this.next).br(this.topLabel);
+      return;
+    }
+    const back = this.graph.place[number]! <= this.graph.place[this.blockNumber]!, label = (back ? this.loops : this.targets).get(number);
+    if (label === undefined) this.emitHere(number);
+    else this.f.br(label);
   }
 
   private register(n: number): number { return this.registers[n] ??= this.f.newLocal(Type.I64); }
@@ -240,7 +310,8 @@ export class RegionEmitter extends Emitter {
       // Most calls of a region's own functions return into it.
       for (const number of this.returns) {
         this.f.get(rip).i64(this.blocks[number]!.start).op(Op.i64_eq).if();
-        this.f.i32(number).set(this.next).br(this.topLabel).end();
+        this.branchTo(number);
+        this.f.end();
       }
     }
     this.f.get(this.cpu).get(rip).memory(Op.i64_store, L.RIP).i32(Exit.Next).set(this.code).br(this.exitLabel);
@@ -255,10 +326,7 @@ export class RegionEmitter extends Emitter {
     this.f.if();
     const number = this.labels.get(this.insn.target);
     if (number === undefined) this.leave(this.insn.target, Exit.Next);
-    else {
-      if (this.blocks.length > 1) this.f.i32(number).set(this.next);
-      this.f.br(this.topLabel);
-    }
+    else this.branchTo(number);
     this.f.end();
     this.goto(this.insn.next);
     this.ended = true;
