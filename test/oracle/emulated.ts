@@ -26,6 +26,8 @@ export class Emulated {
     cpu.set(L.CR0, 0x80010033n);
     cpu.set(L.CR4, 0x20n);
     cpu.set(L.EFER, 0xd01n);
+    // A task segment without an I/O map.
+    cpu.setSegment(Seg.TR, 0x40, 0x008b, 0x65, BigInt(0));
     cpu.setSegment(Seg.FS, 0x2b, 0xc0f3, 0xffffffff, 0n);
     this.select(64);
     cpu.setSegment(Seg.GS, 0, 0xc0f3, 0xffffffff, BigInt(GS_BASE));

@@ -236,7 +236,7 @@ export function disassemble(bytes: Uint8Array, ip: number, bits: Bits): Instruct
   return undefined;
 }
 
-function operandSize(i: Instruction): number {
+export function operandSize(i: Instruction): number {
   if (i.op0Kind === OpKind.Memory) return MemorySizeExt.size(i.memorySize);
   const name = i.op0Register;
   // iced numbers AL..R15L 1-20, AX.. 21-36, EAX.. 37-52, RAX.. 53-68.
@@ -244,7 +244,7 @@ function operandSize(i: Instruction): number {
 }
 
 /** Masked count of a shift, from its immediate or from CL. */
-function shiftCount(i: Instruction, gpr: readonly bigint[], size: number): number {
+export function shiftCount(i: Instruction, gpr: readonly bigint[], size: number): number {
   if (!SHIFTS.has(i.mnemonic)) return 0;
   const n = i.opCount - 1, kind = i.opKind(n), mask = size === 8 ? 0x3f : 0x1f;
   return kind === OpKind.Register ? Number(gpr[RCX]! & 0xffn) & mask : Number(i.immediate(n)) & mask;

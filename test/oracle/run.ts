@@ -1,5 +1,6 @@
 // The long form of the comparison with the processor: `npm run oracle:native -- --count N [--seed S] [--form TEXT] [--sequences SHARE]
-// [--bits 16|32|64]`; without --bits in 64-bit code.
+// [--bits 16|32|64]`; without --bits in 64-bit code. `--bytes` compares random bytes instead of random instructions.
+import { compareBytes } from './bytes.js';
 import { differences, describe } from './compare.js';
 import { Emulated } from './emulated.js';
 import { allForms } from './forms.js';
@@ -87,7 +88,7 @@ export function main(root: string, args: readonly string[]): number {
   }
   const count = Number(option('count', '20000')), seed = Number(option('seed', '1')), sequences = Number(option('sequences', '0.3'));
   if (!(count > 0) || !Number.isInteger(seed) || !['16', '32', '64'].includes(option('bits', '64'))) {
-    console.error('Usage: npm run oracle:native -- [--count N] [--seed S] [--form REGEXP] [--sequences SHARE] [--bits 16|32|64] [--keep FAILURES] [--all-flags] | --record');
+    console.error('Usage: npm run oracle:native -- [--count N] [--seed S] [--form REGEXP] [--sequences SHARE] [--bits 16|32|64] [--keep FAILURES] [--all-flags] | --bytes [--count N] [--seed S] [--bits 16|32|64] | --record');
     return 2;
   }
   if (args.includes('--record')) {
@@ -95,10 +96,20 @@ export function main(root: string, args: readonly string[]): number {
     return 0;
   }
   const start = Date.now();
+  if (args.includes('--bytes')) return bytesMain({ root, count, seed, bits: Number(option('bits', '64')) as Bits, keep: Number(option('keep', '10')) });
   const report = compareWithProcessor({
     root, count, seed, sequences, bits: Number(option('bits', '64')) as Bits, form: args.includes('--form') ? option('form', '') : undefined, keep: Number(option('keep', '10')), allFlags: args.includes('--all-flags'),
   });
   for (const failure of report.failures) console.log(failure.text);
   console.log(`${report.cases} cases, of which ${report.faults} end by an exception, ${report.failures.length} failures, ${((Date.now() - start) / 1000).toFixed(1)} s (seed ${seed})`);
+  return report.failures.length ? 1 : 0;
+}
+
+function bytesMain(options: Parameters<typeof compareBytes>[0]): number {
+  const start = Date.now(), report = compareBytes(options);
+  for (const failure of report.failures) console.log(failure.text);
+  const vectors = Object.entries(report.vectors).map(([vector, count]) => `${vector}: ${count}`).join(', ');
+  console.log(`${report.cases} cases of random bytes (vectors ${vectors}; ${report.comparisons.undefined} of features that the machine lacks), ${report.failures.length} failures, `
+    + `${((Date.now() - start) / 1000).toFixed(1)} s (seed ${options.seed})`);
   return report.failures.length ? 1 : 0;
 }

@@ -23,6 +23,9 @@ export function undefinedBy(instruction: Instruction, size: number, count: numbe
     case Mnemonic.Tzcnt: case Mnemonic.Lzcnt: return { flags: OF | SF | AF | PF, result: false };
     case Mnemonic.Andn: case Mnemonic.Blsi: case Mnemonic.Blsmsk: case Mnemonic.Blsr: case Mnemonic.Bzhi: return { flags: AF | PF, result: false };
     case Mnemonic.Bextr: return { flags: AF | SF | PF, result: false };
+    case Mnemonic.Aaa: case Mnemonic.Aas: return { flags: OF | SF | ZF | PF, result: false };
+    case Mnemonic.Daa: case Mnemonic.Das: return { flags: OF, result: false };
+    case Mnemonic.Aam: case Mnemonic.Aad: return { flags: OF | AF | CF, result: false };
     case Mnemonic.Bswap: return { flags: 0, result: size === 2 };
     // SAL/SAR/SHL/SHR: OF for counts above 1, AF for any but 0, CF of SHL and SHR if the count reaches the operand's size.
     case Mnemonic.Shl: case Mnemonic.Sal: case Mnemonic.Shr: case Mnemonic.Sar:

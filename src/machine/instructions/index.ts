@@ -4,6 +4,7 @@ import './bitManipulation.js';
 import './bits.js';
 import './control.js';
 import './data.js';
+import './decimal.js';
 import './frequentSystem.js';
 import './logic.js';
 import './multiply.js';

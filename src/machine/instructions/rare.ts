@@ -41,6 +41,20 @@ rareHandlers.set(Mnemonic.Pop, (core, cpu, insn) => {
   }
 });
 
+/** PUSHA and POPA (SDM Vol. 2B): the stack pointer is pushed as it was before, and skipped by POPA. */
+for (const [push, pop, size] of [[Mnemonic.Pusha, Mnemonic.Popa, 2], [Mnemonic.Pushad, Mnemonic.Popad, 4]] as const) {
+  rareHandlers.set(push, (core, cpu) => {
+    const stack = new StackCursor(core, cpu);
+    for (let n = 0; n < 8; n++) stack.push(size, cpu.gpr(n));
+    stack.commit();
+  });
+  rareHandlers.set(pop, (core, cpu) => {
+    const stack = new StackCursor(core, cpu), values = Array.from({ length: 8 }, () => stack.pop(size));
+    stack.commit();
+    values.forEach((value, n) => { if (n !== 7 - RSP) writeRegister(cpu, { class: 'general', number: 7 - n, size }, value); });
+  });
+}
+
 /** ENTER (SDM Vol. 2A): pushes the frame pointer and those of enclosing frames; the new stack pointer must be writable. */
 rareHandlers.set(Mnemonic.Enter, (core, cpu, insn) => {
   const size = insn.code === Code.Enterw_imm16_imm8 ? 2 : insn.code === Code.Enterd_imm16_imm8 ? 4 : 8, width = stackWidth(cpu);

@@ -10,15 +10,16 @@ import { MemoryKind, memoryKind } from '../memory/kind.js';
 import { RAM_BASE } from '../memory/layout.js';
 import type { Insn } from '../translate/insn.js';
 import { addressMask } from '../translate/record.js';
+import { requirePort } from './system/portIo.js';
 
 /**
  * String instructions (SDM Vol. 1, 7.3.9). With REP each iteration counts as one step of the machine and can be
  * interrupted after it; forward copies and fills go a page at a time, with the same result.
  */
 
-const RAX = 0, RCX = 1, RSI = 6, RDI = 7;
+const RAX = 0, RCX = 1, RDX = 2, RSI = 6, RDI = 7;
 
-type Operation = 'movs' | 'stos' | 'lods' | 'scas' | 'cmps';
+type Operation = 'movs' | 'stos' | 'lods' | 'scas' | 'cmps' | 'ins' | 'outs';
 
 const families: [Operation, Mnemonic[]][] = [
   ['movs', [Mnemonic.Movsb, Mnemonic.Movsw, Mnemonic.Movsd, Mnemonic.Movsq]],
@@ -26,6 +27,8 @@ const families: [Operation, Mnemonic[]][] = [
   ['lods', [Mnemonic.Lodsb, Mnemonic.Lodsw, Mnemonic.Lodsd, Mnemonic.Lodsq]],
   ['scas', [Mnemonic.Scasb, Mnemonic.Scasw, Mnemonic.Scasd, Mnemonic.Scasq]],
   ['cmps', [Mnemonic.Cmpsb, Mnemonic.Cmpsw, Mnemonic.Cmpsd, Mnemonic.Cmpsq]],
+  ['ins', [Mnemonic.Insb, Mnemonic.Insw, Mnemonic.Insd]],
+  ['outs', [Mnemonic.Outsb, Mnemonic.Outsw, Mnemonic.Outsd]],
 ];
 
 export const stringHandlers = new Map<Mnemonic, Handler>();
@@ -37,6 +40,8 @@ function execute(core: Core, cpu: CpuState, insn: Insn, operation: Operation, si
   const mask = addressMask(insn.memory!.addressSize);
   if (insn.rep === 'none') { iterate(core, cpu, insn, operation, size, mask); return; }
   let left = cpu.gpr(RCX) & mask;
+  // Whether the port is allowed is asked even so (measured).
+  if (left === 0n && (operation === 'ins' || operation === 'outs')) portOf(core, cpu, size);
   const compares = operation === 'scas' || operation === 'cmps';
   if (left === 0n) {
     // With 32-bit addresses Intel's processors clear upper halves even so (measured); the SDM leaves it open.
@@ -78,6 +83,20 @@ function iterate(core: Core, cpu: CpuState, insn: Insn, operation: Operation, si
       break;
     }
     case 'scas': compare(cpu, BigInt.asUintN(size * 8, cpu.gpr(RAX)), read(core, cpu, destination(false), size), size); advanceDestination(); break;
+    case 'ins': {
+      // What reading the port does cannot be undone, so the memory comes first.
+      const port = portOf(core, cpu, size), to = destination(true);
+      core.access.checkWrite(cpu, to, size);
+      write(core, cpu, to, size, BigInt(core.io.read(cpu, port, size) >>> 0));
+      advanceDestination();
+      break;
+    }
+    case 'outs': {
+      const port = portOf(core, cpu, size);
+      core.io.write(cpu, port, size, Number(read(core, cpu, source(), size)));
+      advanceSource();
+      break;
+    }
     case 'cmps': {
       // ES:(R)DI is read first, which shows where both fault (measured).
       const second = read(core, cpu, destination(false), size);
@@ -86,6 +105,13 @@ function iterate(core: Core, cpu: CpuState, insn: Insn, operation: Operation, si
       advanceDestination();
     }
   }
+}
+
+/** The port in DX, if the CPU may use it. */
+function portOf(core: Core, cpu: CpuState, size: number): number {
+  const port = Number(cpu.gpr(RDX) & 0xffffn);
+  requirePort(core, cpu, port, size);
+  return port;
 }
 
 /** Moves a register of the address size; a 32-bit one clears the upper half. */

@@ -2,9 +2,9 @@ import { Decoder, DecoderError, Instruction, MemorySizeExt, OpKind, Register as 
 import { CodeMode, Seg } from '../cpu/layout.js';
 import type { Insn, MemoryOperand, Operand, Register } from './insn.js';
 import { type InstructionSet, wholeInstructionSet } from './instructionSet.js';
+import { isTooLong, MAX_INSTRUCTION } from './tooLong.js';
 
-/** Longest instruction in bytes (SDM Vol. 2A, 2.3.11). */
-export const MAX_INSTRUCTION = 15;
+export { MAX_INSTRUCTION };
 
 export type Decoded = Insn | 'invalid' | 'truncated' | 'too long';
 
@@ -18,22 +18,6 @@ export function decode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: numb
   const bitness = mode & CodeMode.Long ? 64 : mode & CodeMode.Code32 ? 32 : 16;
   const decoded = attempt(bytes, ip, linear, mode, bitness, set);
   return decoded === 'invalid' && bytes.length >= MAX_INSTRUCTION && isTooLong(bytes, bitness, set) ? 'too long' : decoded;
-}
-
-/** Legacy prefixes (SDM Vol. 2A, 2.1.1). */
-const PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
-
-/** The decoder does not tell too long from invalid: without some of its prefixes the instruction would still run out of 15 bytes. */
-function isTooLong(bytes: Uint8Array, bitness: number, set: InstructionSet): boolean {
-  for (let n = 1; n < MAX_INSTRUCTION && PREFIXES.has(bytes[n - 1]!); n++) {
-    const decoder = new Decoder(bitness, bytes.subarray(n, MAX_INSTRUCTION), set.options);
-    decoder.decodeOut(instruction!);
-    const error = decoder.lastError;
-    decoder.free();
-    if (error === DecoderError.NoMoreBytes) return true;
-    if (error === DecoderError.None) return false;
-  }
-  return false;
 }
 
 function attempt(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, bitness: number, set: InstructionSet): Insn | 'invalid' | 'truncated' {
@@ -122,7 +106,8 @@ function memoryOperand(i: Instruction, long: number): MemoryOperand {
     ?? (base === Iced.RIP ? 8 : base === Iced.EIP ? 4 : i.memoryDisplSize);
   return {
     base: baseRegister?.number ?? -1,
-    index: indexRegister?.number ?? -1,
+    // XLAT's index is AL, which its definition adds.
+    index: index === Iced.AL ? -1 : indexRegister?.number ?? -1,
     scale: i.memoryIndexScale as 1 | 2 | 4 | 8,
     // For RIP-relative operands iced gives the absolute address.
     displacement: BigInt.asUintN(64, i.memoryDisplacement),

@@ -14,7 +14,7 @@ const RDX = 2;
 const IO_MAP_BASE = 0x66;
 
 /** #GP(0) unless CPL <= IOPL or the TSS's bitmap allows all ports of the access (SDM Vol. 1, 19.5). */
-function requirePort(core: Core, cpu: CpuState, port: number, size: number): void {
+export function requirePort(core: Core, cpu: CpuState, port: number, size: number): void {
   if (!isProtected(cpu) || cpu.cpl <= (cpu.int(L.FLAGS) >> 12 & 3)) return;
   const limit = cpu.segLimit(Seg.TR), task = cpu.segBase(Seg.TR);
   const refuse = (): never => { throw new GuestFault(Vector.GP, 0); };

@@ -20,6 +20,9 @@ handlePrivileged(Mnemonic.Rdmsr, (core, cpu) => setPair(cpu, readMsr(core, cpu, 
 handlePrivileged(Mnemonic.Wrmsr, (core, cpu) =>
   writeMsr(core, cpu, low(cpu, RCX), (cpu.gpr(RDX) & 0xffffffffn) << 32n | cpu.gpr(RAX) & 0xffffffffn));
 
+/** There are no performance counters: whatever ECX names does not exist (SDM Vol. 2B, RDPMC). */
+handle(Mnemonic.Rdpmc, () => { throw new GuestFault(Vector.GP, 0); });
+
 /** With CR4.TSD only CPL 0 may read the time stamp counter. */
 function requireTime(cpu: CpuState): void {
   if (cpu.get(L.CR4) & CR4_TSD) requireCpl0(cpu);
