@@ -1,4 +1,5 @@
 import { DATA, type Outcome } from './layout.js';
+import { FX_PARTS, hexOf, initialFx } from './fxState.js';
 import type { Generated } from './generate.js';
 
 const NAMES = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'];
@@ -13,6 +14,13 @@ export function differences(expected: Outcome, actual: Outcome, flagMask = 0xcd5
   check('rip', expected.rip, actual.rip);
   expected.gpr.forEach((value, n) => check(NAMES[n]!, value, actual.gpr[n]!));
   check('flags', expected.flags & flagMask, actual.flags & flagMask);
+  for (const part of FX_PARTS) {
+    for (let at = part.from; at < part.to; at++) {
+      if (expected.fx[at] === actual.fx[at]) continue;
+      found.push(`${part.name} is ${hexOf(actual.fx, part)} instead of ${hexOf(expected.fx, part)}`);
+      break;
+    }
+  }
   for (let n = 0; n < expected.memory.length; n++) if (expected.memory[n] !== actual.memory[n]) check(`byte 0x${(DATA + n).toString(16)}`, expected.memory[n]!, actual.memory[n]!);
   return found;
 }
@@ -21,7 +29,16 @@ export function differences(expected: Outcome, actual: Outcome, flagMask = 0xcd5
 export function describe(c: Generated): string {
   const bytes = Array.from(c.code, b => b.toString(16).padStart(2, '0')).join(' ');
   const registers = c.gpr.map((value, n) => `${NAMES[n]}=${value.toString(16)}`).join(' ');
-  return `${c.text}  [${bytes}] flags=${c.flags.toString(16)} ${registers} patches=${c.patches.map(p => `${p.address.toString(16)}:${p.value.toString(16)}`).join(',')}`;
+  return `${c.text}  [${bytes}]${c.fxSeed ? ` fx=${c.fxSeed} ${vectorsOf(c)}` : ''} flags=${c.flags.toString(16)} ${registers} patches=${c.patches.map(p => `${p.address.toString(16)}:${p.value.toString(16)}`).join(',')}`;
+}
+
+/** The vector registers that a case names, as it starts. */
+function vectorsOf(c: Generated): string {
+  const fx = initialFx(c.fxSeed ?? 0), top = fx[3]! >> 3 & 7, texts = new Set(c.text.match(/\bx?mm\d+/g));
+  return [...texts].map(name => {
+    const n = Number(/\d+/.exec(name)![0]), from = name[0] === 'x' ? 160 + 16 * n : 32 + 16 * (n - top & 7);
+    return `${name}=${hexOf(fx, { from, to: from + (name[0] === 'x' ? 16 : 8) })}`;
+  }).join(' ');
 }
 
 /** A number that all of an outcome goes into (FNV-1a, 64 bits). */

@@ -1,8 +1,10 @@
 import { readFlags, writeFlags } from '../../src/machine/cpu/flags.js';
 import * as L from '../../src/machine/cpu/layout.js';
 import { Seg } from '../../src/machine/cpu/layout.js';
+import { loadX87, loadXmm, saveMxcsr, saveX87, saveXmm } from '../../src/machine/cpu/fxsaveArea.js';
 import { updateMode } from '../../src/machine/cpu/modes.js';
 import { Machine } from '../../src/machine/machine.js';
+import { FX_BYTES, initialFx } from './fxState.js';
 import { type Bits, CODE, CODE_PAGES, type Case, codeBase, DATA, dataBase, DATA_BYTES, DATA_PAGES, entryIp, GS_BASE, initialMemory, type Outcome } from './layout.js';
 
 const P = 1n, RW = 2n, US = 4n, AD = 0x60n;
@@ -24,7 +26,7 @@ export class Emulated {
     this.map(DATA, DATA_AT, DATA_PAGES - 1, P | RW | US | AD | 1n << 63n, 1);
     this.map(DATA + (DATA_PAGES - 1) * 0x1000, DATA_AT + (DATA_PAGES - 1) * 0x1000, 1, P | US | AD | 1n << 63n, 1);
     cpu.set(L.CR0, 0x80010033n);
-    cpu.set(L.CR4, 0x20n);
+    cpu.set(L.CR4, 0x620n);
     cpu.set(L.EFER, 0xd01n);
     // A task segment without an I/O map.
     cpu.setSegment(Seg.TR, 0x40, 0x008b, 0x65, BigInt(0));
@@ -100,16 +102,28 @@ export class Emulated {
     memory.write(DATA_AT, bytes);
     c.gpr.forEach((value, n) => cpu.setGpr(n, value));
     writeFlags(cpu, c.flags | 0x202);
+    const fx = initialFx(c.fxSeed ?? 0), area = new DataView(fx.buffer);
+    loadX87(cpu, area, true);
+    loadXmm(cpu, area, 16);
+    cpu.setInt(L.MXCSR, area.getUint32(24, true));
     this.select(c.bits);
     cpu.rip = BigInt(entryIp(c));
     this.exception = undefined;
+  }
+
+  private fxState(): Uint8Array {
+    const cpu = this.machine.cpus[0]!, area = new DataView(new ArrayBuffer(FX_BYTES));
+    saveX87(cpu, area, true);
+    saveMxcsr(cpu, area);
+    saveXmm(cpu, area, 16);
+    return new Uint8Array(area.buffer);
   }
 
   private outcome(): Outcome {
     const { memory } = this.machine, cpu = this.machine.cpus[0]!, e = this.exception;
     return {
       gpr: Array.from({ length: 16 }, (_, n) => cpu.int(L.MODE) & L.CodeMode.Long ? cpu.gpr(n) : cpu.gpr(n) & 0xffffffffn), rip: cpu.rip, flags: readFlags(cpu) & 0xcd5, vector: e ? e.vector : 3,
-      error: e?.errorCode ?? 0, address: e?.address ?? 0n, memory: memory.read(DATA_AT, DATA_BYTES),
+      error: e?.errorCode ?? 0, address: e?.address ?? 0n, fx: this.fxState(), memory: memory.read(DATA_AT, DATA_BYTES),
     };
   }
 }

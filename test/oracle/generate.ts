@@ -1,5 +1,5 @@
 import { Decoder, DecoderOptions, type Instruction, MemorySizeExt, Mnemonic, OpCodeOperandKind as K, OpKind } from 'iced-x86';
-import { allForms, type Form, immediateBytes, isMemoryOrRegister, isOpcodeRegister, isRegister, isVex, opcodeBytes, vexBytes } from './forms.js';
+import { allForms, type Form, immediateBytes, isMemoryOrRegister, isOpcodeRegister, isRegister, isRegisterOnly, isVex, opcodeBytes, vexBytes } from './forms.js';
 import { type Bits, CODE, type Case, codeBase, dataBase, GS_BASE, SLOT, SLOT_ENTRY } from './layout.js';
 import { baseRegisters, little, little64, memoryOperand, memoryOperand16 } from './memoryOperand.js';
 import { Random } from './random.js';
@@ -59,6 +59,7 @@ export class Generator {
     return {
       code, slot, bits: this.bits, text, gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: 1, undefinedFlags: not.flags, undefinedAt: {},
       cutRegisters: STRINGS.has(form.mnemonic) && code.includes(0x67) && this.bits === 64,
+      ...(form.vector ? { fxSeed: random.u32() | 1 } : {}),
       flags: random.u32() & ARITHMETIC | (STRINGS.has(form.mnemonic) && random.chance(0.4) ? DF : 0),
     };
   }
@@ -69,7 +70,9 @@ export class Generator {
   /** A sequence at any address; `slot` is none of the harness's. */
   sequenceAt(first: number, length: number): Generated {
     const random = this.random, start = new Start(random, this.bits), bytes: number[] = [], texts: string[] = [];
-    for (const register of baseRegisters(this.bits)) start.set(register, BigInt(address(random, 8, 0.95) - dataBase(this.bits)));
+    const aligned = random.chance(0.5);
+    let vector = false;
+    for (const register of baseRegisters(this.bits)) start.set(register, BigInt((address(random, 8, 0.95) & (aligned ? -16 : -1)) - dataBase(this.bits)));
     const undefinedAt: Record<number, number> = {};
     let undefinedFlags = 0;
     while (texts.length < length) {
@@ -83,6 +86,7 @@ export class Generator {
       if (keep) {
         undefinedAt[bytes.length] = undefinedFlags;
         bytes.push(...code);
+        vector ||= form.vector;
         texts.push(decoded.toString());
         if (SHIFTS.has(decoded.mnemonic)) undefinedFlags |= 0x811;
         else undefinedFlags = undefinedFlags & ~rflags(decoded.rflagsModified) | undefinedBy(decoded, operandSize(decoded), 0, false).flags;
@@ -91,7 +95,7 @@ export class Generator {
     }
     return {
       code: Uint8Array.from(bytes), slot: -1, bits: this.bits, text: texts.join('; '), gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: length, undefinedFlags, undefinedAt, cutRegisters: false,
-      flags: random.u32() & ARITHMETIC,
+      flags: random.u32() & ARITHMETIC, ...(vector ? { fxSeed: random.u32() | 1 } : {}),
     };
   }
 
@@ -130,19 +134,19 @@ export class Generator {
       reg = info.groupIndex >= 0 ? info.groupIndex : operands.some(isRegister) ? registerOperand() : random.below(8);
       if (reg >= 8) rex |= 0x44;
       if (memory) {
-        target = address(random, form.mnemonic === Mnemonic.Cmpxchg16b ? 16 : 8, form.mnemonic === Mnemonic.Lea ? 1 : 0.88);
-        if (form.mnemonic === Mnemonic.Cmpxchg16b && random.chance(0.7)) target &= -16;
+        target = address(random, form.mnemonic === Mnemonic.Cmpxchg16b || form.vector ? 16 : 8, form.mnemonic === Mnemonic.Lea ? 1 : 0.88);
+        if ((form.mnemonic === Mnemonic.Cmpxchg16b || form.vector) && random.chance(0.7)) target &= -16;
         if (long && !segment && !short && !inSequence && random.chance(0.02)) target = -1;
         const bits = BIT_TESTS.has(form.mnemonic) && operands.some(isRegister);
         if (bits && (reg === RSP || start.taken.has(reg))) return undefined;
         if (bits) start.set(reg, BigInt.asUintN(64, BigInt.asUintN(info.operandSize, BigInt(random.between(-1500, 1500))) | start.gpr[reg]! & ~((1n << BigInt(info.operandSize)) - 1n)));
         const encoded = addressBits === 16 ? memoryOperand16(random, reg & 7, target - dataBase(this.bits), start, inSequence)
-          : memoryOperand(random, reg & 7, target, segment, short, start, inSequence);
+          : memoryOperand(random, reg & 7, target, segment, short, start, inSequence, form.vector && random.chance(0.9) ? 16 : 1);
         modrm = encoded.bytes;
         rex |= encoded.rex;
         if (encoded.relative) relativeAt = 1;
       } else {
-        const rm = operands.some(isMemoryOrRegister) ? registerOperand() : random.below(8);
+        const rm = operands.some(k => isMemoryOrRegister(k) || isRegisterOnly(k)) ? registerOperand() : random.below(8);
         if (rm >= 8) rex |= 0x41;
         modrm = [0xc0 | (reg & 7) << 3 | rm & 7];
         if (operands.includes(K.mem)) return undefined;
@@ -198,6 +202,13 @@ export class Generator {
     if (DIVIDES.has(mnemonic) && random.chance(0.8)) {
       start.set(RDX, random.pick([0n, 0xffffffffffffffffn, BigInt(random.below(4)), BigInt.asUintN(64, -BigInt(random.below(4)))]));
       if (form.info.operandSize === 0) start.set(RAX, BigInt(random.below(0x800)));
+    }
+    if (mnemonic === Mnemonic.Maskmovq || mnemonic === Mnemonic.Maskmovdqu) start.set(RDI, data(address(random, 16, 0.9)) | wide);
+    // Mostly values of MXCSR that exist, with all exceptions masked.
+    if (target !== undefined && random.chance(0.9)) {
+      const mxcsr = BigInt(random.below(0x10000) | (random.chance(0.9) ? 0x1f80 : 0));
+      if (mnemonic === Mnemonic.Ldmxcsr) start.patch(target, mxcsr);
+      if (mnemonic === Mnemonic.Fxrstor || mnemonic === Mnemonic.Fxrstor64) start.patch(target + 24, mxcsr);
     }
     if (SHIFTS.has(mnemonic) && random.chance(0.7)) start.set(RCX, start.gpr[RCX]! & ~0xffn | BigInt(random.below(70)));
     if (mnemonic === Mnemonic.Loop || mnemonic === Mnemonic.Loope || mnemonic === Mnemonic.Loopne || mnemonic === Mnemonic.Jecxz || mnemonic === Mnemonic.Jrcxz) {

@@ -37,6 +37,8 @@ export interface Case {
   seed: number;
   /** Quadwords written into the data pages after that. */
   patches: { address: number; value: bigint }[];
+  /** Seed of the x87, MMX and SSE state (`initialFx`); 0 for that of a new program. */
+  fxSeed?: number;
 }
 
 /** What a case leaves behind. */
@@ -50,6 +52,8 @@ export interface Outcome {
   error: number;
   /** Address of a page fault, else 0. */
   address: bigint;
+  /** The x87, MMX and SSE state, as FXSAVE64 writes it. */
+  fx: Uint8Array;
   /** Contents of the data pages. */
   memory: Uint8Array;
 }

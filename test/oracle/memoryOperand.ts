@@ -10,8 +10,11 @@ export interface Encoded { bytes: number[]; rex: number; relative: boolean; }
 /** Registers that point into the data in sequences. */
 export function baseRegisters(bits: Bits): number[] { return bits === 64 ? [3, 6, 13, 14] : [3, 6, 7]; }
 
-/** ModRM, SIB and displacement of an operand at `target` (-1: nowhere canonical). */
-export function memoryOperand(random: Random, reg: number, target: number, segment: boolean, short: boolean, start: Start, inSequence: boolean): Encoded {
+/**
+ * ModRM, SIB and displacement of an operand at `target` (-1: nowhere canonical).
+ * @param alignment of the distance from a base register, in sequences
+ */
+export function memoryOperand(random: Random, reg: number, target: number, segment: boolean, short: boolean, start: Start, inSequence: boolean, alignment = 1): Encoded {
   const field = reg << 3;
   const offset = target < 0 ? 0x1234567812345678n : BigInt(target - (segment ? GS_BASE : dataBase(start.bits)));
   const way = target < 0 ? 1 : random.below(10);
@@ -25,7 +28,7 @@ export function memoryOperand(random: Random, reg: number, target: number, segme
     }
   };
   if (inSequence) {
-    const base = random.pick(baseRegisters(start.bits)), displacement = random.between(-64, 64);
+    const base = random.pick(baseRegisters(start.bits)), displacement = random.between(-64, 64) & -alignment;
     return { bytes: [0x40 | field | base & 7, displacement & 0xff], rex: base >= 8 ? 0x41 : 0, relative: false };
   }
   const base = way < 8 ? free(-1) : -1;

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { FX_BYTES, initialFx } from './fxState.js';
 import { CODE_PAGES, type Case, DATA_BYTES, entryIp, entryOf, type Outcome } from './layout.js';
 
 /** Can this machine serve as the oracle? */
@@ -19,7 +20,7 @@ export function buildHarness(root: string): string {
   return program;
 }
 
-const TEST_BYTES = 8 + 8 + 8 + 128 + 8 + 64, OUTCOME_BYTES = 21 * 8 + DATA_BYTES;
+const TEST_BYTES = 8 + 8 + 8 + 128 + 8 + 64 + FX_BYTES, OUTCOME_BYTES = 21 * 8 + FX_BYTES + DATA_BYTES;
 /** The harness's sign that a case did not end within a second. */
 export const TIMEOUT = 0xffff;
 
@@ -41,6 +42,7 @@ export function runNative(program: string, cases: readonly Case[], image: Uint8A
       input.writeBigUInt64LE(BigInt(p.address), at + 160 + 16 * i);
       input.writeBigUInt64LE(p.value, at + 168 + 16 * i);
     });
+    input.set(initialFx(c.fxSeed ?? 0), at + 224);
   });
   const output = execFileSync(program, { input, maxBuffer: 1 << 28 });
   if (output.length !== cases.length * OUTCOME_BYTES) throw new Error(`the harness gave ${output.length} bytes for ${cases.length} cases`);
@@ -52,7 +54,7 @@ export function runNative(program: string, cases: readonly Case[], image: Uint8A
       gpr: Array.from({ length: 16 }, (_, i) => c.bits === 64 ? u64(i) : u64(i) & 0xffffffffn), rip: trap ? u64(16) - 1n : u64(16), flags: Number(u64(17) & 0xcd5n), vector,
       // For addresses of the kernel's half Linux pretends that they are mapped.
       error: vector === 14 && u64(20) >> 63n ? Number(u64(19)) & ~1 : vector >= 12 && vector <= 14 ? Number(u64(19)) : 0, address: vector === 14 ? u64(20) : 0n,
-      memory: new Uint8Array(output.subarray(at + 168, at + OUTCOME_BYTES)),
+      fx: new Uint8Array(output.subarray(at + 168, at + 168 + FX_BYTES)), memory: new Uint8Array(output.subarray(at + 168 + FX_BYTES, at + OUTCOME_BYTES)),
     };
   });
 }

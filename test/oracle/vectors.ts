@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { allForms } from './forms.js';
+import { initialFx } from './fxState.js';
 import { type Generated, Generator } from './generate.js';
 import { type Bits, DATA, entryIp, initialMemory, type Outcome, SLOTS } from './layout.js';
 import { batchImage, buildHarness, runNative, TIMEOUT } from './native.js';
@@ -19,6 +20,8 @@ interface Recorded {
   /** Vector, error code, address, RIP from the entry on, flags. */
   end: [number, number, string, string, number];
   registers: Record<number, string>;
+  /** Seed of the x87, MMX and SSE state, 0 for that of a new program, and runs of its bytes that have changed. */
+  fxSeed?: number; fx?: Record<number, string>;
   /** Runs of changed bytes by their offset in the data pages. */
   memory: Record<number, string>;
 }
@@ -67,19 +70,32 @@ export function readVectors(root: string): { c: Generated; expected: Outcome }[]
 }
 
 function pack(c: Generated, o: Outcome): Recorded {
-  const registers: Record<number, string> = {}, memory: Record<number, string> = {}, before = initialMemory(c);
+  const registers: Record<number, string> = {};
   o.gpr.forEach((value, n) => { if (value !== c.gpr[n]) registers[n] = value.toString(16); });
-  for (let n = 0; n < before.length; n++) {
-    if (before[n] === o.memory[n]) continue;
-    const start = n;
-    while (n < before.length && before[n] !== o.memory[n]) n++;
-    memory[start] = Buffer.from(o.memory.subarray(start, n)).toString('hex');
-  }
   return {
     bits: c.bits, text: c.text, code: Buffer.from(c.code).toString('hex'), flags: c.flags, gpr: c.gpr.map(v => v.toString(16)), seed: c.seed,
     patches: c.patches.map(p => [p.address - DATA, p.value.toString(16)]), undefined: expectedOutcome(c, o).undefinedFlags, steps: c.instructions,
-    end: [o.vector, o.error, o.address.toString(16), (o.rip - BigInt(entryIp(c))).toString(16), o.flags], registers, memory,
+    end: [o.vector, o.error, o.address.toString(16), (o.rip - BigInt(entryIp(c))).toString(16), o.flags], registers, memory: changes(initialMemory(c), o.memory),
+    ...(c.fxSeed ? { fxSeed: c.fxSeed, fx: changes(initialFx(c.fxSeed), o.fx) } : {}),
   };
+}
+
+/** Runs of bytes that differ, by their offset. */
+function changes(before: Uint8Array, after: Uint8Array): Record<number, string> {
+  const runs: Record<number, string> = {};
+  for (let n = 0; n < before.length; n++) {
+    if (before[n] === after[n]) continue;
+    const start = n;
+    while (n < before.length && before[n] !== after[n]) n++;
+    runs[start] = Buffer.from(after.subarray(start, n)).toString('hex');
+  }
+  return runs;
+}
+
+function changed(before: Uint8Array, runs: Record<number, string>): Uint8Array {
+  const after = before.slice();
+  for (const [offset, bytes] of Object.entries(runs)) after.set(Buffer.from(bytes, 'hex'), Number(offset));
+  return after;
 }
 
 function unpack(r: Recorded, slot: number): { c: Generated; expected: Outcome } {
@@ -87,12 +103,11 @@ function unpack(r: Recorded, slot: number): { c: Generated; expected: Outcome } 
   const c: Generated = {
     text: r.text, code: new Uint8Array(Buffer.from(r.code, 'hex')), slot, bits: r.bits, flags: r.flags, gpr: r.gpr.map(hex), seed: r.seed,
     patches: r.patches.map(([offset, value]) => ({ address: DATA + offset, value: hex(value) })), undefinedFlags: r.undefined, undefinedAt: {}, instructions: r.steps,
-    cutRegisters: false,
+    cutRegisters: false, fxSeed: r.fxSeed,
   };
-  const memory = initialMemory(c);
-  for (const [offset, bytes] of Object.entries(r.memory)) memory.set(Buffer.from(bytes, 'hex'), Number(offset));
+  const memory = changed(initialMemory(c), r.memory), fx = changed(initialFx(c.fxSeed ?? 0), r.fx ?? {});
   const gpr = c.gpr.map((value, n) => n in r.registers ? hex(r.registers[n]!) : value);
   return {
-    c, expected: { gpr, rip: BigInt.asUintN(64, BigInt(entryIp(c)) + hex(r.end[3])), flags: r.end[4], vector: r.end[0], error: r.end[1], address: hex(r.end[2]), memory },
+    c, expected: { gpr, rip: BigInt.asUintN(64, BigInt(entryIp(c)) + hex(r.end[3])), flags: r.end[4], vector: r.end[0], error: r.end[1], address: hex(r.end[2]), fx, memory },
   };
 }

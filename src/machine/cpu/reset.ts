@@ -19,6 +19,9 @@ export function resetCpu(core: Core, cpu: CpuState): void {
   cpu.set(L.APIC_BASE, APIC_BASE_RESET | (cpu.index === 0 ? 1n << 8n : 0n));
   cpu.setInt(L.MXCSR, 0x1f80);
   resetRegisters(core, cpu);
+  cpu.setInt(L.X87_CONTROL, 0x40);
+  cpu.setInt(L.X87_TAGS, 0x5555); // all registers are zero
+  cpu.set(L.XCR0, 1n);
   core.apics[cpu.index]?.reset();
   cpu.runState = cpu.index === 0 ? RunState.Running : RunState.WaitForSipi;
 }

@@ -1,5 +1,5 @@
 import { Vector } from '../core.js';
-import { CodeMode, FAULT_ERROR, FAULT_HAS_ERROR, FAULT_VECTOR, Seg, SEG, SEG_LIMIT, SEG_SIZE, WATCH_READ, WATCH_WRITE } from '../cpu/layout.js';
+import { CodeMode, FAULT_ERROR, FAULT_HAS_ERROR, FAULT_VECTOR, Seg, SEG, SEG_BASE, SEG_LIMIT, SEG_SIZE, WATCH_READ, WATCH_WRITE } from '../cpu/layout.js';
 import { FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_READ, FAST_TAG_WRITE } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import type { Insn } from './insn.js';
@@ -196,6 +196,16 @@ export abstract class Emitter {
   /** Pops offset (i64) and, below it, segment number and cpu (i32); pushes the linear address. */
   private segmentToLinear(size: number, access: MemoryKind): void {
     const f = this.f, linear = f.local(Type.I64);
+  /** Pushes the linear address of the memory operand outside 64-bit code, whether or not the segment allows the access. */
+  pushUncheckedLinear(): void {
+    this.f.get(this.cpu);
+    this.pushSegmentNumber();
+    this.f.i32(SEG_SIZE).op(Op.i32_mul, Op.i32_add).memory(Op.i64_load, SEG + SEG_BASE);
+    this.pushOffset();
+    this.f.op(Op.i64_add);
+    this.truncate(4);
+  }
+
     f.op(Op.i32_wrap_i64).i32(memoryKind(size, access)).call(this.imports.segment);
     // A fault gives -1; as f64 the linear address is exact.
     f.op(Op.i64_trunc_f64_s).tee(linear).i64(0n).op(Op.i64_lt_s).if();

@@ -82,15 +82,27 @@ export function keepVector(e: Emitter): number {
 export function vectorPlace(e: Emitter, i: number, access: MemoryKind, aligned: boolean): Place {
   const operand = e.insn.operands[i]!;
   if (operand.kind !== 'memory') throw new Error('not a memory operand');
+  // Alignment comes ahead of the segment's limit, which may be #SS(0) instead (measured).
+  if (aligned && !e.long) {
+    e.pushUncheckedLinear();
+    requireAligned(e);
+  }
   e.pushLinear(operand.size, access);
-  if (aligned) {
-    const f = e.f, linear = e.keep();
-    f.get(linear).op(Op.i32_wrap_i64).i32(15).op(Op.i32_and).if();
-    e.raise(Exception.GP, 0);
-    f.end().get(linear);
-    f.release(linear);
+  if (aligned && e.long) {
+    const linear = e.keep();
+    e.f.get(linear);
+    requireAligned(e);
+    e.f.get(linear);
+    e.f.release(linear);
   }
   return { host: e.resolve(operand.size, access | e.stackKind), size: operand.size };
+}
+
+/** Pops a linear address and raises #GP(0) if it is no multiple of 16. */
+function requireAligned(e: Emitter): void {
+  e.f.op(Op.i32_wrap_i64).i32(15).op(Op.i32_and).if();
+  e.raise(Exception.GP, 0);
+  e.f.end();
 }
 
 /**
@@ -117,9 +129,11 @@ export function emitMmxCheck(e: Emitter): void {
   e.handOver();
   e.f.end();
 }
-/** Every MMX instruction but EMMS sets TOP to 0 and all tags to valid (SDM Vol. 1, 9.6.1); emitted behind all that may fault. */
+/** Every MMX instruction but EMMS sets TOP to 0 and all tags to valid (SDM Vol. 1, 9.6.1). */
 export function emitMmxTransition(e: Emitter): void {
-  const f = e.f;
-  f.get(e.cpu).get(e.cpu).memory(Op.i32_load, L.X87_STATUS).i32(~X87_TOP).op(Op.i32_and).memory(Op.i32_store, L.X87_STATUS);
-  f.get(e.cpu).i32(0).memory(Op.i32_store, L.X87_TAGS);
+  emitMmxTop(e);
+  e.f.get(e.cpu).i32(0).memory(Op.i32_store, L.X87_TAGS);
+}
+export function emitMmxTop(e: Emitter): void {
+  e.f.get(e.cpu).get(e.cpu).memory(Op.i32_load, L.X87_STATUS).i32(~X87_TOP).op(Op.i32_and).memory(Op.i32_store, L.X87_STATUS);
 }

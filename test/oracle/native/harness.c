@@ -2,8 +2,8 @@
 //
 // Standard input: u32 case count, u32 number of code bytes, the code for CODE, then for each case
 //   u64 rip, u64 rflags, u64 bits (16, 32 or 64), u64 gpr[16] (RAX RCX RDX RBX RSP RBP RSI RDI R8..R15), u32 seed, u32 patch count (0-4),
-//   4 x { u64 address, u64 value }.
-// Standard output: for each case u64 gpr[16], rip, rflags, vector, error code, CR2, then the data pages.
+//   4 x { u64 address, u64 value }, FX_BYTES of x87, MMX and SSE state as FXSAVE64 writes it.
+// Standard output: for each case u64 gpr[16], rip, rflags, vector, error code, CR2, FX_BYTES of that state, then the data pages.
 //
 // A case is entered by returning from a signal with its registers and ends at the next exception; INT3 follows the code.
 // Everything happens in the handler, on a stack of its own, so that the case may have any RSP.
@@ -28,6 +28,9 @@
 #define DATA_PAGES 3
 #define GS_BASE (DATA + 0x800)
 #define DATA_BYTES (DATA_PAGES * 4096)
+#define FX_BYTES 416
+// Linux's sign that the state of XSAVE follows (asm/sigcontext.h, which cannot be included beside ucontext.h).
+#define XSTATE_MAGIC 0x46505853U
 // Selectors: Linux's own flat segments, and two of the LDT with CODE and DATA as base.
 enum { CS_64 = 0x33, CS_32 = 0x23, DATA_FLAT = 0x2b, CS_16 = 0x07, DATA_16 = 0x0f };
 // What a case that does not end gets for a vector.
@@ -37,9 +40,11 @@ struct test {
   uint64_t rip, rflags, bits, gpr[16];
   uint32_t seed, patches;
   struct { uint64_t address, value; } patch[4];
+  uint8_t fx[FX_BYTES];
 };
 struct outcome {
   uint64_t gpr[16], rip, rflags, vector, error, cr2;
+  uint8_t fx[FX_BYTES];
   uint8_t memory[DATA_BYTES];
 };
 
@@ -49,6 +54,7 @@ static uint32_t count, current;
 static int started;
 static uint8_t *alias; // the data pages, writable wherever the test may not write
 static gregset_t original;
+static uint8_t original_fx[FX_BYTES];
 static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                               REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 
@@ -71,6 +77,8 @@ static void prepare(const struct test *t) {
 static void on_signal(int signal, siginfo_t *info, void *context) {
   (void)info;
   greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
+  // The state as FXSAVE writes it; behind it, if the second word behind 464 says so, that of XSAVE, whose header tells what is to be loaded.
+  uint8_t *fx = (uint8_t *)((ucontext_t *)context)->uc_mcontext.fpregs;
   if (started) {
     struct outcome *o = &outcomes[current];
     for (int n = 0; n < 16; n++) o->gpr[n] = (uint64_t)g[order[n]];
@@ -79,15 +87,18 @@ static void on_signal(int signal, siginfo_t *info, void *context) {
     o->vector = signal == SIGALRM ? VECTOR_TIMEOUT : (uint64_t)g[REG_TRAPNO];
     o->error = (uint64_t)g[REG_ERR];
     o->cr2 = (uint64_t)g[REG_CR2];
+    memcpy(o->fx, fx, FX_BYTES);
     memcpy(o->memory, alias, DATA_BYTES);
     current++;
   } else {
     if (signal != SIGTRAP) _exit(3);
     memcpy(original, g, sizeof original);
+    memcpy(original_fx, fx, FX_BYTES);
     started = 1;
   }
   if (current == count) {
     memcpy(g, original, sizeof original);
+    memcpy(fx, original_fx, FX_BYTES);
     __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0));
     started = 0;
     return;
@@ -96,6 +107,8 @@ static void on_signal(int signal, siginfo_t *info, void *context) {
   setitimer(ITIMER_REAL, &limit, NULL);
   const struct test *t = &tests[current];
   prepare(t);
+  memcpy(fx, t->fx, FX_BYTES);
+  if (*(uint32_t *)(fx + 464) == XSTATE_MAGIC) *(uint64_t *)(fx + 512) |= 3;
   for (int n = 0; n < 16; n++) g[order[n]] = (greg_t)t->gpr[n];
   g[REG_RIP] = (greg_t)t->rip;
   // CS and SS come back with the signal's frame, DS and ES stay as they are loaded here.

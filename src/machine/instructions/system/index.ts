@@ -2,6 +2,7 @@
 import './descriptorTables.js';
 import './far.js';
 import './flagControl.js';
+import './fxsave.js';
 import './interrupt.js';
 import './interruptReturn.js';
 import './moves.js';

@@ -1,4 +1,8 @@
 /** Importing this file gives the instructions with XMM and MMX registers their meaning. */
+import './lanes.js';
+import './masked.js';
 import './moves.js';
+import './shifts.js';
+import './shuffles.js';
 
 export { vectorMeaning } from './registry.js';

@@ -5,7 +5,7 @@ import { CodeMode } from '../../cpu/layout.js';
 import { raisePendingX87 } from '../../cpu/x87State.js';
 import type { CpuState } from '../../cpu/state.js';
 import type { Insn } from '../../translate/insn.js';
-import { emitMmxCheck, emitMmxTransition } from '../../translate/vectors.js';
+import { emitMmxCheck, emitMmxTop, emitMmxTransition } from '../../translate/vectors.js';
 import type { Definition } from '../define.js';
 
 /**
@@ -24,6 +24,8 @@ export function defineVector(mnemonics: Mnemonic | readonly Mnemonic[], definiti
     vectorDefinitions.set(mnemonic, e => {
       const mmx = hasRegister(e.insn, 'mmx');
       if (mmx) emitMmxCheck(e);
+      // A store changes TOP even if it faults (measured); what else faults changes nothing.
+      if (mmx && e.insn.operands[0]?.kind === 'memory') emitMmxTop(e);
       definition(e);
       if (mmx) emitMmxTransition(e);
     });

@@ -28,8 +28,8 @@ export function readVector(core: Core, cpu: CpuState, insn: Insn, i: number, to:
     return;
   }
   if (operand.kind !== 'memory') throw new Error(`operand ${i} is no vector`);
+  if (aligned) checkAlignment(cpu, insn, operand.size);
   const address = effectiveAddress(cpu, insn, operand.size);
-  checkAlignment(address, operand.size, aligned);
   const bytes = core.access.readBytes(cpu, address, operand.size, privilegeOf(insn.memory!.segment));
   to.bytes.fill(0);
   to.bytes.set(bytes);
@@ -48,13 +48,14 @@ export function writeVector(core: Core, cpu: CpuState, insn: Insn, i: number, fr
     return;
   }
   if (operand.kind !== 'memory') throw new Error(`operand ${i} is no vector`);
+  if (aligned) checkAlignment(cpu, insn, operand.size);
   const address = effectiveAddress(cpu, insn, operand.size, true);
-  checkAlignment(address, operand.size, aligned);
   core.access.writeBytes(cpu, address, from.bytes.slice(0, operand.size), privilegeOf(insn.memory!.segment));
 }
 
-function checkAlignment(address: bigint, size: number, aligned: boolean): void {
-  if (aligned && size === 16 && address & 15n) throw new GuestFault(Vector.GP, 0);
+/** Alignment comes ahead of the segment's limit (measured). */
+function checkAlignment(cpu: CpuState, insn: Insn, size: number): void {
+  if (size === 16 && effectiveAddress(cpu, insn) & 15n) throw new GuestFault(Vector.GP, 0);
 }
 
 /** Offset of XMM register n in the CPU's state. */
