@@ -1,5 +1,6 @@
 import type { Adapter } from './adapter.js';
 import { RequestError } from './errors.js';
+import { constantSource } from './expression/condition.js';
 import { unwindStack } from './stack.js';
 import type { CpuInfo, Stop } from '../target/target.js';
 
@@ -129,14 +130,18 @@ async function runTo(adapter: Adapter, address: bigint, sp: bigint, from: CpuInf
   const isUser = address >> 47n === 0n && from.pagingOn;
   const space = kaiser.spaceOf(from);
   let arrivedOn: number | undefined;
+  // Asked at every pass of every task, most of which are not it: the stack pointer decides nearly always.
+  const wanted = constantSource(sp);
+  const stackPointers = Array.from({ length: target.cpuCount }, (_, cpu) => target.registerSource(cpu, 'rsp')!);
   const stop = await adapter.runControl.run([
     {
       address,
       condition: cpu => {
-        const now = target.cpu(cpu);
-        const arrived = now.rsp === sp && (!isUser || kaiser.spaceOf(now) === space);
-        if (arrived) arrivedOn = cpu;
-        return arrived;
+        const rsp = stackPointers[cpu]!;
+        if (rsp.low() !== wanted.low() || rsp.high() !== wanted.high()) return false;
+        if (isUser && kaiser.spaceOf(target.cpu(cpu)) !== space) return false;
+        arrivedOn = cpu;
+        return true;
       },
     },
   ]);

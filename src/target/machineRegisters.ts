@@ -4,13 +4,15 @@ import { Flag, Seg } from '../machine/cpu/layout.js';
 import { isCanonical, updateMode } from '../machine/cpu/modes.js';
 import type { CpuState } from '../machine/cpu/state.js';
 import type { Machine } from '../machine/machine.js';
-import type { RegisterGroup, RegisterSource } from './target.js';
+import type { RegisterGroup, RegisterSource, RegisterValue } from './target.js';
 
 /** A register by name. Without `write` it can only be looked at. */
 interface RegisterDefinition {
   name: string;
   bits: number;
   read(cpu: CpuState): bigint;
+  /** Index among the 64-bit fields of the CPU's state, of a register that is one of them. */
+  field?: number;
   /** For registers that conditions read often. */
   source?: (cpu: CpuState) => RegisterSource;
   /** Throws an Error with a message for the user for a value that the CPU could not hold. */
@@ -51,21 +53,22 @@ function canonical(name: string, value: bigint): bigint {
   return value;
 }
 
-/** The halves of a 64-bit field of the CPU's state. */
-const fieldSource =
-  (field: number) =>
-  ({ i32 }: CpuState): RegisterSource => ({ low: () => i32[field >> 2]!, high: () => i32[(field >> 2) + 1]! });
+/** A register that is the 64-bit field at a byte offset of the CPU's state. */
+const at = (field: number): Pick<RegisterDefinition, 'field' | 'read' | 'source'> => ({
+  field: field >> 3,
+  read: cpu => cpu.get(field),
+  source: ({ i32 }) => ({ low: () => i32[field >> 2]!, high: () => i32[(field >> 2) + 1]! }),
+});
 
 const general: RegisterDefinition[] = displayOrder.map(name => {
   const n = gprNames.indexOf(name);
-  return { name, bits: 64, read: cpu => cpu.gpr(n), source: fieldSource(L.GPR + 8 * n), write: (_, cpu, value) => cpu.setGpr(n, value) };
+  return { name, bits: 64, ...at(L.GPR + 8 * n), write: (_, cpu, value) => cpu.setGpr(n, value) };
 });
 general.push(
   {
     name: 'rip',
     bits: 64,
-    read: cpu => cpu.rip,
-    source: fieldSource(L.RIP),
+    ...at(L.RIP),
     write: (_, cpu, value) => {
       cpu.rip = canonical('rip', value);
     },
@@ -91,13 +94,12 @@ general.push(
 
 const changesMode = 'it changes the mode of the CPU, which only code running on it can do consistently';
 const control: RegisterDefinition[] = [
-  { name: 'cr0', bits: 64, read: cpu => cpu.get(L.CR0), source: fieldSource(L.CR0), readOnly: changesMode },
-  { name: 'cr2', bits: 64, read: cpu => cpu.get(L.CR2), source: fieldSource(L.CR2), write: (_, cpu, value) => cpu.set(L.CR2, value) },
+  { name: 'cr0', bits: 64, ...at(L.CR0), readOnly: changesMode },
+  { name: 'cr2', bits: 64, ...at(L.CR2), write: (_, cpu, value) => cpu.set(L.CR2, value) },
   {
     name: 'cr3',
     bits: 64,
-    read: cpu => cpu.get(L.CR3),
-    source: fieldSource(L.CR3),
+    ...at(L.CR3),
     write(machine, cpu, value) {
       // Bits 62:52 and those above MAXPHYADDR (40) are reserved; bit 63 asks to keep the TLB where PCIDE is on (SDM Vol. 2B, MOV CR).
       const pcide = ((cpu.get(L.CR4) >> 17n) & 1n) === 1n;
@@ -107,9 +109,9 @@ const control: RegisterDefinition[] = [
       machine.mmu.loadCr3(cpu, value);
     },
   },
-  { name: 'cr4', bits: 64, read: cpu => cpu.get(L.CR4), source: fieldSource(L.CR4), readOnly: changesMode },
-  { name: 'cr8', bits: 64, read: cpu => cpu.get(L.CR8), readOnly: 'it belongs to the local APIC' },
-  { name: 'efer', bits: 64, read: cpu => cpu.get(L.EFER), source: fieldSource(L.EFER), readOnly: changesMode },
+  { name: 'cr4', bits: 64, ...at(L.CR4), readOnly: changesMode },
+  { name: 'cr8', bits: 64, ...at(L.CR8), readOnly: 'it belongs to the local APIC' },
+  { name: 'efer', bits: 64, ...at(L.EFER), readOnly: changesMode },
 ];
 
 const segmentNames = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'];
@@ -123,14 +125,13 @@ const segments: RegisterDefinition[] = [1, 2, 3, 0, 4, 5, 6, 7].map(n => ({
 const baseOf = (name: string, seg: Seg): RegisterDefinition => ({
   name,
   bits: 64,
-  read: cpu => cpu.segBase(seg),
-  source: fieldSource(L.SEG + seg * L.SEG_SIZE + L.SEG_BASE),
+  ...at(L.SEG + seg * L.SEG_SIZE + L.SEG_BASE),
   write: (_, cpu, value) => cpu.set(L.SEG + seg * L.SEG_SIZE + L.SEG_BASE, canonical(name, value)),
 });
 const table = (name: string, field: number, bits: number): RegisterDefinition => ({
   name,
   bits,
-  read: cpu => (bits === 64 ? cpu.get(field) : BigInt(cpu.int(field) & 0xffff)),
+  ...(bits === 64 ? at(field) : { read: cpu => BigInt(cpu.int(field) & 0xffff) }),
   readOnly: 'a table is loaded with its limit; let the guest do it',
 });
 segments.push(
@@ -146,8 +147,7 @@ segments.push(
 const msrField = (name: string, field: number, isAddress: boolean): RegisterDefinition => ({
   name,
   bits: 64,
-  read: cpu => cpu.get(field),
-  source: fieldSource(field),
+  ...at(field),
   write: (_, cpu, value) => cpu.set(field, isAddress ? canonical(name, value) : value),
 });
 const msr: RegisterDefinition[] = [
@@ -170,7 +170,7 @@ const msr: RegisterDefinition[] = [
 const debug: RegisterDefinition[] = [0, 1, 2, 3, 6, 7].map(n => ({
   name: `dr${n}`,
   bits: 64,
-  read: cpu => cpu.get(L.DR + n * 8),
+  ...at(L.DR + n * 8),
   readOnly: "breakpoints of the debugger do not use it; it is the guest's",
 }));
 
@@ -225,13 +225,18 @@ for (const name of gprNames) {
 byName.set('eip', { name: 'eip', bits: 32, read: cpu => cpu.rip & 0xffffffffn, readOnly: 'write rip' });
 byName.set('eflags', { ...byName.get('rflags')!, name: 'eflags', bits: 32 });
 
-/** All registers in the order of display. */
+/** All registers in the order of display. Plain loops: a debugger that steps asks for all of them at each instruction. */
 export function registerGroups(cpu: CpuState): RegisterGroup[] {
-  return groups.map(({ id, name, registers }) => ({
-    id,
-    name,
-    registers: registers.map(one => ({ name: one.name, value: one.read(cpu), bits: one.bits })),
-  }));
+  const result: RegisterGroup[] = [];
+  for (const { id, name, registers } of groups) {
+    const values: RegisterValue[] = [];
+    for (const register of registers) {
+      const value = register.field === undefined ? register.read(cpu) : cpu.u64[register.field]!;
+      values.push({ name: register.name, value, bits: register.bits });
+    }
+    result.push({ id, name, registers: values });
+  }
+  return result;
 }
 
 /** A register or a part of one by its lower-case name; undefined if there is none. */
