@@ -22,6 +22,8 @@ export interface Core {
   now(): number;
   /** Stops the machine after the current instruction: the debug-exit port was written. */
   requestExit(code: number): void;
+  /** The instruction breakpoints of a CPU's debug registers may have changed. */
+  instructionBreakpointsChanged(): void;
 }
 
 /**
@@ -33,7 +35,7 @@ export type Handler = (core: Core, cpu: CpuState, insn: Insn) => 'jumped' | void
 
 /** An exception raised by the current instruction. */
 export class GuestFault extends Error {
-  /** @param address linear address of a page fault, as low and high 32-bit halves are enough for CR2 */
+  /** @param address linear address of a page fault; of a debug exception the bits of DR6 that say what it is for */
   constructor(readonly vector: number, readonly errorCode?: number, readonly address?: bigint) { super(`exception ${vector}`); }
 }
 

@@ -1,7 +1,10 @@
 import { buildDevices, type Devices } from './devices/devices.js';
 import type { Core } from './core.js';
-import { GuestFault, Unimplemented, Vector } from './core.js';
+import { GuestFault, Unimplemented } from './core.js';
 import { Delivery, deliverFault, deliverInterrupt, deliverNmi, exceptionLog, type ExceptionRecord, interruptsOpen, nmiReady, takeFault } from './cpu/events.js';
+import {
+  applyDebugRegisters, debugTrapReady, deliverDebugTrap, DR6_BS, expireResumeFlag, instructionBreakpoint, instructionBreakpointAddresses, noteDataAccesses,
+} from './cpu/debug.js';
 import { cpuFeatures, type CpuFeatures } from './cpu/features.js';
 import * as L from './cpu/layout.js';
 import { Flag, RunState } from './cpu/layout.js';
@@ -22,6 +25,9 @@ import { type MachineState, type Snapshot, Snapshots } from './snapshot.js';
 import { hashState } from './stateHash.js';
 import { Exit } from './translate/emitter.js';
 import { Translator } from './translate/translator.js';
+
+/** Steps that BUDGET, an i32, is given at most. */
+const MAX_BUDGET = 2 ** 30;
 
 export interface MachineOptions {
   /** 1 to 8. */
@@ -78,6 +84,8 @@ export class Machine implements Core {
   private snapshotTree: Snapshots | undefined;
   private turn: Turn | undefined;
   private running = false;
+  /** One CPU by turns of equal length: nothing happens between them, so they are run as one. */
+  private readonly alone: boolean;
   private exitCode: number | undefined;
   private exitCpu = 0;
   /** The budget of the run of translated code that is under way, and when its CPU's timer is due. */
@@ -100,10 +108,12 @@ export class Machine implements Core {
     this.mmu.walker.pages1g = this.features.pages1g;
     this.access = new Access(this.mmu);
     this.watch = new Watch(this);
+    this.watch.onDebugRegister = (cpu, hits) => noteDataAccesses(cpu, hits);
     this.access.onWatched = (cpu, lo, hi, size, kind) => this.watch.note(cpu, lo, hi, size, kind);
     this.apics = this.cpus.map(cpu => new LocalApic(this, cpu));
     this.devices = buildDevices(this, bus);
     this.schedule = new Schedule(options.schedule ?? { kind: 'round-robin', quantum: DEFAULT_QUANTUM }, options.cpus);
+    this.alone = options.cpus === 1 && this.schedule.spec.kind === 'round-robin';
     this.translator = new Translator(this, { segment: (cpu, segment, offset, kind) => this.segment(cpu, segment, offset, kind), needsAttention: cpu => this.needsAttention(cpu) });
     const log = exceptionLog(this);
     log.position = () => this.positionNow();
@@ -112,6 +122,10 @@ export class Machine implements Core {
       resetCpu(this, cpu);
       cpu.set(L.RESUME, 0xffffffffffffffffn);
     }
+  }
+
+  instructionBreakpointsChanged(): void {
+    this.translator.setGuestBreakpoints(new Set(this.cpus.flatMap(cpu => instructionBreakpointAddresses(cpu))));
   }
 
   /** Machine time in ticks: exact at the instruction that asks. */
@@ -214,6 +228,7 @@ export class Machine implements Core {
     this.devices.restore(state.devices);
     exceptionLog(this).restore(state.exceptions);
     this.mmu.restored();
+    for (const cpu of this.cpus) applyDebugRegisters(this, cpu);
     this.watch.restored();
   }
 
@@ -230,36 +245,45 @@ export class Machine implements Core {
   private runTurn(turn: Turn, limit: number): MachineStop | undefined {
     const cpu = this.cpus[turn.cpu]!, apic = this.apics[turn.cpu]!;
     apic.advance(this.now());
+    const waits = apic.pendingVector() >= 0;
+    cpu.setInt(L.EVENT_WAITS, waits ? 1 : 0);
+    if (debugTrapReady(cpu)) return this.deliver(cpu, turn, () => deliverDebugTrap(this, cpu));
     if (this.inhibitInterrupts) { /* neither NMI nor interrupt */ }
     else if (nmiReady(cpu)) return this.deliver(cpu, turn, () => deliverNmi(this, cpu));
-    else if (interruptsOpen(cpu) && apic.pendingVector() >= 0) return this.deliver(cpu, turn, () => deliverInterrupt(this, cpu, apic.acknowledge()));
+    else if (waits && interruptsOpen(cpu)) return this.deliver(cpu, turn, () => deliverInterrupt(this, cpu, apic.acknowledge()));
     if (cpu.runState !== RunState.Running) {
       this.turn = undefined;
       return undefined;
     }
+    const breakpoint = instructionBreakpoint(cpu);
+    if (breakpoint) return this.deliver(cpu, turn, () => deliverFault(this, cpu, breakpoint));
     if (alignmentChecked(cpu)) {
       return { kind: 'unimplemented', cpu: cpu.index, reason: `CPU ${cpu.index}, rip 0x${cpu.rip.toString(16)}: a user program runs with alignment checks `
         + '(CR0.AM and RFLAGS.AC are set), which this machine does not have. Clear one of the two.' };
     }
     this.deadline = apic.nextDeadline();
     const shadow = cpu.int(L.SHADOW) !== 0, trap = (cpu.int(L.FLAGS) & Flag.TF) !== 0;
-    const budget = shadow || trap ? 1 : Math.min(turn.steps, limit - this.position, Math.max(1, Math.ceil(this.deadline - this.now())));
+    const budget = shadow || trap ? 1 : Math.min(this.alone ? MAX_BUDGET : turn.steps, limit - this.position, Math.max(1, Math.ceil(this.deadline - this.now())));
     cpu.setInt(L.SINGLE_STEP, trap ? 1 : 0);
     const { exit, used } = this.execute(cpu, turn, budget);
     const trapped = cpu.int(L.SINGLE_STEP) !== 0;
     cpu.setInt(L.SINGLE_STEP, 0);
     if (shadow && used) cpu.setInt(L.SHADOW, 0);
-    if (exit === Exit.Fault || exit === Exit.Stop) this.watch.drop(cpu);
-    else this.watch.settle(cpu);
-    const stop = this.handleExit(cpu, turn, exit);
-    if (stop || !trapped || !used || exit === Exit.Fault) return stop;
-    cpu.set(L.DR + 48, cpu.get(L.DR + 48) | 1n << 14n);
-    return this.deliver(cpu, turn, () => deliverFault(this, cpu, new GuestFault(Vector.DB)));
+    if (exit === Exit.Fault || exit === Exit.Stop) {
+      this.watch.drop(cpu);
+      // The same instruction will meet them again, or its fault takes precedence over what MOV SS has held.
+      cpu.setInt(L.PENDING_DEBUG, 0);
+    } else {
+      this.watch.settle(cpu);
+      if (trapped && used && cpu.int(L.SHADOW) !== L.SHADOW_STACK) cpu.setInt(L.PENDING_DEBUG, cpu.int(L.PENDING_DEBUG) | DR6_BS);
+    }
+    return this.handleExit(cpu, turn, exit);
   }
 
   /** Runs translated code and accounts for what it has completed. */
   private execute(cpu: CpuState, turn: Turn, budget: number): { exit: Exit; used: number } {
     cpu.setInt(L.BUDGET, budget);
+    cpu.setInt(L.RESUME_MARK, budget);
     this.budget = budget;
     this.active = cpu;
     let exit: Exit;
@@ -280,6 +304,7 @@ export class Machine implements Core {
     } finally {
       this.active = undefined;
     }
+    expireResumeFlag(cpu);
     const used = budget - cpu.int(L.BUDGET);
     this.complete(cpu, turn, used);
     return { exit, used };
@@ -289,9 +314,11 @@ export class Machine implements Core {
     switch (exit) {
       case Exit.Fault: return this.deliver(cpu, turn, () => deliverFault(this, cpu, takeFault(cpu)));
       case Exit.Breakpoint: {
+        // That of a debug register is delivered at the beginning of the next turn.
+        if (instructionBreakpoint(cpu)) return undefined;
         const address = cpu.linearRip;
         cpu.set(L.RESUME, address);
-        return this.onBreakpoint(cpu.index, address) ? { kind: 'breakpoint', cpu: cpu.index, address } : undefined;
+        return this.translator.hasBreakpoint(address) && this.onBreakpoint(cpu.index, address) ? { kind: 'breakpoint', cpu: cpu.index, address } : undefined;
       }
       case Exit.Stop: return { kind: 'unimplemented', cpu: cpu.index, reason: this.translator.stopReason!.message };
       default: return undefined;
@@ -319,6 +346,8 @@ export class Machine implements Core {
     cpu.steps += steps;
     this.position += steps;
     turn.steps -= steps;
+    // Several turns of the one CPU at once: what remains of the last of them.
+    if (turn.steps < 0) turn.steps = (turn.steps % this.schedule.spec.quantum + this.schedule.spec.quantum) % this.schedule.spec.quantum;
   }
 
   private exceptionRaised(record: ExceptionRecord): boolean {
@@ -335,7 +364,7 @@ export class Machine implements Core {
     if (cpu.runState !== RunState.Halted) return false;
     const apic = this.apics[cpu.index]!;
     apic.advance(this.now());
-    return nmiReady(cpu) || interruptsOpen(cpu) && apic.pendingVector() >= 0;
+    return debugTrapReady(cpu) || nmiReady(cpu) || interruptsOpen(cpu) && apic.pendingVector() >= 0;
   }
 
   /** Every CPU waits: lets time pass until a timer is due. False if none ever will be. */
@@ -356,10 +385,11 @@ export class Machine implements Core {
   }
 
   private needsAttention(cpu: CpuState): boolean {
-    const apic = this.apics[cpu.index]!;
-    return cpu.runState !== RunState.Running || this.exitCode !== undefined || cpu.int(L.SHADOW) !== 0 || cpu.int(L.NMI_PENDING) !== 0
+    const apic = this.apics[cpu.index]!, waits = apic.pendingVector() >= 0;
+    cpu.setInt(L.EVENT_WAITS, waits ? 1 : 0);
+    return cpu.runState !== RunState.Running || this.exitCode !== undefined || cpu.int(L.SHADOW) !== 0 || cpu.int(L.PENDING_DEBUG) !== 0 || cpu.int(L.NMI_PENDING) !== 0
       || alignmentChecked(cpu)
-      || (cpu.int(L.FLAGS) & (Flag.IF | Flag.TF)) !== 0 && ((cpu.int(L.FLAGS) & Flag.TF) !== 0 || apic.pendingVector() >= 0)
+      || (cpu.int(L.FLAGS) & (Flag.IF | Flag.TF)) !== 0 && ((cpu.int(L.FLAGS) & Flag.TF) !== 0 || waits)
       || apic.nextDeadline() !== this.deadline;
   }
 

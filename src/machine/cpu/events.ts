@@ -1,6 +1,7 @@
 import { type Core, GuestFault, Vector } from '../core.js';
 import { enterHandler, type Event } from './delivery.js';
 import { combine, describeFault, exceptionLog, type ExceptionRecord, faultClass, pushesResumeFlag } from './exceptions.js';
+import { recordDebugException } from './debug.js';
 import * as L from './layout.js';
 import { Flag, RunState } from './layout.js';
 import { isProtected } from './modes.js';
@@ -84,21 +85,27 @@ export function interruptsOpen(cpu: CpuState): boolean {
  */
 function deliver(core: Core, cpu: CpuState, event: Event | undefined, fault?: GuestFault): Delivery {
   const log = exceptionLog(core), records: ExceptionRecord[] = [];
-  const cr2 = cpu.get(L.CR2);
+  const cr2 = cpu.get(L.CR2), dr6 = cpu.get(L.DR + 48), dr7 = cpu.get(L.DR + 56);
+  const undo = (): void => {
+    cpu.set(L.CR2, cr2);
+    cpu.set(L.DR + 48, dr6);
+    cpu.set(L.DR + 56, dr7);
+  };
   let current = event;
   for (;;) {
     if (fault) {
       const record = describeFault(core, cpu, fault);
       if (log.onException(record)) {
-        cpu.set(L.CR2, cr2);
+        undo();
         return Delivery.Stopped;
       }
       records.push(record);
       if (fault.vector === Vector.PF) cpu.set(L.CR2, fault.address ?? 0n);
+      if (fault.vector === Vector.DB) recordDebugException(cpu, Number(fault.address ?? 0n));
       // Real mode has no error codes on its stack.
       current = {
         vector: fault.vector, errorCode: isProtected(cpu) ? fault.errorCode : undefined, software: false, returnIp: cpu.rip,
-        resumeFlag: pushesResumeFlag(fault.vector),
+        resumeFlag: pushesResumeFlag(fault),
       };
     }
     try {
@@ -107,7 +114,7 @@ function deliver(core: Core, cpu: CpuState, event: Event | undefined, fault?: Gu
       return Delivery.Delivered;
     } catch (error) {
       if (!(error instanceof GuestFault)) {
-        cpu.set(L.CR2, cr2);
+        undo();
         throw error;
       }
       // An interrupt that was being delivered counts as benign: the exception follows it.

@@ -19,6 +19,8 @@ export interface ExceptionRecord {
 }
 
 const KEPT = 32;
+/** BD of DR6. */
+const GENERAL_DETECT = 1n << 13n;
 
 /** What a machine remembers of exceptions, for who watches it. It does not influence the machine. */
 export class ExceptionLog {
@@ -68,7 +70,7 @@ export function takeFault(cpu: CpuState): GuestFault {
   const vector = cpu.int(L.FAULT_VECTOR);
   if (vector < 0) throw new Error('no fault is pending');
   const fault = new GuestFault(vector, cpu.int(L.FAULT_HAS_ERROR) ? cpu.int(L.FAULT_ERROR) : undefined,
-    vector === Vector.PF ? cpu.get(L.FAULT_ADDRESS) : undefined);
+    vector === Vector.PF || vector === Vector.DB ? cpu.get(L.FAULT_ADDRESS) : undefined);
   cpu.setInt(L.FAULT_VECTOR, -1);
   return fault;
 }
@@ -94,9 +96,11 @@ export function combine(first: FaultClass, second: FaultClass): 'serial' | 'doub
 }
 
 /** Faults push RFLAGS with RF set, so that a restarted instruction does not hit its breakpoint again; traps and interrupts do not (SDM Vol. 3B, 17.3.1.1). */
-export function pushesResumeFlag(vector: number): boolean {
-  switch (vector) {
-    case Vector.DB: case Vector.NMI: case Vector.BP: case Vector.OF: case Vector.MC: return false;
-    default: return vector < 32;
+export function pushesResumeFlag(fault: GuestFault): boolean {
+  switch (fault.vector) {
+    // Of the debug exceptions only general detect is a fault that RF does not concern.
+    case Vector.DB: return ((fault.address ?? 0n) & GENERAL_DETECT) !== 0n;
+    case Vector.NMI: case Vector.BP: case Vector.OF: case Vector.MC: return false;
+    default: return fault.vector < 32;
   }
 }

@@ -1,5 +1,6 @@
 import { type Core, Unimplemented } from '../core.js';
 import { writeFlags } from './flags.js';
+import { applyDebugRegisters } from './debug.js';
 import * as L from './layout.js';
 import { RunState, Seg } from './layout.js';
 import { updateMode } from './modes.js';
@@ -18,10 +19,10 @@ export function resetCpu(core: Core, cpu: CpuState): void {
   cpu.set(L.MISC_ENABLE, 1n);
   cpu.set(L.APIC_BASE, APIC_BASE_RESET | (cpu.index === 0 ? 1n << 8n : 0n));
   cpu.setInt(L.MXCSR, 0x1f80);
-  resetRegisters(core, cpu);
   cpu.setInt(L.X87_CONTROL, 0x40);
   cpu.setInt(L.X87_TAGS, 0x5555); // all registers are zero
   cpu.set(L.XCR0, 1n);
+  resetRegisters(core, cpu);
   core.apics[cpu.index]?.reset();
   cpu.runState = cpu.index === 0 ? RunState.Running : RunState.WaitForSipi;
 }
@@ -42,6 +43,8 @@ export function initCpu(core: Core, cpu: CpuState): void {
   cpu.setInt(L.NMI_BLOCKED, 0);
   cpu.setInt(L.NMI_PENDING, 0);
   cpu.setInt(L.SHADOW, 0);
+  cpu.setInt(L.PENDING_DEBUG, 0);
+  cpu.setInt(L.MACHINE_CHECK, 0);
   resetRegisters(core, cpu);
   core.apics[cpu.index]?.reset();
   cpu.runState = RunState.WaitForSipi;
@@ -71,6 +74,7 @@ function resetRegisters(core: Core, cpu: CpuState): void {
   for (let n = 0; n < 4; n++) cpu.set(L.DR + 8 * n, 0n);
   cpu.set(L.DR + 48, 0xffff0ff0n);
   cpu.set(L.DR + 56, 0x400n);
+  applyDebugRegisters(core, cpu);
   cpu.setInt(L.FAULT_VECTOR, -1);
   updateMode(core, cpu);
   core.mmu.reset(cpu);

@@ -2,6 +2,7 @@ import { Mnemonic } from 'iced-x86';
 import type { Core, Handler } from '../core.js';
 import { GuestFault } from '../core.js';
 import { readFlags, writeFlags } from '../cpu/flags.js';
+import { setResumeFlag } from '../cpu/debug.js';
 import * as L from '../cpu/layout.js';
 import { CodeMode, Flag, Seg } from '../cpu/layout.js';
 import { segmentToLinear } from '../cpu/segmentLimit.js';
@@ -61,7 +62,11 @@ function execute(core: Core, cpu: CpuState, insn: Insn, operation: Operation, si
     cpu.setInt(L.BUDGET, budget - (bulk || 1) + 1);
     if (left === 0n) return;
     if (compares && ((readFlags(cpu) & Flag.ZF) !== 0) !== (insn.rep === 'rep')) return;
-    if (budget - (bulk || 1) <= 0 || core.watch.noted) return 'jumped';
+    if (budget - (bulk || 1) <= 0 || core.watch.noted || cpu.int(L.PENDING_DEBUG)) {
+      // Between iterations RF is set: what comes then pushes it, and a breakpoint on the instruction is not met again (SDM Vol. 3B, 17.3.1.1).
+      setResumeFlag(cpu);
+      return 'jumped';
+    }
     cpu.setInt(L.BUDGET, budget - (bulk || 1));
   }
 }

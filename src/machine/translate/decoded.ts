@@ -1,4 +1,4 @@
-import { Mnemonic } from 'iced-x86';
+import { Code, Mnemonic } from 'iced-x86';
 import { GuestFault, Vector } from '../core.js';
 import { decode } from './decode.js';
 import type { Insn } from './insn.js';
@@ -11,6 +11,14 @@ export interface Decoded extends Insn { meaning: Meaning; }
 /** Instructions with a WebAssembly definition behind which execution does not simply go on. */
 export const ENDS_BLOCK = new Set<Mnemonic>([Mnemonic.Jmp, Mnemonic.Call, Mnemonic.Ret, Mnemonic.Loop, Mnemonic.Loope, Mnemonic.Loopne, Mnemonic.Jcxz, Mnemonic.Jecxz, Mnemonic.Jrcxz,
   ...Object.keys(Mnemonic).filter(name => /^J(n?[opsbelg]|ae|be|ge|le|a)$/i.test(name)).map(name => Mnemonic[name as keyof typeof Mnemonic])]);
+
+/** System instructions with a WebAssembly definition that go on elsewhere, or where the same address may mean other code. */
+const ENDS_REGION = new Set<Mnemonic>([Mnemonic.Syscall, Mnemonic.Sysretq, Mnemonic.Iretq]);
+
+/** True if execution does not simply go on in the block behind the instruction. */
+export function endsBlock(insn: Insn): boolean { return ENDS_BLOCK.has(insn.mnemonic) || ENDS_REGION.has(insn.mnemonic) || insn.code === Code.Mov_cr_r64; }
+/** True if execution never goes on at the next instruction. */
+export function neverFalls(insn: Insn): boolean { return insn.mnemonic === Mnemonic.Jmp || insn.mnemonic === Mnemonic.Ret || ENDS_REGION.has(insn.mnemonic); }
 
 /**
  * Decodes the instruction at the start of `bytes` and finds its meaning; undefined if it goes on behind them. Bytes that are

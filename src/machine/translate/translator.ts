@@ -9,7 +9,7 @@ import { MemoryKind, memoryKind } from '../memory/kind.js';
 import { type Block, BlockStore } from './blockStore.js';
 import * as M from './codeMap.js';
 import { MAX_INSTRUCTION } from './decode.js';
-import { type Decoded, decodeOne, ENDS_BLOCK } from './decoded.js';
+import { type Decoded, decodeOne, endsBlock, neverFalls } from './decoded.js';
 import { Exit } from './emitter.js';
 import { FunctionTable } from './functionTable.js';
 import { InstructionSet } from './instructionSet.js';
@@ -53,6 +53,8 @@ export class Translator {
   private flushes = 0;
   private queue: Block[] = [];
   private breakpoints: ReadonlySet<bigint> = new Set();
+  private debuggers: ReadonlySet<bigint> = new Set();
+  private guests: ReadonlySet<bigint> = new Set();
   private readonly instructionSet: InstructionSet;
   /** An error that stopped the machine inside WebAssembly; see `Exit.Stop`. */
   stopReason: Unimplemented | undefined;
@@ -91,10 +93,26 @@ export class Translator {
 
   /** Linear addresses at which the dispatcher must stop. Only blocks on pages where this changes are dropped. */
   setBreakpoints(addresses: ReadonlySet<bigint>): void {
+    this.debuggers = new Set(addresses);
+    this.changeBreakpoints();
+  }
+
+  /** The same for the debug registers of the guest. */
+  setGuestBreakpoints(addresses: ReadonlySet<bigint>): void {
+    if (!addresses.size && !this.guests.size) return;
+    this.guests = new Set(addresses);
+    this.changeBreakpoints();
+  }
+
+  /** Is there a breakpoint of the debugger? */
+  hasBreakpoint(address: bigint): boolean { return this.debuggers.has(address); }
+
+  private changeBreakpoints(): void {
+    const addresses = new Set([...this.debuggers, ...this.guests]);
     const changed = new Set<bigint>();
     for (const a of addresses) if (!this.breakpoints.has(a)) changed.add(a >> 12n);
     for (const a of this.breakpoints) if (!addresses.has(a)) changed.add(a >> 12n);
-    this.breakpoints = new Set(addresses);
+    this.breakpoints = addresses;
     if (!changed.size) return;
     for (const block of this.blocks) if (changed.has(block.linear >> 12n)) this.blocks.drop(block);
   }
@@ -224,7 +242,7 @@ export class Translator {
       if (!insn) break;
       insns.push(insn);
       // Behind the end of a 16-bit or 32-bit segment IP starts from 0 again, elsewhere in memory.
-      if (!insn.meaning.definition || ENDS_BLOCK.has(insn.mnemonic) || insn.next < ip) break;
+      if (!insn.meaning.definition || endsBlock(insn) || insn.next < ip) break;
       ip = insn.next;
       linear += BigInt(insn.length);
       host += insn.length;
@@ -283,7 +301,7 @@ export class Translator {
       const direct = last.operands[0]?.kind === 'branch';
       if (direct) work.push(last.target);
       // Behind a call execution goes on soon if the callee is here; else a region of its own serves it with fewer registers.
-      const falls = last.mnemonic === Mnemonic.Call ? direct && linearOf(last.target) >> 12n === linear >> 12n : last.mnemonic !== Mnemonic.Jmp && last.mnemonic !== Mnemonic.Ret;
+      const falls = last.mnemonic === Mnemonic.Call ? direct && linearOf(last.target) >> 12n === linear >> 12n : !neverFalls(last);
       if (falls) work.push(last.next);
     }
     return runs;

@@ -61,7 +61,7 @@ describe('MOV to a data segment', () => {
 describe('MOV to SS', () => {
   it('casts a shadow of one instruction', () => {
     expect(mov(Seg.SS, S.data)).toBeUndefined();
-    expect(t.cpu.int(L.SHADOW)).toBe(1);
+    expect(t.cpu.int(L.SHADOW)).toBe(L.SHADOW_STACK);
   });
   it('takes null in 64-bit code below CPL 3 with RPL = CPL only', () => {
     expect(mov(Seg.SS, 0)).toBeUndefined();

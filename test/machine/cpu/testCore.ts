@@ -55,6 +55,7 @@ export class TestCore implements Core {
     for (const cpu of this.cpus) resetCpu(this, cpu);
   }
   now(): number { return this.time; }
+  instructionBreakpointsChanged(): void { /* the run loop's */ }
   requestExit(code: number): void { this.exits.push(code); }
 
   get cpu(): CpuState { return this.cpus[0]!; }

@@ -1,5 +1,6 @@
 import { Mnemonic } from 'iced-x86';
 import { type Core, GuestFault, type Handler, Unimplemented, Vector } from '../../core.js';
+import { setResumeFlag } from '../../cpu/debug.js';
 import { readFlags, writeFlags } from '../../cpu/flags.js';
 import * as L from '../../cpu/layout.js';
 import { CodeMode, Flag, Seg } from '../../cpu/layout.js';
@@ -14,7 +15,7 @@ import { setStackPointer, StackCursor } from './stack.js';
 
 /**
  * The flags after IRET or POPF loaded `value` at privilege level `cpl`: IOPL changes at CPL 0 only, IF where CPL <= IOPL
- * (SDM Vol. 2, IRET and POPF). RF, which would suppress an instruction breakpoint, is not kept: there are none.
+ * (SDM Vol. 2, IRET and POPF). POPF clears RF, IRET loads it (`more`) but for 16-bit operands.
  * @param more flags that change beside those: IRET of protected mode loads VIF and VIP at CPL 0
  */
 export function loadedFlags(cpu: CpuState, value: number, size: number, cpl: number, more = 0): number {
@@ -37,6 +38,7 @@ function iret(size: 2 | 4 | 8): Handler {
       throw error;
     }
     cpu.setInt(L.NMI_BLOCKED, 0);
+    if (cpu.int(L.FLAGS) & Flag.RF) setResumeFlag(cpu);
     return 'jumped';
   };
 }
@@ -61,7 +63,7 @@ function iretProtected(core: Core, cpu: CpuState, size: number): void {
   const to64 = is64BitSegment(cpu, code.rights);
   const data = popsStack ? checkStackSegment(core, cpu, stackSelector, newCpl, to64) : undefined;
   const newPointer = targetPointer(cpu, code, target);
-  const newFlags = loadedFlags(cpu, flags, size, cpl, cpl === 0 && size >= 4 ? Flag.VIF | Flag.VIP : 0);
+  const newFlags = loadedFlags(cpu, flags, size, cpl, size < 4 ? 0 : cpl === 0 ? Flag.RF | Flag.VIF | Flag.VIP : Flag.RF);
 
   commitCodeSegment(core, cpu, code, newCpl);
   if (popsStack) {
@@ -82,7 +84,7 @@ function iretReal(core: Core, cpu: CpuState, size: number): void {
   const stack = new StackCursor(core, cpu);
   const target = stack.pop(size), selector = Number(stack.pop(size) & 0xffffn), flags = Number(stack.pop(size) & 0xffffffffn);
   if (target > BigInt(cpu.segLimit(Seg.CS))) throw new GuestFault(Vector.GP, 0);
-  const newFlags = loadedFlags(cpu, flags, size, 0);
+  const newFlags = loadedFlags(cpu, flags, size, 0, size < 4 ? 0 : Flag.RF);
   stack.commit();
   loadRealSegment(cpu, Seg.CS, selector);
   cpu.rip = target;

@@ -1,6 +1,7 @@
 import { Mnemonic } from 'iced-x86';
 import { type Core, GuestFault, type Handler, Unimplemented, Vector } from '../../core.js';
 import { writeCr0, writeCr3, writeCr4, writeCr8 } from '../../cpu/controlRegisters.js';
+import { checkGeneralDetect, readDebugRegister, writeDebugRegister } from '../../cpu/debug.js';
 import * as L from '../../cpu/layout.js';
 import { CodeMode, Seg } from '../../cpu/layout.js';
 import { CR4_DE, CR4_UMIP, isProtected, updateMode } from '../../cpu/modes.js';
@@ -37,8 +38,8 @@ const mov: Handler = (core, cpu, insn) => {
   else if (from?.class === 'segment') writeOperand(core, cpu, insn, 0, BigInt(cpu.segSelector(from.number)));
   else if (to?.class === 'control') movToControl(core, cpu, to.number, readOperand(core, cpu, insn, 1));
   else if (from?.class === 'control') writeOperand(core, cpu, insn, 0, movFromControl(core, cpu, from.number));
-  else if (to?.class === 'debug') movToDebug(cpu, to.number, readOperand(core, cpu, insn, 1));
-  else if (from?.class === 'debug') writeOperand(core, cpu, insn, 0, cpu.get(debugField(cpu, from.number)));
+  else if (to?.class === 'debug') writeDebugRegister(core, cpu, debugNumber(cpu, to.number), readOperand(core, cpu, insn, 1));
+  else if (from?.class === 'debug') writeOperand(core, cpu, insn, 0, readDebugRegister(cpu, debugNumber(cpu, from.number)));
   else throw new Unimplemented(`MOV at 0x${insn.ip.toString(16)} has operands that the machine does not know`);
 };
 
@@ -47,7 +48,7 @@ function loadSelector(core: Core, cpu: CpuState, seg: Seg, selector: number): vo
   if (seg === Seg.CS) throw new GuestFault(Vector.UD);
   loadSegment(core, cpu, seg, selector);
   if (seg !== Seg.SS) return;
-  cpu.setInt(L.SHADOW, 1);
+  cpu.setInt(L.SHADOW, L.SHADOW_STACK);
   updateMode(core, cpu);
 }
 
@@ -73,27 +74,12 @@ function movFromControl(core: Core, cpu: CpuState, number: number): bigint {
   }
 }
 
-/** DR4 and DR5 are other names of DR6 and DR7 unless CR4.DE is set (SDM Vol. 3B, 17.2.2). */
-function debugField(cpu: CpuState, number: number): number {
+/** DR4 and DR5 are other names of DR6 and DR7 unless CR4.DE is set (SDM Vol. 3B, 17.2.2). Throws what an access to the register raises. */
+function debugNumber(cpu: CpuState, number: number): number {
   if (number > 7 || (number === 4 || number === 5) && cpu.get(L.CR4) & CR4_DE) throw new GuestFault(Vector.UD);
   requireCpl0(cpu);
-  return L.DR + 8 * (number === 4 || number === 5 ? number + 2 : number);
-}
-
-function movToDebug(cpu: CpuState, number: number, value: bigint): void {
-  const field = debugField(cpu, number);
-  if (field === L.DR + 48) {
-    if (value >> 32n) throw new GuestFault(Vector.GP, 0);
-    value = value & 0xe00fn | 0xffff0ff0n;
-  } else if (field === L.DR + 56) {
-    if (value >> 32n) throw new GuestFault(Vector.GP, 0);
-    value = value & 0xffff2bffn | 0x400n;
-    if (value & 0x20ffn) {
-      throw new Unimplemented(`CPU ${cpu.index}, rip 0x${cpu.rip.toString(16)}: DR7 = 0x${value.toString(16)} enables a breakpoint of the debug registers, `
-        + 'which this machine does not have.');
-    }
-  }
-  cpu.set(field, value);
+  checkGeneralDetect(cpu);
+  return number === 4 || number === 5 ? number + 2 : number;
 }
 
 handle(Mnemonic.Mov, mov);

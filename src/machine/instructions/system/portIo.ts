@@ -1,5 +1,6 @@
 import { Mnemonic } from 'iced-x86';
 import { type Core, GuestFault, Vector } from '../../core.js';
+import { notePortAccess } from '../../cpu/debug.js';
 import * as L from '../../cpu/layout.js';
 import { Seg } from '../../cpu/layout.js';
 import { isProtected, Rights } from '../../cpu/modes.js';
@@ -15,6 +16,7 @@ const IO_MAP_BASE = 0x66;
 
 /** #GP(0) unless CPL <= IOPL or the TSS's bitmap allows all ports of the access (SDM Vol. 1, 19.5). */
 export function requirePort(core: Core, cpu: CpuState, port: number, size: number): void {
+  notePortAccess(cpu, port, size);
   if (!isProtected(cpu) || cpu.cpl <= (cpu.int(L.FLAGS) >> 12 & 3)) return;
   const limit = cpu.segLimit(Seg.TR), task = cpu.segBase(Seg.TR);
   const refuse = (): never => { throw new GuestFault(Vector.GP, 0); };
