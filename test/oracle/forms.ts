@@ -46,7 +46,6 @@ export function allForms(bits: Bits = 64): Form[] {
     // System instructions whose usual case is translated: test/machine/instructions/frequent compares them with their handlers.
     if (definitions.get(mnemonic)?.regionOnly && !MORE.has(mnemonic)) continue;
     if (!info.isInstruction || info.encoding !== EncodingKind.Legacy && info.encoding !== EncodingKind.VEX || !(bits === 64 ? info.mode64 && info.intelDecoder64 : bits === 32 ? info.mode32 && info.intelDecoder32 : info.mode16 && info.intelDecoder16) || info.isFpuNoWait) continue;
-    const operands = Array.from({ length: info.opCount }, (_, n) => info.opKind(n));
     if (operands.some(kind => !OPERANDS.has(kind))) continue;
     // PEXTRW into memory, of SSE4.1; far transfers; forms of other decoders; FENCEs with unusual ModRM bytes, which processors may reserve.
     if (/^Pextrw_r(32|64)m16_|m16(16|32|64)$|^[LMS]fence_|^Reservednop|^Prefetchreserved|^Xchg_r\d+_E?R?AX$/.test(name) || bits !== 64 && /^Swapgs/.test(name)) continue;

@@ -79,14 +79,14 @@ export abstract class Emitter {
   abstract popRegister(n: number): void;
   protected abstract pushRegisterOperand(i: number, size: number): void;
   protected abstract popRegisterOperand(i: number, size: number): void;
-  abstract pushImmediate(): void;
-  abstract pushNext(): void;
-  abstract pushTarget(): void;
   /** Pushes the i32 base of register operand i and gives the constant offset at which the register stands from there. */
   abstract pushOperandBase(i: number): number;
-  /** Pushes the i32 second immediate. */
+  abstract pushImmediate(): void;
   /** The immediate if it is known while code is emitted. */
   abstract readonly constant: bigint | undefined;
+  abstract pushNext(): void;
+  abstract pushTarget(): void;
+  /** Pushes the i32 second immediate. */
   abstract pushImmediate2(): void;
   /** Pushes the effective address (offset in the segment), already masked to the address size. */
   abstract pushOffset(): void;
@@ -193,9 +193,6 @@ export abstract class Emitter {
     }
   }
 
-  /** Pops offset (i64) and, below it, segment number and cpu (i32); pushes the linear address. */
-  private segmentToLinear(size: number, access: MemoryKind): void {
-    const f = this.f, linear = f.local(Type.I64);
   /** Pushes the linear address of the memory operand outside 64-bit code, whether or not the segment allows the access. */
   pushUncheckedLinear(): void {
     this.f.get(this.cpu);
@@ -206,6 +203,9 @@ export abstract class Emitter {
     this.truncate(4);
   }
 
+  /** Pops offset (i64) and, below it, segment number and cpu (i32); pushes the linear address. */
+  private segmentToLinear(size: number, access: MemoryKind): void {
+    const f = this.f, linear = f.local(Type.I64);
     f.op(Op.i32_wrap_i64).i32(memoryKind(size, access)).call(this.imports.segment);
     // A fault gives -1; as f64 the linear address is exact.
     f.op(Op.i64_trunc_f64_s).tee(linear).i64(0n).op(Op.i64_lt_s).if();

@@ -242,15 +242,15 @@ export class RegionEmitter extends Emitter {
     return operand.register;
   }
 
-  pushImmediate(): void { this.f.i64(this.insn.immediate); }
-  pushNext(): void { this.f.i64(this.insn.next); }
-  pushTarget(): void { this.f.i64(this.insn.target); }
   pushOperandBase(i: number): number {
     this.f.get(this.cpu);
     return registerOffset(this.registerOf(i));
   }
 
   get constant(): bigint { return this.insn.immediate; }
+  pushImmediate(): void { this.f.i64(this.insn.immediate); }
+  pushNext(): void { this.f.i64(this.insn.next); }
+  pushTarget(): void { this.f.i64(this.insn.target); }
   pushImmediate2(): void { this.f.i32(this.insn.immediate2); }
   pushOffset(): void {
     const f = this.f, m = this.insn.memory!;
