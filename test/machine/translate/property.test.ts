@@ -3,6 +3,7 @@ import { boot } from '../../kernel/run.js';
 import { NEVER_TRANSLATE } from './tuning.js';
 import type { Machine } from '../../../src/machine/machine.js';
 import { Random } from '../../oracle/random.js';
+import { machineWith } from './code.js';
 import { digest, machineFor, randomProgram, type Program } from './program.js';
 
 const STEPS = 2000;
@@ -116,4 +117,18 @@ it('the built-in kernel takes the same course, interpreted or translated, in tur
   expect(expected.output).toContain('storm: 200 ok');
   expect(course(true, Infinity)).toEqual(expected);
   expect(course(true, 777)).toEqual(expected);
+});
+
+it('one CPU by itself has the same state at every position, whether several of its turns are run as one or not', () => {
+  const make = () => machineWith({ 0: [0xff, 0xc0, 0x83, 0xc3, 0x02, 0xff, 0xc1, 0xeb, 0xf7] }, { quantum: 7 }), steps = make(), random = new Random(5);
+  const hashes = [steps.stateHash()];
+  while (steps.position < 60) { steps.run(steps.position + 1); hashes.push(steps.stateHash()); }
+  expect(new Set(hashes).size).toBe(61);
+  for (let round = 0; round < 20; round++) {
+    const machine = make();
+    while (machine.position < 60) {
+      machine.run(Math.min(60, machine.position + random.between(1, 30)));
+      expect(machine.stateHash()).toBe(hashes[machine.position]);
+    }
+  }
 });
