@@ -147,3 +147,4 @@ range(Iced.CR0, 16, 0, 'control', 8);
 range(Iced.DR0, 16, 0, 'debug', 8);
 range(Iced.XMM0, 16, 0, 'xmm', 16);
 range(Iced.MM0, 8, 0, 'mmx', 8);
+range(Iced.ST0, 8, 0, 'x87', 10);

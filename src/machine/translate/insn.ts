@@ -40,7 +40,7 @@ export type Operand =
 
 /** A register operand by class, number and size in bytes. */
 export interface Register {
-  class: 'general' | 'high8' | 'segment' | 'control' | 'debug' | 'xmm' | 'mmx' | 'other';
+  class: 'general' | 'high8' | 'segment' | 'control' | 'debug' | 'xmm' | 'mmx' | 'x87' | 'other';
   /** Number in the encoding; for `high8` the number of the register whose bits 15:8 are meant. */
   number: number;
   size: number;

@@ -13,6 +13,7 @@ import './segmentBases.js';
 import './syscall.js';
 import './sysenter.js';
 import './translation.js';
+import '../x87/index.js';
 
 /**
  * Handlers by iced's mnemonic. Those of MOV, PUSH, POP, JMP and CALL are for segment, control and debug registers and far
