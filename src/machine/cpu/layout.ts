@@ -107,8 +107,8 @@ export const SINGLE_STEP = 0x354;
 export const RESUME_MARK = 0x35c;
 
 /**
- * Derived, not hashed: non-zero if an interrupt that the local APIC would deliver now, or an NMI, waits. Whatever changes the
- * APIC's requests or priorities keeps it true, so translated code that sets IF need not ask TypeScript. i32.
+ * Derived, not hashed: non-zero if the local APIC would deliver an interrupt now. The run loop sets it at the beginning of a turn and
+ * after each instruction that TypeScript has had a hand in, so translated code that sets IF need not ask. i32.
  */
 export const EVENT_WAITS = 0x358;
 

@@ -9,8 +9,9 @@ import { H_CONTEXT_GENERATION, H_NEXT_CONTEXT, H_PCID_CONTEXTS } from './tlbLayo
 
 /** The context of a CPU with paging off. */
 export const UNPAGED_CONTEXT = 1;
-const FIRST_CONTEXT = 2;
-const LAST_CONTEXT = 0xfff;
+/** The ids that are given out to PCIDs. */
+export const FIRST_CONTEXT = 2;
+export const LAST_CONTEXT = 0xfff;
 const LAST_GENERATION = 0x7ffff;
 
 /** Ends the contexts of all PCIDs of the CPU whose TLB region starts at word t. */

@@ -17,9 +17,11 @@ const START = FAST_BASE >> 2;
 const TABLE_WORDS = FAST_TABLE_SIZE >> 2;
 const CPU_WORDS = FAST_CPU_SIZE >> 2;
 const INDEX_MASK = FAST_TABLE_SIZE - FAST_ENTRY_SIZE;
+/** `fastIndex`, for translated code: factor, and mask behind the shift by 5. */
+export const FAST_INDEX_FACTOR = 0x145, FAST_INDEX_MASK = INDEX_MASK;
 
 /** FAST_INDEX for a context id: spreads neighbouring ids, so that twin address spaces do not meet in one slot. */
-export function fastIndex(context: number): number { return (Math.imul(context, 0x145) << 5) & INDEX_MASK; }
+export function fastIndex(context: number): number { return (Math.imul(context, FAST_INDEX_FACTOR) << 5) & INDEX_MASK; }
 
 /** Byte offset in a fast table of the entry for a linear address, given FAST_INDEX. */
 export function fastOffset(lo: number, index: number): number { return ((lo >>> 7) ^ index) & INDEX_MASK; }

@@ -1,8 +1,10 @@
 import { Vector } from '../core.js';
+import { alignmentOf } from '../cpu/alignment.js';
 import { CodeMode, FAULT_ERROR, FAULT_HAS_ERROR, FAULT_VECTOR, Seg, SEG, SEG_BASE, SEG_LIMIT, SEG_SIZE, WATCH_READ, WATCH_WRITE } from '../cpu/layout.js';
 import { FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_READ, FAST_TAG_WRITE } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import type { Insn } from './insn.js';
+import type { RegionControl } from './regionControl.js';
 import { FunctionBody, Op, Type } from './wasm.js';
 
 /** What a template or a translated region returns to the run loop; 0 goes on with the next instruction or block. */
@@ -67,6 +69,8 @@ export type Place = { register: number; size: number } | { host: number; size: n
  */
 export abstract class Emitter {
   insn!: Insn;
+  /** What only a region can do; undefined in a template. */
+  abstract readonly region: RegionControl | undefined;
 
   constructor(readonly f: FunctionBody, readonly imports: Imports) {}
 
@@ -218,6 +222,11 @@ export abstract class Emitter {
   resolve(size: number, access: number): number {
     const f = this.f;
     const linear = f.local(Type.I64), entry = f.local(Type.I32), host = f.local(Type.I32);
+    if (this.insn.mode & CodeMode.AlignmentCheck && alignmentOf(size) > 1) {
+      f.set(linear);
+      this.checkAlignment(linear, size);
+      f.get(linear);
+    }
     if (this.insn.mode & CodeMode.Watched) {
       f.set(linear);
       this.compareWatched(linear, size, access);
@@ -242,6 +251,16 @@ export abstract class Emitter {
     f.end().get(host).end().set(host);
     f.release(linear, entry);
     return host;
+  }
+
+  /** Raises #AC(0) for an unaligned access. A non-canonical address is left to `resolve`, whose #GP or #SS comes first (measured). */
+  private checkAlignment(linear: number, size: number): void {
+    const f = this.f;
+    f.get(linear).i64(BigInt(alignmentOf(size) - 1)).op(Op.i64_and).i64(0n).op(Op.i64_ne);
+    if (this.long) f.get(linear).i64(47n).op(Op.i64_shr_s).i64(1n).op(Op.i64_add).i64(1n).op(Op.i64_le_u, Op.i32_and);
+    f.if();
+    this.raise(Vector.AC, 0);
+    f.end();
   }
 
   /** Compares the access with the range that bounds the data watchpoints, and looks closer if it meets it. */

@@ -1,6 +1,6 @@
 import { Code, Mnemonic } from 'iced-x86';
 import { Handler, Unimplemented } from '../core.js';
-import { Definition, definitions } from '../instructions/define.js';
+import { Definition, definitions, formDefinition } from '../instructions/define.js';
 import '../instructions/index.js';
 import { rareHandlers } from '../instructions/rare.js';
 import { stringHandlers } from '../instructions/strings.js';
@@ -30,7 +30,7 @@ export function meaningOf(insn: Insn): Meaning {
   const system = systemHandlers.get(insn.mnemonic);
   return plain
     ? { definition: definitions.get(insn.mnemonic), handler: stringHandlers.get(insn.mnemonic) ?? rareHandlers.get(insn.mnemonic) ?? system ?? unimplemented }
-    : { handler: system ?? unimplemented };
+    : { definition: formDefinition(insn), handler: system ?? unimplemented };
 }
 
 const unimplemented: Handler = (_core, cpu, insn) => {

@@ -1,7 +1,9 @@
 import { Mnemonic } from 'iced-x86';
 import * as L from '../cpu/layout.js';
+import { endsBlock } from './decoded.js';
 import { Cc, Emitter, Exit, Imports } from './emitter.js';
 import type { Insn } from './insn.js';
+import type { RegionControl } from './regionControl.js';
 import { registerOffset } from './record.js';
 import { analyseRegion, type RegionGraph } from './regionGraph.js';
 import { FunctionBody, Label, Op, Type } from './wasm.js';
@@ -55,6 +57,7 @@ export class RegionEmitter extends Emitter {
   private readonly targets = new Map<number, Label>();
   /** Position of the instruction that runs under the interrupt shadow of the one before, in the block; -1 if there is none. */
   private shadowed = -1;
+  private tentative = false;
 
   constructor(f: FunctionBody, imports: Imports, private readonly define: (e: Emitter) => void, private readonly blocks: readonly RegionBlock[],
     private readonly entry: number) {
@@ -175,6 +178,7 @@ export class RegionEmitter extends Emitter {
     this.block = block;
     this.blockNumber = number;
     this.ended = false;
+    this.shadowed = -1;
     if (count) {
       f.get(this.budget).i32(count).op(Op.i32_sub).tee(this.budget).i32(0).op(Op.i32_lt_s).if();
       f.get(this.budget).i32(count).op(Op.i32_add).set(this.budget);
@@ -184,6 +188,7 @@ export class RegionEmitter extends Emitter {
     for (this.position = 0; this.position < count; this.position++) {
       this.insn = block.insns[this.position]!;
       this.define(this);
+      if (this.position === this.shadowed) f.get(this.cpu).i32(0).memory(Op.i32_store, L.SHADOW);
     }
     if (this.ended) return;
     const end = count ? block.insns[count - 1]!.next : block.start;
@@ -284,8 +289,14 @@ export class RegionEmitter extends Emitter {
     f.get(this.cpu).i64(this.insn.ip).memory(Op.i64_store, L.RIP);
   }
   protected exitFailed(): void {
-    // -1 is a fault, -2 asks for the interpreter: the exit codes 1 and 2.
-    this.f.i32(-1).op(Op.i32_mul).set(this.code);
+    if (this.tentative) {
+      this.f.op(Op.drop);
+      this.handOver();
+      return;
+    }
+    // -1 is a fault, -2 asks for the interpreter: the exit codes 1 and 2. Under an interrupt shadow 4 takes the place of 2.
+    if (this.position === this.shadowed) this.f.set(this.code).get(this.code).get(this.code).op(Op.i32_mul).set(this.code);
+    else this.f.i32(-1).op(Op.i32_mul).set(this.code);
     this.unwind();
     this.f.br(this.exitLabel);
   }
@@ -332,7 +343,8 @@ export class RegionEmitter extends Emitter {
     this.ended = true;
   }
   handOver(): void {
-    this.f.i32(Exit.Interpret).set(this.code);
+    // The interpreter would go on behind the instruction; its interrupt shadow must end there.
+    this.f.i32(this.position === this.shadowed ? Exit.Event : Exit.Interpret).set(this.code);
     this.unwind();
     this.f.br(this.exitLabel);
   }
@@ -347,4 +359,37 @@ export class RegionEmitter extends Emitter {
   pushFlagsResult(): void { this.flagsUsed = true; this.f.get(this.flagsResult); }
   pushFlagsSource(): void { this.flagsUsed = true; this.f.get(this.flagsSource); }
   pushFlagsKind(): void { this.flagsUsed = true; this.f.get(this.flagsKind); }
+
+  readonly region: RegionControl = {
+    event: () => {
+      const behind = this.block.insns.length - this.position - 1;
+      if (behind) this.f.get(this.budget).i32(behind).op(Op.i32_add).set(this.budget);
+      this.leave(this.insn.next, Exit.Event);
+    },
+    end: () => {
+      const f = this.f;
+      f.if(Type.I32);
+      f.i32(Exit.Event).else().i32(Exit.Next).end().set(this.code).br(this.exitLabel);
+      this.ended = true;
+    },
+    translationChanged: () => {
+      this.f.get(this.cpu).memory(Op.i32_load, L.FAST_TABLE).set(this.fastTable);
+      this.f.get(this.cpu).memory(Op.i32_load, L.FAST_INDEX).set(this.fastIndex);
+      this.f.get(this.cpu).memory(Op.i64_load, L.FAST_CONTEXT).set(this.fastContext);
+    },
+    tentative: emit => {
+      this.tentative = true;
+      emit();
+      this.tentative = false;
+    },
+    shadow: () => {
+      const next = this.block.insns[this.position + 1];
+      if (!next || !mayFollowShadow(next)) return false;
+      this.shadowed = this.position + 1;
+      return true;
+    },
+  };
 }
+
+/** True for instructions that leave a region in the middle only by failing or by being handed over. */
+function mayFollowShadow(insn: Insn): boolean { return !endsBlock(insn) && insn.mnemonic !== Mnemonic.Sti && insn.mnemonic !== Mnemonic.Popfq; }

@@ -55,7 +55,7 @@ export class Templates {
       const { body } = module.function({ params: [Type.I32, Type.I32], results: [Type.I32] }, `t${number++}`);
       const emitter = new TemplateEmitter(body, imports);
       emitter.insn = insn;
-      if (insn.meaning.definition) insn.meaning.definition(emitter);
+      if (insn.meaning.definition && !insn.meaning.definition.regionOnly) insn.meaning.definition(emitter);
       else emitter.handOver();
       body.i32(Exit.Next);
     }
@@ -79,7 +79,7 @@ function bytesOf(hex: string, at: number): Uint8Array {
 
 /** Instructions of one key share a template: all that a definition asks of an instruction before run time is in it. */
 export function templateKey(insn: Decoded): string {
-  if (!insn.meaning.definition) return 'handler';
+  if (!insn.meaning.definition || insn.meaning.definition.regionOnly) return 'handler';
   let key = `${insn.code}.${insn.mode & CodeMode.Long || insn.mode & (CodeMode.Code32 | CodeMode.Stack32)}${insn.mode & CodeMode.Watched ? 'w' : ''}`;
   for (const operand of insn.operands) key += operand.kind === 'register' ? 'r' : operand.kind[0];
   return insn.memory?.segment === Seg.SS ? key + 's' : key;

@@ -5,13 +5,10 @@ import * as L from '../../cpu/layout.js';
 import { CodeMode, Flag, Seg } from '../../cpu/layout.js';
 import { isCanonicalHigh, updateMode } from '../../cpu/modes.js';
 import type { CpuState } from '../../cpu/state.js';
+import { CODE32, CODE64, DATA, DPL3, FLAT_LIMIT, SYSRET_FLAGS } from './flatSegments.js';
 import { handle, requireCpl0 } from './registry.js';
 
 const RCX = 1, R11 = 11;
-
-/** Access rights of the flat segments that SYSCALL and SYSRET load without looking at the descriptor tables. */
-const CODE64 = 0xa09b, CODE32 = 0xc09b, DATA = 0xc093, DPL3 = 3 << 5;
-const FLAT_LIMIT = 0xffffffff;
 
 /** Both exist in long mode with EFER.SCE; Intel's processors refuse SYSCALL in compatibility mode. */
 function requireSce(core: Core, cpu: CpuState): void {
@@ -27,7 +24,7 @@ const syscall: Handler = (core, cpu, insn) => {
   cpu.copy(L.RIP, L.LSTAR);
   writeFlags(cpu, flags & ~cpu.int(L.SFMASK) & ~Flag.RF);
   cpu.setSegment(Seg.CS, selector, CODE64, FLAT_LIMIT, 0n);
-  cpu.setSegment(Seg.SS, selector + 8, DATA, FLAT_LIMIT, 0n);
+  cpu.setSegment(Seg.SS, selector + 8 & 0xffff, DATA, FLAT_LIMIT, 0n);
   updateMode(core, cpu);
   return 'jumped';
 };
@@ -43,7 +40,7 @@ function sysret(wide: boolean): Handler {
     const low = cpu.int(L.GPR + 8 * RCX), high = cpu.int(L.GPR + 8 * RCX + 4);
     if (wide && !isCanonicalHigh(high)) throw new GuestFault(Vector.GP, 0);
     const base = cpu.int(L.STAR + 4) >>> 16;
-    const flags = cpu.int(L.GPR + 8 * R11) & 0x3c7fd7 | 2;
+    const flags = cpu.int(L.GPR + 8 * R11) & SYSRET_FLAGS | 2;
     cpu.setHalves(L.RIP, low, wide ? high : 0);
     cpu.setSegment(Seg.CS, (base + (wide ? 16 : 0)) & 0xffff | 3, (wide ? CODE64 : CODE32) | DPL3, FLAT_LIMIT, 0n);
     cpu.setSegment(Seg.SS, base + 8 & 0xffff | 3, DATA | DPL3, FLAT_LIMIT, 0n);

@@ -1,0 +1,220 @@
+/* A guest without a kernel, for what system calls and page faults cost: PVH entry, long mode, a loop at CPL 3 and handlers
+   at CPL 0. WORKLOAD is 0 empty, 1 system calls, 2 system calls with two switches of CR3 as KAISER makes them (with PCID
+   and without a flush if the CPU can, else plain), 3 page faults whose handler maps the page, unmaps another one with
+   INVLPG and retries, 4 page faults whose handler skips the instruction. COUNT is how often. */
+
+#define PAGE_BITS 0x87 /* present, writable, user, 2 MiB */
+#define KERNEL_CS 0x08
+#define USER_CS 0x23
+#define USER_SS 0x1b
+/* Two pages that are mapped in turn, by the first entries of page table `window`. */
+#define WINDOW 0x40000000
+#define UNMAPPED (WINDOW + 0x10000)
+#define USER_PCID 0x800
+
+  .section .note.pvh, "a", @note
+  .long 4, 4, 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
+  .ascii "Xen\0"
+  .long start
+
+  .text
+  .code32
+  .globl start
+start:
+  mov $stack_end, %esp
+  mov $tables, %edi
+  lea 0x1007(%edi), %eax /* kernel's PML4[0] -> PDPT */
+  mov %eax, (%edi)
+  mov %eax, 0x5000(%edi) /* the user's likewise */
+  lea 0x2007(%edi), %eax /* PDPT[0] -> page directory of 2 MiB pages */
+  mov %eax, 0x1000(%edi)
+  lea 0x3007(%edi), %eax /* PDPT[1] -> page directory -> window */
+  mov %eax, 0x1008(%edi)
+  lea 0x4007(%edi), %eax
+  mov %eax, 0x3000(%edi)
+  mov $PAGE_BITS, %eax
+  xor %ecx, %ecx
+1:
+  mov %eax, 0x2000(%edi, %ecx, 8)
+  add $0x200000, %eax
+  inc %ecx
+  cmp $32, %ecx
+  jne 1b
+  mov %edi, %cr3
+  mov %cr4, %eax
+  or $0x20, %eax
+  mov %eax, %cr4
+  mov $0xc0000080, %ecx
+  rdmsr
+  or $0x101, %eax /* LME, SCE */
+  wrmsr
+  mov %cr0, %eax
+  or $0x80010001, %eax
+  mov %eax, %cr0
+  lgdt gdt_pointer
+  ljmp $KERNEL_CS, $long_mode
+
+  .code64
+long_mode:
+  mov $16, %eax
+  mov %eax, %ds
+  mov %eax, %es
+  mov %eax, %ss
+  mov $stack_end, %esp
+
+  /* TSS with RSP0, IDT with a page-fault gate. */
+  movq $stack_end, tss + 4
+  mov $tss, %eax
+  mov %ax, tss_descriptor + 2
+  shr $16, %eax
+  mov %al, tss_descriptor + 4
+  mov %ah, tss_descriptor + 7
+  mov $0x28, %eax
+  ltr %ax
+  mov $page_fault, %eax
+  mov %ax, idt + 14 * 16
+  movw $KERNEL_CS, idt + 14 * 16 + 2
+  movw $0x8e00, idt + 14 * 16 + 4
+  shr $16, %eax
+  mov %ax, idt + 14 * 16 + 6
+  lidt idt_pointer
+
+  mov $0xc0000081, %ecx /* STAR: SYSRET's selectors from 0x10, SYSCALL's from 8 */
+  xor %eax, %eax
+  mov $0x00100008, %edx
+  wrmsr
+  inc %ecx /* LSTAR */
+  mov $system_call, %eax
+  xor %edx, %edx
+  wrmsr
+  mov $0xc0000084, %ecx /* SFMASK: IF, DF, TF */
+  mov $0x700, %eax
+  wrmsr
+  mov $0xc0000102, %ecx /* KERNEL_GS_BASE */
+  mov $percpu, %eax
+  wrmsr
+
+  movq $stack_end, percpu
+  movq $tables, percpu + 16
+  movq $tables + 0x5000, percpu + 24
+  mov $1, %eax
+  cpuid
+  bt $17, %ecx
+  jnc 1f
+  mov %cr4, %rax
+  or $0x20000, %rax
+  mov %rax, %cr4
+  mov $1 << 63, %rax
+  or %rax, percpu + 16
+  or $USER_PCID, %rax
+  or %rax, percpu + 24
+1:
+#if WORKLOAD == 0
+  jmp shut_down
+#endif
+  mov $COUNT, %ebx
+  mov $WINDOW, %edi
+  mov $user, %ecx
+  mov $2, %r11d /* interrupts stay off: nothing here handles the timer of a PC */
+  mov $user_stack_end, %esp
+  xor %ebp, %ebp
+  sysretq
+
+user:
+#if WORKLOAD <= 2
+  syscall
+#elif WORKLOAD == 3
+  mov (%rdi), %rax
+  xor $0x1000, %edi
+#else
+  mov UNMAPPED, %eax
+#endif
+  dec %ebx
+  jnz user
+  inc %ebp /* no more: ask for the end */
+  syscall
+
+  .balign 64
+system_call:
+  swapgs
+  mov %rsp, %gs:8
+#if WORKLOAD == 2
+  mov %gs:16, %rsp
+  mov %rsp, %cr3
+#endif
+  mov %gs:0, %rsp
+  push %rcx
+  push %r11
+  test %ebp, %ebp
+  jnz shut_down
+  incl %gs:32
+  pop %r11
+  pop %rcx
+#if WORKLOAD == 2
+  mov %gs:24, %rsp
+  mov %rsp, %cr3
+#endif
+  mov %gs:8, %rsp
+  swapgs
+  sysretq
+
+  .balign 64
+page_fault:
+#if WORKLOAD == 3
+  push %rax
+  push %rcx
+  mov %cr2, %rax
+  mov %eax, %ecx
+  shr $9, %ecx
+  and $8, %ecx /* the page's entry of the two */
+  movq $0x200007, window(%rcx)
+  xor $8, %ecx
+  movq $0, window(%rcx)
+  xor $0x1000, %eax
+  invlpg (%rax)
+  pop %rcx
+  pop %rax
+#else
+  addq $7, 8(%rsp)
+#endif
+  add $8, %rsp
+  iretq
+
+shut_down:
+  mov $1, %eax
+  mov $0xf4, %edx
+  out %eax, %dx
+  hlt
+
+  .data
+  .balign 16
+gdt:
+  .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cff3000000ffff, 0x00affb000000ffff
+tss_descriptor:
+  .quad 0x0000890000000067, 0
+gdt_pointer:
+  .word . - gdt - 1
+  .long gdt
+idt_pointer:
+  .word idt_end - idt - 1
+  .quad idt
+
+  .bss
+  .balign 4096
+tables:
+  .skip 0x4000
+window:
+  .skip 0x1000
+user_tables:
+  .skip 0x1000
+idt:
+  .skip 0x1000
+idt_end:
+percpu:
+  .skip 0x1000
+tss:
+  .skip 0x1000
+  .skip 0x1000
+stack_end:
+  .skip 0x1000
+user_stack_end:
