@@ -1,6 +1,7 @@
 /* Where a debugger finds the kernel's state without knowing its types: addresses and offsets, all 64 bits wide. */
 #include "kaiser/cpu_entry_area.h"
 #include "kaiser/kaiser.h"
+#include "kaiser/sites.h"
 #include "mm/init.h"
 #include "mm/mm.h"
 #include "sched/task.h"
@@ -25,11 +26,13 @@ struct kaiserscope_abi {
   u64 cpu_entry_area_base;  /* of CPU 0 */
   u64 cpu_entry_area_stride;
   u64 init_pgd_phys_addr;   /* u64: physical address of the kernel's own root */
+  u64 sites_start, sites_end; /* struct kaiser_site[] of kaiser/sites.h */
+  u64 off_percpu_kaiser_word; /* u32: what this CPU tests, where the design asks each CPU's own word */
 };
 
 extern const struct kaiserscope_abi kaiserscope_abi;
 const struct kaiserscope_abi kaiserscope_abi = {
-  .magic = 0x4b53434f50450001,
+  .magic = 0x4b53434f50450002,
   .nr_cpus_addr = (u64)&nr_cpus,
   .percpu_base_addr = (u64)percpu_base,
   .off_percpu_current = offsetof(struct percpu, current),
@@ -47,4 +50,7 @@ const struct kaiserscope_abi kaiserscope_abi = {
   .cpu_entry_area_base = CPU_ENTRY_AREA_BASE,
   .cpu_entry_area_stride = CPU_ENTRY_AREA_STRIDE,
   .init_pgd_phys_addr = (u64)&init_pgd_phys,
+  .sites_start = (u64)__kaiser_sites_start,
+  .sites_end = (u64)__kaiser_sites_end,
+  .off_percpu_kaiser_word = offsetof(struct percpu, kaiser_word),
 };

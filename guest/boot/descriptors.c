@@ -2,6 +2,7 @@
 
 #include "entry/offsets.h"
 #include "kaiser/cpu_entry_area.h"
+#include "kaiser/kaiser.h"
 #include "lib/asm.h"
 #include "smp/ipi.h"
 #include "smp/percpu.h"
@@ -21,12 +22,13 @@ enum { GDT_LIMIT = TSS_SELECTOR + 16 - 1, TSS_LIMIT = 103, NMI_VECTOR = 2 };
   X(segment_not_present, 11, IST_NONE) X(stack_segment, 12, IST_NONE) X(general_protection, 13, IST_NONE)              \
   X(page_fault, 14, IST_NONE) X(x87, 16, IST_NONE) X(alignment_check, 17, IST_NONE)                                    \
   X(machine_check, 18, IST_MACHINE_CHECK) X(simd, 19, IST_NONE) X(timer, VECTOR_TIMER, IST_NONE)                       \
-  X(ipi_tlb, VECTOR_IPI_TLB, IST_NONE) X(ipi_resched, VECTOR_IPI_RESCHED, IST_NONE)                                    \
+  X(ipi_tlb, VECTOR_IPI_TLB, IST_NONE) X(ipi_call, VECTOR_IPI_CALL, IST_NONE)                                          \
+  X(ipi_resched, VECTOR_IPI_RESCHED, IST_NONE)                                                                         \
   X(spurious, VECTOR_SPURIOUS, IST_NONE)
 
 #define DECLARE(name, vector, ist) extern char entry_##name[];
 TRAMPOLINES(DECLARE)
-extern char entry_syscall64[];
+extern char entry_syscall64[], entry_syscall64_plain[];
 
 /* An interrupt gate (SDM Vol. 3A, figure 6-8): interrupts are off on entry. */
 static void set_gate(unsigned vector, const char *target, enum ist ist, unsigned dpl)
@@ -68,14 +70,22 @@ static void load_gdt(u64 base)
   asm volatile("lgdt %0" : : "m"(pointer));
 }
 
+static bool enters_on_task_stack;
+
+void descriptors_task_switched(u32 cpu, u64 stack_top)
+{
+  if (enters_on_task_stack) tsss[cpu].rsp[0] = stack_top;
+}
+
 void descriptors_load(u32 cpu)
 {
   u64 area = cpu_entry_area(cpu);
   struct tss *tss = &tsss[cpu];
-  /* Always the entry stack: the task's own stack is not mapped in the shadow half. */
+  /* The task's own stack is not mapped in the shadow half. */
   tss->rsp[0] = entry_stack_top(cpu);
   for (enum ist ist = 1; ist <= NR_IST; ist++) tss->ist[ist - 1] = ist_stack_top(cpu, ist);
   tss->io_map_base = TSS_LIMIT + 1; /* no I/O ports for user mode */
+  enters_on_task_stack = !has_cure(CURE_ENTRY_STACK) && !kaiser_enabled;
   percpu_areas[cpu].entry_stack_top = entry_stack_top(cpu);
 
   /* LTR writes the busy bit into the GDT, so it has to be done before the read-only alias is in use. */
@@ -91,6 +101,6 @@ void descriptors_load(u32 cpu)
   asm volatile("mov %0, %%ss" : : "r"(KERNEL_DS));
 
   wrmsr(MSR_STAR, (u64)USER_CS32 << 48 | (u64)KERNEL_CS << 32);
-  wrmsr(MSR_LSTAR, (u64)entry_syscall64);
+  wrmsr(MSR_LSTAR, (u64)(has_cure(CURE_VECTORS) || kaiser_enabled ? entry_syscall64 : entry_syscall64_plain));
   wrmsr(MSR_FMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_AC | BIT(14) | BIT(12) | BIT(13));
 }

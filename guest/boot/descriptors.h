@@ -30,5 +30,7 @@ extern struct gate idt[256];
 void idt_init(void);
 /* Loads this CPU's GDT, TSS and IDT and sets the MSRs of SYSCALL. */
 void descriptors_load(u32 cpu);
+/* `stack_top` is that of the task which runs on the CPU now; for kernels without CURE_ENTRY_STACK. */
+void descriptors_task_switched(u32 cpu, u64 stack_top);
 
 #endif

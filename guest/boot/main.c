@@ -68,6 +68,7 @@ void kernel_main(u64 start_info)
   printk("smp: %u CPU%s online\n", nr_cpus, nr_cpus == 1 ? "" : "s");
   printk("kaiser: %s, design %s\n", kaiser_enabled ? "on" : "off", kaiser_design->name);
 
+  kaiser_late_init();
   struct task *shell = task_create_kernel("sh", become_shell, NULL, NO_CPU); /* pid 1 */
   stop_machine_init();
   lapic_start_timer();

@@ -3,10 +3,12 @@
  * pair. All of what they touch before a switch to the kernel's half and after a switch to the shadow half must be mapped
  * in both: entry text, the flag page, the CPU's exported per-CPU page and its cpu_entry_area.
  *
- * The first thing each switch does is to look at the flag kaiser_asm_do_switch. That is what makes switching at run time
- * dangerous: between two such looks the answer can change.
+ * The first thing each switch does is to ask whether KAISER is on. How it asks depends on the design (kaiser/sites.h): by
+ * the flag kaiser_asm_do_switch, by a word of the CPU's own, or by the code itself, which the kernel patches. That is what
+ * makes switching at run time dangerous: between two such questions the answer can change.
  */
 #include "entry/offsets.h"
+#include "kaiser/site_kinds.h"
 
 /* Pushes the general registers below an original RAX or error code: struct registers. */
 .macro PUSH_REGS
@@ -46,14 +48,42 @@
 .endm
 
 /*
+ * Asks whether KAISER is on, and goes to `skip` if it is not. 15 bytes that kaiser/sites.c writes anew at boot; as linked
+ * they test the flag. Changes the arithmetic flags.
+ */
+.macro KAISER_SITE kind:req skip:req
+.Lsite_\@:
+  testb $1, kaiser_asm_do_switch(%rip)
+  .byte 0x0f, 0x84                      /* jz in its long form */
+  .long \skip - . - 4
+  .byte 0x66, 0x90
+  .pushsection .kaiser_sites, "a"
+  .quad .Lsite_\@, \skip
+  .long \kind, SITE_LENGTH
+  .popsection
+.endm
+
+/* Goes to `skip` if `cr3` has the kernel's half: for the designs that believe CR3 alone; for the others NOPs. */
+.macro KAISER_CR3_SITE cr3:req skip:req
+.Lsite_\@:
+  btq $12, \cr3
+  .byte 0x0f, 0x83                      /* jnc in its long form */
+  .long \skip - . - 4
+  .pushsection .kaiser_sites, "a"
+  .quad .Lsite_\@, \skip
+  .long SITE_CR3_TEST, SITE_CR3_LENGTH
+  .popsection
+.endm
+
+/*
  * To the kernel's half: clear bits 12 and 11 of CR3. Harmless when it is loaded already. The user's translations stay
  * valid under their own PCID, so with PCIDs nothing is flushed (bit 63); without them any write to CR3 flushes.
  * `label` names the instruction that switches, for the debugger.
  */
 .macro SWITCH_TO_KERNEL_CR3 scratch:req label:req
-  testl $1, kaiser_asm_do_switch(%rip)
-  jz .Lskip_\@
+  KAISER_SITE SITE_TO_KERNEL .Lskip_\@
   mov %cr3, \scratch
+  KAISER_CR3_SITE \scratch .Lskip_\@
   and $~CR3_HALF_MASK, \scratch
   or kaiser_asm_cr3_noflush(%rip), \scratch
   .globl \label
@@ -82,8 +112,7 @@
 
 /* To the shadow half, on the entry stack, with the kernel's GS. */
 .macro SWITCH_TO_USER_CR3 scratch:req label:req
-  testl $1, kaiser_asm_do_switch(%rip)
-  jz .Lskip_\@
+  KAISER_SITE SITE_TO_USER .Lskip_\@
   push %rax
   mov %cr3, \scratch
   MAKE_USER_CR3 cr3=\scratch index=%rax
@@ -102,8 +131,7 @@
 .macro SAVE_AND_SWITCH_TO_KERNEL_CR3 scratch:req save:req label:req
   testl $1, kaiser_asm_paranoid_by_cr3(%rip)
   jnz .Lread_\@
-  testl $1, kaiser_asm_do_switch(%rip)
-  jz .Lskip_\@
+  KAISER_SITE SITE_SAVE .Lskip_\@
 .Lread_\@:
   mov %cr3, \save
   test $CR3_SHADOW, \save
@@ -127,8 +155,7 @@
   jz .Lskip_\@
   jmp .Lwrite_\@
 .Lby_flag_\@:
-  testl $1, kaiser_asm_do_switch(%rip)
-  jz .Lskip_\@
+  KAISER_SITE SITE_RESTORE .Lskip_\@
 .Lwrite_\@:
   test $CR3_SHADOW, \save
   jz .Lkernel_\@

@@ -18,11 +18,13 @@ void do_double_fault(struct registers *regs, u64 error);
 void do_nmi(struct registers *regs);
 void do_timer_interrupt(struct registers *regs);
 void do_ipi_tlb_interrupt(struct registers *regs);
+void do_ipi_call_interrupt(struct registers *regs);
 void do_ipi_resched_interrupt(struct registers *regs);
 void do_spurious(struct registers *regs);
 
 /* The work of the interrupts, after the local APIC has been told. */
 void do_ipi_tlb(struct registers *regs);
+void do_ipi_call(struct registers *regs);
 void do_ipi_resched(struct registers *regs);
 
 /* Says on the console why the current process dies, and ends it. */

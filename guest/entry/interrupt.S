@@ -20,6 +20,7 @@ END_FUNCTION entry_\path
 
 INTERRUPT timer, do_timer_interrupt
 INTERRUPT ipi_tlb, do_ipi_tlb_interrupt
+INTERRUPT ipi_call, do_ipi_call_interrupt
 INTERRUPT ipi_resched, do_ipi_resched_interrupt
 INTERRUPT spurious, do_spurious
 

@@ -7,6 +7,7 @@
 
 /* struct percpu; addressed as %gs:OFFSET */
 #define PERCPU_SCRATCH_RSP 0x0          /* in the exported page */
+#define PERCPU_KAISER_WORD 0x8         /* likewise */
 #define PERCPU_CURRENT 0x1000
 #define PERCPU_KERNEL_STACK_TOP 0x1008
 #define PERCPU_ENTRY_STACK_TOP 0x1010

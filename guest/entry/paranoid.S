@@ -37,9 +37,18 @@ FUNCTION paranoid_entry
   ret
 END_FUNCTION paranoid_entry
 
-/* CR3 first: whether it must be flushed is in the kernel's per-CPU data. */
+/*
+ * CR3 first: whether it must be flushed is in the kernel's per-CPU data. The first version of this code, in Linux 4.15-rc,
+ * put CR3 back only where GS had to be swapped as well; kaiser_asm_paranoid_gap brings that gap back.
+ */
 FUNCTION paranoid_restore
+  testl $1, kaiser_asm_paranoid_gap(%rip)
+  jz 3f
+  test %ebx, %ebx                       /* as without FSGSBASE: 1 = the GS of the interrupted code was the kernel's */
+  jnz 4f
+3:
   RESTORE_CR3 scratch=%rax save=%r14 label=exit_paranoid_cr3
+4:
   testl $1, kaiser_asm_fsgsbase(%rip)
   jnz 1f
   test %ebx, %ebx

@@ -10,6 +10,7 @@ FUNCTION entry_syscall64
   swapgs
   mov %rsp, %gs:PERCPU_SCRATCH_RSP      /* in the exported page: the rest of %gs is out of reach yet */
   SWITCH_TO_KERNEL_CR3 scratch=%rsp label=entry_syscall64_cr3
+.Lkernel_cr3:
   mov %gs:PERCPU_KERNEL_STACK_TOP, %rsp
 
   /* struct registers, as an interrupt would have left it. */
@@ -61,5 +62,16 @@ FUNCTION entry_syscall64
 exit_sysret:
   sysretq
 END_FUNCTION entry_syscall64
+
+/*
+ * Without CURE_VECTORS a kernel that boots with KAISER off has the SYSCALL entry of a kernel without KAISER: no switch, and
+ * in text that the shadow half does not map.
+ */
+  .section .text, "ax"
+FUNCTION entry_syscall64_plain
+  swapgs
+  mov %rsp, %gs:PERCPU_SCRATCH_RSP
+  jmp .Lkernel_cr3
+END_FUNCTION entry_syscall64_plain
 
   .section .note.GNU-stack, "", @progbits

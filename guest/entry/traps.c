@@ -2,12 +2,14 @@
 #include "boot/features.h"
 #include "drivers/lapic.h"
 #include "entry/handlers.h"
+#include "kaiser/kaiser.h"
 #include "lib/asm.h"
 #include "lib/panic.h"
 #include "lib/print.h"
 #include "sched/task.h"
 #include "smp/ipi.h"
 #include "smp/percpu.h"
+#include "smp/text_poke.h"
 
 struct registers *sync_registers(struct registers *from)
 {
@@ -36,9 +38,10 @@ void prepare_user_mode(struct registers *regs)
   (void)regs;
   for (;;) {
     if (current()->killed) do_exit(EXIT_KILLED);
-    if (!this_cpu_read(need_resched)) return;
+    if (!this_cpu_read(need_resched) && !current()->kaiser_work) return;
     local_irq_enable();
-    schedule();
+    if (this_cpu_read(need_resched)) schedule();
+    if (current()->kaiser_work) kaiser_design->exit_work();
     local_irq_disable();
   }
 }
@@ -87,11 +90,17 @@ FATAL_EXCEPTION(general_protection, "general protection fault")
 FATAL_EXCEPTION(x87, "x87 error")
 FATAL_EXCEPTION(alignment_check, "alignment check")
 FATAL_EXCEPTION(simd, "SIMD error")
-FATAL_EXCEPTION(breakpoint, "breakpoint")
 
 void do_double_fault(struct registers *regs, u64 error)
 {
   panic_at(regs, error, "double fault");
+}
+
+/* INT3: of user mode, a mistake; of the kernel, an instruction that is being replaced. */
+void do_breakpoint(struct registers *regs, u64 error)
+{
+  if (from_user_mode(regs)) kill_for_exception(regs, error, "breakpoint");
+  if (!text_poke_trap(regs)) panic_at(regs, error, "breakpoint");
 }
 
 /* Debug registers are not used, so this is single stepping that user mode switched on for itself. */
@@ -132,6 +141,12 @@ void do_ipi_tlb_interrupt(struct registers *regs)
 {
   lapic_eoi();
   do_ipi_tlb(regs);
+}
+
+void do_ipi_call_interrupt(struct registers *regs)
+{
+  lapic_eoi();
+  do_ipi_call(regs);
 }
 
 void do_ipi_resched_interrupt(struct registers *regs)

@@ -8,6 +8,8 @@
 #include "mm/page.h"
 #include "mm/uaccess.h"
 #include "sched/task.h"
+#include "smp/bringup.h"
+#include "smp/hotplug.h"
 #include "smp/percpu.h"
 
 enum { TEXT_ORDER = 2, TEXT_SIZE = PAGE_SIZE << TEXT_ORDER };
@@ -29,8 +31,19 @@ static s64 store_enabled(const char *text)
     printk("kaiser-enabled: \"%s\" is neither 0 (off) nor 1 (on)\n", text);
     return -EINVAL;
   }
-  kaiser_toggle(text[0] == '1');
-  return 0;
+  return kaiser_toggle(text[0] == '1');
+}
+
+static size_t show_online(char *text, size_t size)
+{
+  return (size_t)format_text(text, size, "%u\n", READ_ONCE(nr_cpus));
+}
+
+static s64 store_online(const char *text)
+{
+  s64 result = text[0] >= '0' && text[0] <= '9' && !text[1] ? cpus_set_online((u32)(text[0] - '0')) : -EINVAL;
+  if (result < 0) printk("cpus-online: \"%s\" is no number of CPUs from 1 to %u\n", text, smp_possible());
+  return result;
 }
 
 static size_t show_kernel(char *text, size_t size)
@@ -50,6 +63,7 @@ static size_t show_current_user(char *text, size_t size)
 
 static const struct debugfs_file debugfs_files[] = {
   { "/sys/kernel/debug/x86/kaiser-enabled", show_enabled, store_enabled },
+  { "/sys/kernel/debug/cpus-online", show_online, store_online },
   { "/sys/kernel/debug/page_tables/kernel", show_kernel, NULL },
   { "/sys/kernel/debug/page_tables/current_kernel", show_current_kernel, NULL },
   { "/sys/kernel/debug/page_tables/current_user", show_current_user, NULL },

@@ -3,25 +3,37 @@
 #include "boot/boot_info.h"
 #include "boot/features.h"
 #include "kaiser/cpu_entry_area.h"
+#include "kaiser/designs/designs.h"
+#include "kaiser/sites.h"
+#include "lib/asm.h"
 #include "lib/panic.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "mm/pagetable.h"
 #include "mm/tlb.h"
+#include "sched/task.h"
+#include "smp/percpu.h"
 #include "smp/spinlock.h"
 
 #define FLAG_PAGE section(".data.kaiser_flag")
 u32 kaiser_asm_do_switch FLAG_PAGE = 1;
 u32 kaiser_asm_paranoid_by_cr3 FLAG_PAGE = 1;
+u32 kaiser_asm_paranoid_gap FLAG_PAGE = 0;
 u32 kaiser_asm_fsgsbase FLAG_PAGE = 0;
 u32 kaiser_asm_smap FLAG_PAGE = 0;
 u64 kaiser_asm_cr3_noflush FLAG_PAGE = 0;
 
 u32 kaiser_enabled = 1;
 
-static const struct kaiser_design *const designs[] = { &kaiser_naive, &kaiser_stop_machine };
+static const struct kaiser_design *const designs[] = {
+  &kaiser_naive,           &kaiser_boot_flag,       &kaiser_alternatives,  &kaiser_static_branch,
+  &kaiser_static_branch_one_key, &kaiser_stop_machine, &kaiser_deferred_poison, &kaiser_cr3_driven,
+  &kaiser_per_cpu_word,    &kaiser_one_way,         &kaiser_per_process,
+};
 const struct kaiser_design *kaiser_design = &kaiser_stop_machine;
 const char *kaiser_design_name;
+static bool booted_on;
 
 static void choose_design(void)
 {
@@ -30,9 +42,16 @@ static void choose_design(void)
     kaiser_design = NULL;
     for (unsigned i = 0; i < ARRAY_SIZE(designs); i++)
       if (strcmp(designs[i]->name, name) == 0) kaiser_design = designs[i];
-    if (!kaiser_design) panic("unknown design in kaiser_design=%s; the designs are naive and stop_machine", name);
+    if (!kaiser_design) {
+      char known[256];
+      size_t length = 0;
+      for (unsigned i = 0; i < ARRAY_SIZE(designs); i++)
+        length += (size_t)format_text(known + length, sizeof known - length, "%s%s", i ? ", " : "", designs[i]->name);
+      panic("unknown design in kaiser_design=%s; the designs are %s", name, known);
+    }
   }
   kaiser_design_name = kaiser_design->name;
+  cures_init(kaiser_design->lacks);
 }
 
 void kaiser_init(void)
@@ -43,11 +62,45 @@ void kaiser_init(void)
     if (strcmp(state, "on") && strcmp(state, "off")) panic("kaiser=%s on the command line; it is on or off", state);
     kaiser_enabled = strcmp(state, "on") == 0;
   }
-  kaiser_asm_do_switch = kaiser_enabled;
-  kaiser_asm_paranoid_by_cr3 = kaiser_design->paranoid_by_cr3;
+  booted_on = kaiser_enabled;
+  kaiser_asm_paranoid_by_cr3 = has_cure(CURE_PARANOID);
+  kaiser_asm_paranoid_gap = !has_cure(CURE_PARANOID_EXIT);
   kaiser_asm_fsgsbase = cpu_has.fsgsbase;
   kaiser_asm_smap = cpu_has.smap;
   kaiser_asm_cr3_noflush = cpu_has.pcid ? CR3_NOFLUSH : 0;
+  kaiser_set_switch(kaiser_enabled);
+  sites_init(kaiser_enabled && !kaiser_design->keys_off_at_boot);
+}
+
+void kaiser_late_init(void)
+{
+  if (!kaiser_design->late_init) return;
+  local_irq_enable(); /* it may call other CPUs, which may have something to ask in turn */
+  kaiser_design->late_init();
+  local_irq_disable();
+}
+
+void kaiser_set_switch(bool on)
+{
+  u32 told = has_cure(CURE_OFFLINE) ? MAX_CPUS : nr_cpus;
+  if (kaiser_design->asks == ASKS_FLAG) WRITE_ONCE(kaiser_asm_do_switch, on);
+  else
+    for (u32 cpu = 0; cpu < told; cpu++) WRITE_ONCE(percpu_areas[cpu].kaiser_word, on);
+}
+
+void kaiser_flush_here(void)
+{
+  if (has_cure(CURE_FLUSH)) tlb_flush_all_local();
+}
+
+void kaiser_flush_everywhere(void)
+{
+  if (has_cure(CURE_FLUSH)) tlb_flush_all();
+}
+
+unsigned kaiser_pgd_order(void)
+{
+  return booted_on || has_cure(CURE_PGD_PAIR) ? PGD_PAIR_ORDER : 0;
 }
 
 /* Maps one page of the kernel image in the shadow half just as it is in the kernel half. */
@@ -78,6 +131,22 @@ static bool is_poisonable(u64 value)
   return (value & (PTE_PRESENT | PTE_USER)) == (PTE_PRESENT | PTE_USER);
 }
 
+/* Are the entries of the process at work to be poisoned? */
+static bool poisons(void)
+{
+  if (!kaiser_design->per_process) return READ_ONCE(kaiser_enabled);
+  return current()->mm && current()->mm->isolated;
+}
+
+/* What the two halves get for `value`, by the policy of this moment. */
+static void store(u64 *entry, u64 value)
+{
+  bool poison = poisons();
+  if (kaiser_pgd_order() == PGD_PAIR_ORDER && (poison || has_cure(CURE_MIRROR))) WRITE_ONCE(*shadow_half(entry), value);
+  if (poison && is_poisonable(value)) value |= nx_bit();
+  WRITE_ONCE(*entry, value);
+}
+
 void set_pgd(u64 *entry, u64 value)
 {
   bool user_slot = ((u64)entry & (PAGE_SIZE - 1)) < PAGE_SIZE / 2;
@@ -85,40 +154,45 @@ void set_pgd(u64 *entry, u64 value)
     WRITE_ONCE(*entry, value);
     return;
   }
+  if (!has_cure(CURE_PREEMPT)) {
+    store(entry, value);
+    return;
+  }
   /*
-   * Reading the policy and storing what follows from it must not be torn apart by a toggle. stop_machine() waits for
-   * code that has preemption disabled, and so does the naive patch's wait for quiescent states.
+   * Reading the policy and storing what follows from it must not be torn apart by a toggle. With interrupts off neither
+   * stop_machine() nor a call of all CPUs nor a wait for quiescent states can come in between.
    */
-  preempt_disable();
-  WRITE_ONCE(*shadow_half(entry), value);
-  if (kaiser_enabled && is_poisonable(value)) value |= nx_bit();
-  WRITE_ONCE(*entry, value);
-  preempt_enable();
+  u64 flags = local_irq_save();
+  store(entry, value);
+  local_irq_restore(flags);
 }
 
-static void poison_pgd(u64 *pgd, bool poison, bool atomic)
+static void poison_entry(u64 *entry, bool poison)
 {
-  for (unsigned i = 0; i < ENTRIES / 2; i++) {
-    if (!is_poisonable(pgd[i])) continue;
-    if (atomic) {
-      if (poison) __atomic_or_fetch(&pgd[i], PTE_NX, __ATOMIC_SEQ_CST);
-      else __atomic_and_fetch(&pgd[i], ~PTE_NX, __ATOMIC_SEQ_CST);
-    } else {
-      u64 value = READ_ONCE(pgd[i]);
-      WRITE_ONCE(pgd[i], poison ? value | PTE_NX : value & ~PTE_NX);
-    }
+  if (!is_poisonable(READ_ONCE(*entry))) return;
+  if (has_cure(CURE_ATOMIC)) {
+    if (poison) __atomic_or_fetch(entry, PTE_NX, __ATOMIC_SEQ_CST);
+    else __atomic_and_fetch(entry, ~PTE_NX, __ATOMIC_SEQ_CST);
+  } else {
+    u64 value = READ_ONCE(*entry);
+    WRITE_ONCE(*entry, poison ? value | PTE_NX : value & ~PTE_NX);
   }
 }
 
-void kaiser_poison_all(bool poison, bool atomic)
+void kaiser_poison_mm(struct mm *mm, bool poison)
 {
   if (!cpu_has.nx) return;
+  for (unsigned i = 0; i < ENTRIES / 2; i++) poison_entry(&mm->pgd[i], poison);
+}
+
+void kaiser_poison_all(bool poison)
+{
   spin_lock(&mm_list_lock);
-  for (struct mm *mm = mm_list; mm; mm = mm->next) poison_pgd(mm->pgd, poison, atomic);
+  for (struct mm *mm = mm_list; mm; mm = mm->next) kaiser_poison_mm(mm, poison);
   spin_unlock(&mm_list_lock);
 }
 
 bool kaiser_maintains_user_pcids(void)
 {
-  return kaiser_enabled || kaiser_design->always_maintains_user_pcids;
+  return kaiser_enabled || has_cure(CURE_USER_PCIDS) || kaiser_design->per_process;
 }

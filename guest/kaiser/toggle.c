@@ -1,5 +1,9 @@
 /* Switching at run time: what is common to all designs. */
 #include "kaiser/kaiser.h"
+#include "lib/print.h"
+#include "sched/mutex.h"
+
+static struct mutex toggling;
 
 /*
  * The debugger has probes on these two: they mark the beginning and the end of a toggle in its history, whichever
@@ -18,10 +22,30 @@ noinline void kaiser_toggle_end(int on)
   asm volatile("" : : "r"(on) : "memory");
 }
 
-void kaiser_toggle(bool on)
+void kaiser_toggle_lock(void)
 {
-  kaiser_toggle_begin(on);
-  if (on) kaiser_design->enable();
-  else kaiser_design->disable();
-  kaiser_toggle_end(on);
+  mutex_lock(&toggling);
+}
+
+void kaiser_toggle_unlock(void)
+{
+  mutex_unlock(&toggling);
+}
+
+s64 kaiser_toggle(bool on)
+{
+  s64 (*act)(void) = on ? kaiser_design->enable : kaiser_design->disable;
+  if (!act) {
+    printk("kaiser-enabled: the design %s cannot be switched %s at run time\n", kaiser_design->name, on ? "on" : "off");
+    return -EINVAL;
+  }
+  if (has_cure(CURE_MUTEX)) mutex_lock(&toggling);
+  s64 result = 0;
+  if (kaiser_enabled != on) {
+    kaiser_toggle_begin(on);
+    result = act();
+    kaiser_toggle_end(on);
+  }
+  if (has_cure(CURE_MUTEX)) mutex_unlock(&toggling);
+  return result;
 }

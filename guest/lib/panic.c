@@ -18,7 +18,7 @@ noreturn_fn void power_off(u32 code)
 
 noreturn_fn void panic(const char *format, ...)
 {
-  char text[160];
+  char text[320];
   va_list args;
   va_start(args, format);
   vformat(text, sizeof text, format, args);

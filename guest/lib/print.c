@@ -15,7 +15,7 @@ int format_text(char *text, size_t size, const char *format, ...)
 
 void printk(const char *format, ...)
 {
-  char text[256];
+  char text[384];
   va_list args;
   va_start(args, format);
   int length = vformat(text, sizeof text, format, args);

@@ -15,14 +15,20 @@ u64 init_pgd_phys;
 
 /*
  * None of the kernel's own pages is global: a global translation would be used in the shadow half as well, and what is
- * not mapped there would be reachable through the TLB.
+ * not mapped there would be reachable through the TLB. Without CURE_NONGLOBAL they are while KAISER is off, as in kernels
+ * that have never heard of it, and stay so when it is switched on.
  */
+static u64 global_bit(void)
+{
+  return has_cure(CURE_NONGLOBAL) || kaiser_enabled ? 0 : PTE_GLOBAL;
+}
+
 static void map_physmap(void)
 {
   for (u64 at = 0; at < boot_info.ram_end; at += PMD_SIZE) {
     u64 *entry = walk(init_mm.pgd, PHYSMAP_BASE + at, LEVEL_PMD, TABLE_KERNEL);
     if (!entry) panic("no memory for the direct map");
-    *entry = at | PTE_PRESENT | PTE_WRITE | PTE_LARGE | nx_bit();
+    *entry = at | PTE_PRESENT | PTE_WRITE | PTE_LARGE | nx_bit() | global_bit();
   }
 }
 
@@ -32,7 +38,7 @@ static void map_image(void)
     u64 flags = PTE_PRESENT | nx_bit();
     if (at < (u64)__text_end) flags = PTE_PRESENT;
     else if (at >= (u64)__rodata_end) flags |= PTE_WRITE;
-    map_page(init_mm.pgd, at, at - KERNEL_BASE, flags);
+    map_page(init_mm.pgd, at, at - KERNEL_BASE, flags | global_bit());
   }
 }
 

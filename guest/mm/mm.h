@@ -22,6 +22,7 @@ struct mm {
   struct mm *next;  /* list of all, for walks over every PGD; under mm_list_lock */
   u64 ctx_id;       /* never used twice; tells CPUs whose translations a PCID holds */
   u64 tlb_gen;      /* counts changes that a CPU must flush; see mm/tlb.c */
+  bool isolated;    /* designs with a state for each process: this one switches CR3 */
   u32 cpus;         /* bit n: CPU n has this mm loaded */
   struct area areas[MAX_AREAS];
 };
@@ -32,6 +33,8 @@ extern struct spinlock mm_list_lock;
 
 /* An empty address space with the kernel's half of the tables, or null. */
 struct mm *mm_create(void);
+/* After its PGD has got its first entries: where CURE_FORK is missing, only now a toggle of KAISER finds it. */
+void mm_publish(struct mm *mm);
 /* Frees it with everything in it. No task may have it any more; interrupts must be on. */
 void mm_destroy(struct mm *mm);
 /* Makes `child`, fresh from mm_create, a copy on write of `parent`, the current mm. Returns 0 or -ENOMEM. */

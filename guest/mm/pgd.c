@@ -13,27 +13,38 @@ static u64 next_ctx_id = 2;
 
 _Static_assert(sizeof(struct mm) <= PAGE_SIZE, "an mm is allocated as a page");
 
+static void mm_link(struct mm *mm)
+{
+  spin_lock(&mm_list_lock);
+  mm->next = mm_list;
+  mm_list = mm;
+  spin_unlock(&mm_list_lock);
+}
+
 struct mm *mm_create(void)
 {
   struct mm *mm = page_alloc(0);
   if (!mm) return NULL;
-  mm->pgd = page_alloc(PGD_PAIR_ORDER);
+  mm->pgd = page_alloc(kaiser_pgd_order());
   if (!mm->pgd) {
     page_free(mm, 0);
     return NULL;
   }
   /* The kernel's slots never change after boot, in neither half, so copying them once is enough. */
   memcpy(mm->pgd + ENTRIES / 2, init_mm.pgd + ENTRIES / 2, PAGE_SIZE / 2);
-  memcpy(shadow_half(mm->pgd) + ENTRIES / 2, shadow_half(init_mm.pgd) + ENTRIES / 2, PAGE_SIZE / 2);
+  if (kaiser_pgd_order() == PGD_PAIR_ORDER)
+    memcpy(shadow_half(mm->pgd) + ENTRIES / 2, shadow_half(init_mm.pgd) + ENTRIES / 2, PAGE_SIZE / 2);
   mm->ctx_id = __atomic_fetch_add(&next_ctx_id, 1, __ATOMIC_RELAXED);
   mm->tlb_gen = 1;
 
   /* From here on a toggle of KAISER sees this PGD; all its user entries are yet to be written, by set_pgd. */
-  spin_lock(&mm_list_lock);
-  mm->next = mm_list;
-  mm_list = mm;
-  spin_unlock(&mm_list_lock);
+  if (has_cure(CURE_FORK)) mm_link(mm);
   return mm;
+}
+
+void mm_publish(struct mm *mm)
+{
+  if (!has_cure(CURE_FORK)) mm_link(mm);
 }
 
 void mm_destroy(struct mm *mm)
@@ -41,12 +52,12 @@ void mm_destroy(struct mm *mm)
   tlb_drop_mm(mm);
   spin_lock(&mm_list_lock);
   struct mm **link = &mm_list;
-  while (*link != mm) link = &(*link)->next;
-  *link = mm->next;
+  while (*link && *link != mm) link = &(*link)->next;
+  if (*link) *link = mm->next;
   spin_unlock(&mm_list_lock);
   for (unsigned i = 0; i < ENTRIES / 2; i++)
     if (mm->pgd[i] & PTE_PRESENT) free_user_tables(mm->pgd[i]);
-  page_free(mm->pgd, PGD_PAIR_ORDER);
+  page_free(mm->pgd, kaiser_pgd_order());
   page_free(mm, 0);
 }
 

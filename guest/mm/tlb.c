@@ -75,6 +75,7 @@ void switch_mm(struct mm *mm)
   u32 asid = choose_asid(cpu, mm, &flush);
   cpu->loaded_mm = mm;
   cpu->loaded_asid = asid;
+  if (kaiser_design->per_process) cpu->kaiser_word = mm->isolated;
   load_cr3(cpu, mm, asid, flush);
 }
 

@@ -1,5 +1,6 @@
 /* exec: the process becomes one of the programs that are linked into the kernel's ELF (user/). */
 #include "entry/offsets.h"
+#include "kaiser/kaiser.h"
 #include "lib/asm.h"
 #include "lib/string.h"
 #include "mm/mm.h"
@@ -76,10 +77,12 @@ int exec_program(struct registers *regs, const char *name, char *const *argv, in
   if (!program) return -ENOENT;
   struct mm *mm = mm_create();
   if (!mm) return -ENOMEM;
+  mm->isolated = kaiser_enabled;
   if (!add_areas(mm)) {
     mm_destroy(mm);
     return -ENOMEM;
   }
+  mm_publish(mm);
   /* No way back from here on. */
   use_mm(mm);
   copy_string(current()->comm, name, sizeof current()->comm);

@@ -9,12 +9,16 @@ s64 sys_fork(const struct registers *regs)
 {
   struct mm *mm = mm_create();
   if (!mm) return -ENOMEM;
-  struct task *child = mm_copy(mm, current()->mm) == 0 ? task_allocate(current()->comm) : NULL;
+  mm->isolated = current()->mm->isolated;
+  int copied = mm_copy(mm, current()->mm);
+  mm_publish(mm);
+  struct task *child = copied == 0 ? task_allocate(current()->comm) : NULL;
   if (!child) {
     mm_destroy(mm);
     return -ENOMEM;
   }
   child->mm = mm;
+  child->kaiser_work = current()->kaiser_work; /* its PGD was filled by the policy that ours was */
   child->parent = current();
   for (unsigned i = 0; i < MAX_FILES; i++) child->files[i] = file_get(current()->files[i]);
   /* It returns from the same system call, with 0. */

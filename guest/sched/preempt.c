@@ -2,6 +2,7 @@
 #include "drivers/console.h"
 #include "sched/quiescent.h"
 #include "sched/task.h"
+#include "smp/hotplug.h"
 #include "smp/spinlock.h"
 
 u64 ticks;
@@ -43,6 +44,7 @@ void synchronize_quiescent(void)
 __attribute__((noreturn)) void idle_loop(void)
 {
   for (;;) {
+    park_if_offline();
     if (this_cpu_read(need_resched) || sched_work_waits()) {
       schedule();
       continue;

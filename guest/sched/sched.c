@@ -2,6 +2,7 @@
  * One queue for all CPUs: tasks that wake go first, those that were preempted last. sched_lock protects it and every task's state; it is held across switch_to, so that
  * nobody can run, or free, a task whose stack a CPU is still leaving.
  */
+#include "boot/descriptors.h"
 #include "lib/panic.h"
 #include "mm/mm.h"
 #include "mm/tlb.h"
@@ -16,7 +17,8 @@ static struct task *queue_first, **queue_end = &queue_first;
 
 static bool may_run_on(const struct task *task, u32 cpu)
 {
-  return task->only_cpu == NO_CPU || task->only_cpu == cpu;
+  if (task->only_cpu == NO_CPU) return !percpu_areas[cpu].offline;
+  return task->only_cpu == cpu;
 }
 
 static void enqueue_last(struct task *task)
@@ -79,6 +81,7 @@ static void schedule_locked(void)
   if (next->mm) switch_mm(next->mm);
   cpu->current = next;
   cpu->kernel_stack_top = task_stack_top(next);
+  descriptors_task_switched(cpu->cpu, cpu->kernel_stack_top);
   switch_to(previous, next);
 }
 

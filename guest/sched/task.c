@@ -94,13 +94,18 @@ struct task *task_create_kernel(const char *name, void (*function)(void *), void
 
 void task_init_idle(u32 cpu, void *stack)
 {
+  struct percpu *area = &percpu_areas[cpu];
+  if (area->idle) {
+    area->current = area->idle;
+    area->kernel_stack_top = task_stack_top(area->idle);
+    return;
+  }
   struct task *task = page_alloc(0);
   if (!task) panic("no memory for the idle task of CPU %u", cpu);
   format_text(task->comm, sizeof task->comm, "idle/%u", cpu);
   task->stack = stack;
   task->only_cpu = cpu;
   task->state = TASK_RUNNING;
-  struct percpu *area = &percpu_areas[cpu];
   area->idle = area->current = task;
   area->kernel_stack_top = task_stack_top(task);
   add_to_list(task);

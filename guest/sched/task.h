@@ -28,6 +28,7 @@ struct task {
   u64 wake_tick;       /* when it wakes even so; 0: never */
   u32 only_cpu;        /* or NO_CPU: any */
   bool queued;
+  bool kaiser_work;    /* the design wants to see the task before it returns to user mode */
   bool killed;         /* is to exit before it returns to user mode */
   int exit_code;
   u32 waits_for;       /* pid in wait(), for ^C */

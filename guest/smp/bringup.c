@@ -44,9 +44,12 @@ static bool wait_ready(u64 patience)
   return secondary_ready;
 }
 
+static u32 possible = 1;
+
 static bool start(u32 cpu, u32 apic_id)
 {
-  void *stack = page_alloc(2);
+  struct task *idle = percpu_areas[cpu].idle; /* of a CPU that has run before */
+  void *stack = idle ? idle->stack : page_alloc(2);
   if (!stack) panic("no memory for the stack of CPU %u", cpu);
   percpu_areas[cpu].apic_id = apic_id;
   secondary_stack = (u64)stack + KERNEL_STACK_SIZE;
@@ -61,6 +64,18 @@ static bool start(u32 cpu, u32 apic_id)
   return wait_ready(100000000);
 }
 
+bool smp_start_next(void)
+{
+  if (!start(nr_cpus, percpu_areas[nr_cpus].apic_id)) return false;
+  nr_cpus++;
+  return true;
+}
+
+u32 smp_possible(void)
+{
+  return possible;
+}
+
 void smp_start(u32 count, const u32 *apic_ids)
 {
   memcpy(to_virtual(TRAMPOLINE_PHYS), trampoline_start, (size_t)(trampoline_end - trampoline_start));
@@ -71,4 +86,5 @@ void smp_start(u32 count, const u32 *apic_ids)
     }
     nr_cpus++;
   }
+  possible = nr_cpus;
 }

@@ -7,6 +7,7 @@
 enum {
   VECTOR_TIMER = 0xec,
   VECTOR_IPI_TLB = 0xfb,
+  VECTOR_IPI_CALL = 0xfc,
   VECTOR_IPI_RESCHED = 0xfd,
   VECTOR_SPURIOUS = 0xff,
 };

@@ -2,6 +2,7 @@
 
 #include "entry/offsets.h"
 #include "lib/asm.h"
+#include "lib/string.h"
 
 _Static_assert(offsetof(struct percpu, scratch_rsp) == PERCPU_SCRATCH_RSP, "entry/offsets.h");
 _Static_assert(offsetof(struct percpu, current) == PERCPU_CURRENT, "entry/offsets.h");
@@ -19,6 +20,11 @@ void percpu_init(u32 cpu)
 {
   struct percpu *area = &percpu_areas[cpu];
   area->cpu = cpu;
+  /* What is below is for a CPU that has been out of use: its TLB is empty now, and no task runs. */
+  area->preempt_count = area->need_resched = 0;
+  area->loaded_mm = NULL;
+  memset(area->asids, 0, sizeof area->asids);
+  area->offline = area->parked = false;
   percpu_base[cpu] = (u64)area;
   wrmsr(MSR_GS_BASE, (u64)area);
   wrmsr(MSR_KERNEL_GS_BASE, 0);

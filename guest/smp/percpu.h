@@ -24,7 +24,10 @@ struct percpu {
    * word to put it in before it may switch CR3 (Linux keeps that word in the TSS page, cpu_tss_rw.sp2, since 4.20).
    */
   union {
-    u64 scratch_rsp;
+    struct {
+      u64 scratch_rsp;
+      u32 kaiser_word;       /* 1: this CPU is to switch CR3; for designs that ask each CPU's own word */
+    };
     u8 exported_page[PAGE_SIZE];
   };
 
@@ -44,6 +47,7 @@ struct percpu {
   u32 loaded_asid;
   u32 next_asid;
   struct asid asids[NR_ASIDS];
+  bool offline, parked;      /* is to leave, and has left; smp/hotplug.c */
   bool idling;               /* in the idle task: a good target for work */
   u64 quiescent;             /* counts moments at which no kernel code of this CPU was in the middle of anything */
   u64 nmis, machine_checks;

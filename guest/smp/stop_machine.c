@@ -9,6 +9,7 @@
 static struct {
   void (*once)(void *), (*each)(void *);
   void *argument;
+  u32 cpus;                                      /* that are to come */
   u32 arrived, silent, ran, done, left; /* CPUs that have come to each step; `ran` is 0 or 1 */
 } work;
 static u32 wanted; /* bit n: CPU n is to stop */
@@ -34,10 +35,10 @@ static void stop_here(void)
    */
   preempt_disable();
   step(&work.arrived);
-  wait_for(&work.arrived, nr_cpus);
+  wait_for(&work.arrived, work.cpus);
   local_irq_disable();
   bool first = step(&work.silent) == 1;
-  wait_for(&work.silent, nr_cpus);
+  wait_for(&work.silent, work.cpus);
   if (first) {
     work.once(work.argument);
     step(&work.ran);
@@ -45,11 +46,11 @@ static void stop_here(void)
   wait_for(&work.ran, 1);
   work.each(work.argument);
   step(&work.done);
-  wait_for(&work.done, nr_cpus);
+  wait_for(&work.done, work.cpus);
   local_irq_enable();
   preempt_enable_no_check();
   /* Only who leaves last may say so: then nobody looks at these counters any more, and the next caller may reset them. */
-  if (step(&work.left) != nr_cpus) return;
+  if (step(&work.left) != work.cpus) return;
   u64 flags = spin_lock_irq(&sched_lock);
   finished = true;
   wake_up_locked(&work);
@@ -88,6 +89,7 @@ void stop_machine(void (*once)(void *), void (*each)(void *), void *argument)
   work.once = once;
   work.each = each;
   work.argument = argument;
+  work.cpus = nr_cpus;
   work.arrived = work.silent = work.ran = work.done = work.left = 0;
   u64 flags = spin_lock_irq(&sched_lock);
   finished = false;

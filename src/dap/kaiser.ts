@@ -138,11 +138,17 @@ export class Kaiser {
 
   /** Writes the word that entry code tests and gives what it was. Throws a RequestError if that cannot be done. */
   pokeFlag(cpu: number, value: number): number {
-    const from = this.guest?.state().flag;
+    const state = this.guest?.state(cpu);
+    const from = state?.flag;
     const root = this.guest?.initRoot();
     if (!this.guest || from === undefined || root === undefined)
       throw new RequestError(`The flag cannot be poked: ${this.whyUnavailable()}`);
-    const address = this.guest.abi.flagAddress;
+    if (state?.asks === 'code')
+      throw new RequestError(
+        `The flag cannot be poked: the design ${state.design} has none, its entry code is patched. Switch by writing to ${toggleFile}.`,
+      );
+    const address = state?.asks === 'cpu word' ? this.guest.cpuWordAddress(cpu) : this.guest.abi.flagAddress;
+    if (address === undefined) throw new RequestError(`The flag cannot be poked: CPU ${cpu} has no per-CPU area yet.`);
     if (!this.target.writeMemory(cpu, address, Uint8Array.of(value, 0, 0, 0), root)) {
       throw new RequestError(
         `The flag at 0x${address.toString(16)} cannot be written: the address does not translate in the kernel's tables.`,
@@ -202,7 +208,7 @@ export class Kaiser {
   }): CrashFacts {
     const info = this.target.cpu(cpu);
     const register = (name: string): bigint | undefined => this.target.readRegister(cpu, name);
-    const state = this.guest?.state();
+    const state = this.guest?.state(cpu);
     return {
       event: kind,
       cpu,

@@ -58,7 +58,7 @@ export const launchAttributes: Readonly<Record<keyof LaunchConfiguration, Attrib
   append: {
     type: 'string',
     default: '',
-    description: 'The kernel command line. The built-in kernel knows `kaiser=on|off` and `kaiser_design=stop_machine|naive`.',
+    description: 'The kernel command line. The built-in kernel knows `kaiser=on|off` and `kaiser_design=NAME`: stop_machine, naive and nine others (guest/README.md).',
   },
   script: {
     type: ['string', 'array'],

@@ -1,17 +1,22 @@
 import type { PagingFeatures, PhysicalReader } from '../paging/index.js';
 import { defaultFeatures, walk } from '../paging/index.js';
 import { PT_LOAD, type Symbols } from '../symbols/index.js';
+import { type Site, SITE_BYTES, SITE_ENTRY_SIZE, siteAnswer, siteForm, siteKind } from './sites.js';
 
 /** `kaiserscope_abi` of the guest kernel: all fields are u64, in this order (guest/kaiser/abi.c). */
 const fieldNames = ['magic', 'nrCpusAddress', 'percpuBaseAddress', 'offsetCurrent', 'offsetPid', 'offsetComm', 'offsetMm', 'offsetPgd', 'tasksHead', 'offsetNext',
-  'offsetState', 'enabledAddress', 'flagAddress', 'designAddress', 'physmapBase', 'cpuEntryAreaBase', 'cpuEntryAreaStride', 'initPgdPhysicalAddress'] as const;
+  'offsetState', 'enabledAddress', 'flagAddress', 'designAddress', 'physmapBase', 'cpuEntryAreaBase', 'cpuEntryAreaStride', 'initPgdPhysicalAddress', 'sitesStart', 'sitesEnd',
+  'offsetCpuWord'] as const;
 
 type Field = (typeof fieldNames)[number];
 
 export type KaiserAbi = Readonly<Record<Field, bigint>>;
 
 /** "KSCOPE", and the version of the layout in the low 16 bits. */
-const MAGIC = 0x4b53_434f_5045_0001n;
+const MAGIC = 0x4b53_434f_5045_0002n;
+
+/** More entries than any build of the guest has: a table of that size is none. */
+const MAX_SITES = 64;
 
 export interface GuestTask {
   /** Address of the task structure. */
@@ -28,8 +33,12 @@ export interface KaiserState {
   design: string | undefined;
   /** The policy variable: 1 is on. */
   enabled: number | undefined;
-  /** The word that entry and exit code test. */
+  /** What the exits of a CPU find when they ask whether to switch: by the flag, by the CPU's own word, or by how the code is patched. */
   flag: number | undefined;
+  /** How they ask. */
+  asks: 'flag' | 'cpu word' | 'code' | undefined;
+  /** Entries believe CR3 alone. */
+  entryByCr3: boolean;
   onlineCpus: number;
 }
 
@@ -59,15 +68,47 @@ export class GuestReader {
   constructor(readonly abi: KaiserAbi, private readonly symbols: Symbols, private readonly reader: PhysicalReader,
     private readonly features: PagingFeatures = defaultFeatures) {}
 
-  /** What the kernel says about its KAISER. Fields are undefined where memory cannot be read. */
-  state(): KaiserState {
+  /** What the kernel says about its KAISER, and what its code on this CPU does. Fields are undefined where memory cannot be read. */
+  state(cpu = 0): KaiserState {
     const name = this.u64(this.abi.designAddress);
+    const sites = this.sites();
+    const exit = sites.find(site => site.kind === 'to user')?.form;
     return {
       design: name === undefined || name === 0n ? undefined : this.text(name, 32),
       enabled: this.u32(this.abi.enabledAddress),
-      flag: this.u32(this.abi.flagAddress),
+      flag: exit === undefined ? this.u32(this.abi.flagAddress) : siteAnswer(exit, this.u32(this.abi.flagAddress), this.cpuWord(cpu)),
+      asks: exit === undefined || exit === 'flag' ? 'flag' : exit === 'cpu word' ? 'cpu word' : 'code',
+      entryByCr3: sites.some(site => site.form === 'by CR3'),
       onlineCpus: Math.min(this.u32(this.abi.nrCpusAddress) ?? 0, 8),
     };
+  }
+
+  /** The places in entry code that ask whether KAISER is on, as they are now; empty for a kernel without a table of them. */
+  sites(): Site[] {
+    const { sitesStart, sitesEnd } = this.abi;
+    const count = Number((sitesEnd - sitesStart) / BigInt(SITE_ENTRY_SIZE));
+    const table = count > 0 && count <= MAX_SITES ? this.bytes(sitesStart, count * SITE_ENTRY_SIZE) : undefined;
+    if (!table) return [];
+    const view = new DataView(table.buffer, table.byteOffset);
+    const sites: Site[] = [];
+    for (let at = 0; at < table.length; at += SITE_ENTRY_SIZE) {
+      const address = view.getBigUint64(at, true), kind = siteKind(view.getUint32(at + 16, true));
+      const bytes = kind && this.bytes(address, SITE_BYTES);
+      if (bytes) sites.push({ address, kind, form: siteForm(kind, bytes) });
+    }
+    return sites;
+  }
+
+  /** The word of one CPU that designs with a state for each CPU test. */
+  cpuWord(cpu: number): number | undefined {
+    const address = this.cpuWordAddress(cpu);
+    return address === undefined ? undefined : this.u32(address);
+  }
+
+  /** Where that word is. */
+  cpuWordAddress(cpu: number): bigint | undefined {
+    const base = this.u64(this.abi.percpuBaseAddress + BigInt(cpu * 8));
+    return base === undefined || base === 0n ? undefined : base + this.abi.offsetCpuWord;
   }
 
   /** The task that a CPU runs, or undefined before it has one. */

@@ -27,13 +27,13 @@ describe('the ABI block', () => {
       if (bytes) bytes[0] = 9;
       return bytes;
     } };
-    expect(readAbi(altered)).toMatch(/has the version 0x4b53434f50450009, this debugger knows 0x4b53434f50450001: build the kernel anew/);
+    expect(readAbi(altered)).toMatch(/has the version 0x4b53434f50450009, this debugger knows 0x4b53434f50450002: build the kernel anew/);
   });
 });
 
 describe('reading the guest', () => {
   it('gives the state of its KAISER', () => {
-    expect(guest.state()).toEqual({ design: 'naive', enabled: 1, flag: 1, onlineCpus: 2 });
+    expect(guest.state()).toEqual({ design: 'naive', enabled: 1, flag: 1, asks: 'flag', entryByCr3: false, onlineCpus: 2 });
     put('kaiser_enabled', 0n);
     expect(guest.state()).toMatchObject({ enabled: 0, flag: 0 });
     put('kaiser_design', 0n);

@@ -79,7 +79,7 @@ describe('the booted kernel', () => {
     const stop = await machine.target.run({ until: 20_000_000 });
     expect(stop.kind).toBe('breakpoint');
     const { target, guest } = machine;
-    expect(guest.state()).toEqual({ design: 'stop_machine', enabled: 1, flag: 1, onlineCpus: 2 });
+    expect(guest.state()).toMatchObject({ design: 'stop_machine', enabled: 1, flag: 1, onlineCpus: 2 });
     const shell = guest.tasks().find((task) => task.pid === 1)!;
     expect(shell.comm).toBe('sh');
     expect(guest.currentTask(stop.cpu)).toEqual(shell);

@@ -27,8 +27,8 @@ export function runScript(append: string, script: readonly string[], options: Pa
 }
 
 /** The same on QEMU's TCG; gives what the console printed and the guest's exit code. */
-export async function runOnQemu(append: string, script: readonly string[], cpus = 2): Promise<{ output: string; code: number }> {
-  const child = spawn('qemu-system-x86_64', ['-kernel', KERNEL, '-m', '64', '-smp', String(cpus), '-accel', 'tcg', '-append', append, '-serial', 'stdio', '-display', 'none',
+export async function runOnQemu(append: string, script: readonly string[], cpus = 2, accelerator = 'tcg'): Promise<{ output: string; code: number }> {
+  const child = spawn('qemu-system-x86_64', ['-kernel', KERNEL, '-m', '64', '-smp', String(cpus), '-accel', accelerator, '-append', append, '-serial', 'stdio', '-display', 'none',
     '-monitor', 'none', '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4']);
   let output = '';
   child.stdout.on('data', data => { output += String(data); });

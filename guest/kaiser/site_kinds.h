@@ -1,0 +1,15 @@
+/* The kinds of places in entry code that ask whether KAISER is on, for C and assembly. */
+#ifndef KAISER_SITE_KINDS_H
+#define KAISER_SITE_KINDS_H
+
+#define SITE_TO_KERNEL 0 /* entry: to the kernel's half */
+#define SITE_TO_USER 1   /* exit: to the shadow half */
+#define SITE_SAVE 2      /* paranoid entry, where it does not go by CR3 alone */
+#define SITE_RESTORE 3   /* paranoid exit, likewise */
+#define SITE_CR3_TEST 4  /* entry: is the kernel's half loaded already? */
+
+/* Bytes of a site: all but the last kind, and that one. */
+#define SITE_LENGTH 15
+#define SITE_CR3_LENGTH 11
+
+#endif

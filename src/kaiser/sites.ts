@@ -1,0 +1,56 @@
+/**
+ * The places in the guest's entry code that ask whether KAISER is on (guest/kaiser/sites.h). How one asks is read from its bytes, as
+ * they are in memory now: designs patch them, at boot or at run time.
+ */
+export interface Site {
+  address: bigint;
+  kind: 'to kernel' | 'to user' | 'save' | 'restore' | 'cr3';
+  /** What it does: tests the flag, tests the CPU's word, switches or skips by itself, believes CR3, traps because it is being patched. */
+  form: 'flag' | 'cpu word' | 'switches' | 'skips' | 'by CR3' | 'ignores CR3' | 'trap' | 'unknown';
+}
+
+const KINDS: readonly Site['kind'][] = ['to kernel', 'to user', 'save', 'restore', 'cr3'];
+
+/** Bytes of one entry of the guest's table: address, where it skips to, kind, length. */
+export const SITE_ENTRY_SIZE = 24;
+/** Bytes that tell the form. */
+export const SITE_BYTES = 5;
+
+/** The kind of a site by the number that the guest gives it; undefined for one that this debugger does not know. */
+export function siteKind(number: number): Site['kind'] | undefined { return KINDS[number]; }
+
+/** How a site asks, by its first SITE_BYTES bytes. */
+export function siteForm(kind: Site['kind'], bytes: Uint8Array): Site['form'] {
+  const starts = (...wanted: number[]): boolean => wanted.every((byte, i) => bytes[i] === byte);
+  if (starts(0xcc)) return 'trap';
+  if (kind === 'cr3') return (bytes[0]! & 0xfe) === 0x48 && starts(bytes[0]!, 0x0f, 0xba) ? 'by CR3' : starts(0x0f, 0x1f) ? 'ignores CR3' : 'unknown';
+  if (starts(0xf6, 0x05)) return 'flag';
+  if (starts(0x65, 0xf6)) return 'cpu word';
+  if (starts(0x0f, 0x1f)) return 'switches';
+  return starts(0xe9) ? 'skips' : 'unknown';
+}
+
+/** What a form comes to, given what the flag and the CPU's word are; undefined while that cannot be said. */
+export function siteAnswer(form: Site['form'], flag: number | undefined, cpuWord: number | undefined): number | undefined {
+  switch (form) {
+    case 'flag': return flag;
+    case 'cpu word': return cpuWord;
+    case 'switches': return 1;
+    case 'skips': return 0;
+    default: return undefined;
+  }
+}
+
+/** What a site does, in words for a list. */
+export function siteText(form: Site['form']): string {
+  switch (form) {
+    case 'flag': return 'tests the flag';
+    case 'cpu word': return 'tests the CPU’s word';
+    case 'switches': return 'patched: switches';
+    case 'skips': return 'patched: skips';
+    case 'by CR3': return 'believes CR3';
+    case 'ignores CR3': return 'does not look at CR3';
+    case 'trap': return 'INT3: being patched';
+    case 'unknown': return 'unknown bytes';
+  }
+}
