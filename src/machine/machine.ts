@@ -8,6 +8,7 @@ import {
 import { cpuFeatures, type CpuFeatures } from './cpu/features.js';
 import * as L from './cpu/layout.js';
 import { Flag, RunState } from './cpu/layout.js';
+import { DEFAULT_SEED, seedRandom } from './cpu/randomSeed.js';
 import { resetCpu } from './cpu/reset.js';
 import { segmentToLinear } from './cpu/segmentLimit.js';
 import { CpuState } from './cpu/state.js';
@@ -36,6 +37,8 @@ export interface MachineOptions {
   ramSize: number;
   features?: Partial<CpuFeatures>;
   schedule?: ScheduleSpec;
+  /** Decides what RDRAND and RDSEED give: 0 to 2^32 - 1, 1 if left out. */
+  seed?: number;
 }
 
 /** Why `run` came back before its limit. */
@@ -120,6 +123,7 @@ export class Machine implements Core {
     log.onException = record => this.exceptionRaised(record);
     for (const cpu of this.cpus) {
       resetCpu(this, cpu);
+      seedRandom(cpu, options.seed ?? DEFAULT_SEED);
       cpu.set(L.RESUME, 0xffffffffffffffffn);
     }
   }

@@ -35,6 +35,12 @@ export interface CpuFeatures {
   cx16: boolean;
   /** POPCNT. */
   popcnt: boolean;
+  /** RDRAND: numbers that the machine's `seed` decides. */
+  rdrand: boolean;
+  /** RDSEED. */
+  rdseed: boolean;
+  /** RDPID. */
+  rdpid: boolean;
   /** LZCNT; without it BSR. */
   lzcnt: boolean;
   movbe: boolean;
@@ -47,7 +53,7 @@ export interface CpuFeatures {
 /** Everything that the machine has. */
 export const allFeatures: Readonly<CpuFeatures> = {
   pcid: true, invpcid: true, pge: true, nx: true, smep: true, smap: true, umip: true, fsgsbase: true, syscall: true, x2apic: true,
-  rdtscp: true, pages1g: true, pku: true, sep: true, cx16: true, popcnt: true, lzcnt: true, movbe: true, bmi1: true, bmi2: true,
+  rdtscp: true, pages1g: true, pku: true, sep: true, cx16: true, popcnt: true, rdrand: true, rdseed: true, rdpid: true, lzcnt: true, movbe: true, bmi1: true, bmi2: true,
 };
 
 /** The features of a machine: everything it has, except where `changes` says otherwise. */

@@ -37,8 +37,11 @@ const fields = new Map<number, { field: number; valid: (value: bigint, core: Cor
   [Msr.FsBase, { field: base(Seg.FS), valid: isCanonical }],
   [Msr.GsBase, { field: base(Seg.GS), valid: isCanonical }],
   [Msr.KernelGsBase, { field: L.KERNEL_GS_BASE, valid: isCanonical }],
-  [Msr.TscAux, { field: L.TSC_AUX, valid: (value, core) => core.features.rdtscp && low32(value) }],
+  [Msr.TscAux, { field: L.TSC_AUX, valid: (value, core) => hasTscAux(core) && low32(value) }],
 ]);
+
+/** RDTSCP and RDPID read IA32_TSC_AUX. */
+function hasTscAux(core: Core): boolean { return core.features.rdtscp || core.features.rdpid; }
 
 /** Memory types 2 and 3 and those above 7 do not exist (SDM Vol. 3A, 11.12.2). */
 function validPat(value: bigint): boolean {
@@ -59,7 +62,7 @@ export function readMsr(core: Core, cpu: CpuState, index: number): bigint {
   index >>>= 0;
   const entry = fields.get(index);
   if (entry) {
-    if (index === Msr.TscAux && !core.features.rdtscp) refuse();
+    if (index === Msr.TscAux && !hasTscAux(core)) refuse();
     return cpu.get(entry.field);
   }
   if (index >= Msr.X2apicFirst && index <= Msr.X2apicLast) return readX2apic(core, cpu, index - Msr.X2apicFirst);

@@ -8,5 +8,6 @@ import './decimal.js';
 import './frequentSystem.js';
 import './logic.js';
 import './multiply.js';
+import './random.js';
 import './shift.js';
 import './stack.js';

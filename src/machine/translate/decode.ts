@@ -1,4 +1,4 @@
-import { Decoder, DecoderError, Instruction, MemorySizeExt, OpKind, Register as Iced } from 'iced-x86';
+import { Code, Decoder, DecoderError, EncodingKind, Instruction, MemorySizeExt, OpKind, Register as Iced } from 'iced-x86';
 import { CodeMode, Seg } from '../cpu/layout.js';
 import type { Insn, MemoryOperand, Operand, Register } from './insn.js';
 import { type InstructionSet, wholeInstructionSet } from './instructionSet.js';
@@ -29,6 +29,8 @@ function attempt(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, bi
   decoder.free();
   if (error === DecoderError.NoMoreBytes) return bytes.length >= MAX_INSTRUCTION ? 'invalid' : 'truncated';
   if (error !== DecoderError.None || instruction.isInvalid || !set.has(instruction)) return 'invalid';
+  // VEX prefixes exist in protected mode only (SDM Vol. 2A, 2.6.1): what would be LES or LDS with a register is #UD in real mode.
+  if (mode & CodeMode.Real && (instruction.encoding === EncodingKind.VEX || instruction.code === Code.Arpl_r32m16_r32 || instruction.code === Code.Arpl_rm16_r16)) return 'invalid';
   return read(instruction, bytes, ip, linear, mode, bitness);
 }
 

@@ -1,13 +1,13 @@
 import { Exit } from '../../../src/machine/translate/emitter.js';
-import type { Machine, MachineStop } from '../../../src/machine/machine.js';
+import type { Machine, MachineOptions, MachineStop } from '../../../src/machine/machine.js';
 import { CODE, CODE_AT, machineFor } from './program.js';
 
 /** A machine of `cpus` CPUs at CPL 0 with `code` at CODE (pieces by their offset); all CPUs start at CODE + `entries[n]`. */
-export function machineWith(code: Record<number, readonly number[]>, options: { entries?: number[]; cpus?: number; quantum?: number } = {}): Machine {
+export function machineWith(code: Record<number, readonly number[]>, options: { entries?: number[]; cpus?: number; quantum?: number; machine?: Partial<MachineOptions> } = {}): Machine {
   const bytes = new Uint8Array(0x8000).fill(0xf4), entries = options.entries ?? [0];
   for (const [offset, piece] of Object.entries(code)) bytes.set(piece, Number(offset));
   const machine = machineFor({ bytes, entry: CODE, blocks: entries.map(e => CODE + e), texts: [] }, {
-    cpus: options.cpus, schedule: options.quantum ? { kind: 'round-robin', quantum: options.quantum } : undefined,
+    machine: options.machine, cpus: options.cpus, schedule: options.quantum ? { kind: 'round-robin', quantum: options.quantum } : undefined,
   });
   for (const cpu of machine.cpus) for (let n = 0; n < 16; n++) if (n !== 4) cpu.setGpr(n, 0n);
   return machine;

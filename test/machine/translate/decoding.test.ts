@@ -30,11 +30,11 @@ describe('decoding', () => {
     expect(raised(...new Array<number>(15).fill(0x66), 0x90)).toBe(13);
   });
 
-  it('takes F3 BSF and F3 BSR for BSF and BSR, for the machine has neither TZCNT nor LZCNT', () => {
-    const machine = machineWith({ 0: [0xf3, 0x0f, 0xbc, 0xc3, 0xf3, 0x0f, 0xbd, 0xcb] }), cpu = machine.cpus[0]!;
+  it.each([[true, [4n, 24n]], [false, [4n, 7n]]])('takes F3 BSF and F3 BSR for TZCNT and LZCNT where it has these (%s), else for BSF and BSR', (has, expected) => {
+    const machine = machineWith({ 0: [0xf3, 0x0f, 0xbc, 0xc3, 0xf3, 0x0f, 0xbd, 0xcb] }, { machine: { features: { bmi1: has, lzcnt: has } } }), cpu = machine.cpus[0]!;
     cpu.setGpr(3, 0x00f0n);
     run(machine, 2);
-    expect([cpu.gpr(0), cpu.gpr(1)]).toEqual([4n, 7n]);
+    expect([cpu.gpr(0), cpu.gpr(1)]).toEqual(expected);
   });
 
   it('knows the same bytes apart by the base of CS', () => {

@@ -2,7 +2,7 @@ import { readFlags, writeFlags } from '../../../src/machine/cpu/flags.js';
 import * as L from '../../../src/machine/cpu/layout.js';
 import { Seg } from '../../../src/machine/cpu/layout.js';
 import { updateMode } from '../../../src/machine/cpu/modes.js';
-import { Machine } from '../../../src/machine/machine.js';
+import { Machine, type MachineOptions } from '../../../src/machine/machine.js';
 import type { ScheduleSpec } from '../../../src/machine/schedule.js';
 import { Generator } from '../../oracle/generate.js';
 import { CODE, DATA, DATA_PAGES, fillData } from '../../oracle/layout.js';
@@ -67,8 +67,8 @@ export function randomProgram(seed: number, options: { selfModifying: boolean; b
 }
 
 /** A machine at CPL 0 in 64-bit mode that runs a program; every exception goes to a handler that goes on at some block. */
-export function machineFor(program: Program, options: { cpus?: number; schedule?: ScheduleSpec; seed?: number; count?: number } = {}): Machine {
-  const machine = new Machine({ cpus: options.cpus ?? 1, ramSize: 2 << 20, schedule: options.schedule }), { memory } = machine;
+export function machineFor(program: Program, options: { cpus?: number; schedule?: ScheduleSpec; seed?: number; count?: number; machine?: Partial<MachineOptions> } = {}): Machine {
+  const machine = new Machine({ cpus: options.cpus ?? 1, ramSize: 2 << 20, schedule: options.schedule, ...options.machine }), { memory } = machine;
   memory.writeU64(ROOT, BigInt(PDPT) | P | RW);
   memory.writeU64(PDPT + 8, BigInt(PD) | P | RW);
   memory.writeU64(PD + (CODE >>> 21 & 0x1ff) * 8, BigInt(CODE_TABLE) | P | RW);

@@ -29,5 +29,4 @@ handle(Mnemonic.Int1, (core, cpu, insn) => {
  */
 for (const mnemonic of [
   Mnemonic.Ud0, Mnemonic.Ud1, Mnemonic.Ud2, Mnemonic.Rsm, Mnemonic.Monitor, Mnemonic.Mwait, Mnemonic.Xgetbv, Mnemonic.Xsetbv,
-  Mnemonic.Rdrand, Mnemonic.Rdseed, Mnemonic.Rdpid, Mnemonic.Vmcall, Mnemonic.Vmmcall, Mnemonic.Vmxon,
 ]) handle(mnemonic, () => { throw new GuestFault(Vector.UD); });
