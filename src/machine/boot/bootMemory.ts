@@ -2,8 +2,8 @@ import type { Core } from '../core.js';
 import { acpiTables } from './acpi.js';
 import { ImageError, type LoadSegment } from './elfLoader.js';
 
-/** Where the boot information goes: below 640 KiB and away from where kernels put their start-up code for other CPUs. */
-export const BOOT_INFO = 0x9000, BOOT_INFO_END = 0xa000;
+/** Where the boot information goes, if the kernel leaves the page free: below 640 KiB and away from where kernels put their start-up code for other CPUs. */
+const BOOT_INFO = 0x9000, BOOT_INFO_SIZE = 0x1000;
 /** The RSDP is also where firmware has it, for kernels that search (ACPI 6.5, 5.2.5.1). */
 export const ACPI = 0xf0000;
 const ACPI_END = 0x100000, LOW_END = 0xa0000, HIGH = 0x100000;
@@ -31,10 +31,9 @@ export function loadSegments(core: Core, segments: readonly LoadSegment[], name:
       throw new ImageError(`${name}: too large for ${mib} MiB of memory: a segment ends at physical 0x${(physical + memorySize).toString(16)}. `
         + `Give the machine at least ${Math.ceil((physical + memorySize) / 0x100000)} MiB.`);
     }
-    const taken = [[BOOT_INFO, BOOT_INFO_END], [ACPI, ACPI_END]].find(([start, end]) => physical < end! && physical + memorySize > start!);
-    if (taken) {
-      throw new ImageError(`${name}: a segment at physical 0x${physical.toString(16)}-0x${(physical + memorySize).toString(16)} covers 0x${taken[0]!.toString(16)}-`
-        + `0x${taken[1]!.toString(16)}, where the machine puts its boot information. Link the kernel at 1 MiB or above.`);
+    if (overlaps({ physical, memorySize }, ACPI, ACPI_END)) {
+      throw new ImageError(`${name}: a segment at physical 0x${physical.toString(16)}-0x${(physical + memorySize).toString(16)} covers 0x${ACPI.toString(16)}-`
+        + `0x${ACPI_END.toString(16)}, where the machine puts its ACPI tables. Link the kernel at 1 MiB or above.`);
     }
     memory.write(physical, bytes);
     if (memorySize > bytes.length) memory.fill(physical + bytes.length, memorySize - bytes.length);
@@ -66,16 +65,32 @@ export function writeFirmwareTables(core: Core): void {
   memory.writeU16(BIOS_DATA + 0x63, 0x3d4);
 }
 
-/** Hands out the places of the boot information, one after the other. */
+/** The page for the boot information: the usual one, or the first below 640 KiB that the kernel does not cover. */
+export function bootInfoPage(segments: readonly LoadSegment[], name: string): number {
+  const pages = [BOOT_INFO, ...Array.from({ length: LOW_END / BOOT_INFO_SIZE - 1 }, (_, n) => (n + 1) * BOOT_INFO_SIZE)];
+  const free = pages.find(page => !segments.some(segment => overlaps(segment, page, page + BOOT_INFO_SIZE)));
+  if (free !== undefined) return free;
+  throw new ImageError(`${name}: its segments cover all memory below 640 KiB, and the machine needs a page there for its boot information. Link the kernel at 1 MiB or above.`);
+}
+
+function overlaps(segment: { physical: number; memorySize: number }, start: number, end: number): boolean {
+  return segment.physical < end && segment.physical + segment.memorySize > start;
+}
+
+/** Hands out the places of the boot information, one after the other, in one page. */
 export class BootInfoArea {
-  private next = BOOT_INFO;
-  constructor(private readonly core: Core) {}
+  private next: number;
+  private readonly end: number;
+  constructor(private readonly core: Core, page: number) {
+    this.next = page;
+    this.end = page + BOOT_INFO_SIZE;
+  }
 
   /** `size` bytes, 8-byte aligned and zero. `what` is for the message if there is no room. */
   take(size: number, what: string): number {
     const at = this.next, end = at + Math.ceil(size / 8) * 8;
-    if (end > BOOT_INFO_END) {
-      throw new ImageError(`${what} is too long: the boot information (command lines, memory map, list of modules) has room for ${BOOT_INFO_END - BOOT_INFO} bytes. Shorten it.`);
+    if (end > this.end) {
+      throw new ImageError(`${what} is too long: the boot information (command lines, memory map, list of modules) has room for ${BOOT_INFO_SIZE} bytes. Shorten it.`);
     }
     this.core.memory.fill(at, end - at);
     this.next = end;

@@ -1,6 +1,6 @@
 import type { Core } from '../core.js';
 import { readBootImage } from './bootImage.js';
-import { type BootModule, loadModules, loadSegments, writeFirmwareTables } from './bootMemory.js';
+import { BootInfoArea, bootInfoPage, type BootModule, loadModules, loadSegments, writeFirmwareTables } from './bootMemory.js';
 import { enterFlat } from './entryState.js';
 import { BOOTLOADER_MAGIC, writeMultibootInfo } from './multiboot.js';
 import { writePvhInfo } from './pvh.js';
@@ -25,11 +25,11 @@ export function loadKernel(core: Core, file: Uint8Array, options: BootOptions): 
   const image = readBootImage(file, options.name), { segments, entry } = image;
   writeFirmwareTables(core);
   loadSegments(core, segments, options.name);
-  const modules = loadModules(core, segments, options.modules ?? []);
+  const modules = loadModules(core, segments, options.modules ?? []), area = new BootInfoArea(core, bootInfoPage(segments, options.name));
   if (image.protocol === 'pvh') {
-    enterFlat(core, entry, { eax: 0, ebx: writePvhInfo(core, options.commandLine, modules) });
+    enterFlat(core, entry, { eax: 0, ebx: writePvhInfo(core, area, options.commandLine, modules) });
     return;
   }
   const line = options.commandLine ? `${options.name} ${options.commandLine}` : options.name;
-  enterFlat(core, entry, { eax: BOOTLOADER_MAGIC, ebx: writeMultibootInfo(core, line, modules) });
+  enterFlat(core, entry, { eax: BOOTLOADER_MAGIC, ebx: writeMultibootInfo(core, area, line, modules) });
 }

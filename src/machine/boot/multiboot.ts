@@ -1,5 +1,5 @@
 import type { Core } from '../core.js';
-import { BootInfoArea, memoryMap, type PlacedModule } from './bootMemory.js';
+import { type BootInfoArea, memoryMap, type PlacedModule } from './bootMemory.js';
 
 /** In EAX when a multiboot kernel is entered (Multiboot Specification 0.6.96, section 3.2). */
 export const BOOTLOADER_MAGIC = 0x2badb002;
@@ -10,8 +10,8 @@ const BOOT_DEVICE = 0x8000ffff;
 const INFO_SIZE = 120, MAP_ENTRY = 24, MODULE_ENTRY = 16, KIB = 1024;
 
 /** Writes the multiboot information structure and what it points to; gives its address, which goes to EBX. */
-export function writeMultibootInfo(core: Core, commandLine: string, modules: readonly PlacedModule[]): number {
-  const { memory } = core, area = new BootInfoArea(core), map = memoryMap(core);
+export function writeMultibootInfo(core: Core, area: BootInfoArea, commandLine: string, modules: readonly PlacedModule[]): number {
+  const { memory } = core, map = memoryMap(core);
   const info = area.take(INFO_SIZE, 'The multiboot information'), mapAt = area.take(MAP_ENTRY * map.length, 'The memory map');
   const list = area.take(MODULE_ENTRY * modules.length, `The list of ${modules.length} modules`);
   map.forEach(([start, end, type], n) => {

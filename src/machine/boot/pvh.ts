@@ -1,5 +1,5 @@
 import type { Core } from '../core.js';
-import { ACPI, BootInfoArea, memoryMap, type PlacedModule } from './bootMemory.js';
+import { ACPI, type BootInfoArea, memoryMap, type PlacedModule } from './bootMemory.js';
 
 const MAGIC = 0x336ec578;
 const START_INFO_SIZE = 56, MEMORY_MAP_ENTRY = 24, MODULE_ENTRY = 32;
@@ -8,8 +8,8 @@ const START_INFO_SIZE = 56, MEMORY_MAP_ENTRY = 24, MODULE_ENTRY = 32;
  * Writes hvm_start_info, version 1, with the command line, the modules and the memory map (the PVH boot specification) and
  * gives its address, which goes to EBX.
  */
-export function writePvhInfo(core: Core, commandLine: string, modules: readonly PlacedModule[]): number {
-  const { memory } = core, area = new BootInfoArea(core), map = memoryMap(core);
+export function writePvhInfo(core: Core, area: BootInfoArea, commandLine: string, modules: readonly PlacedModule[]): number {
+  const { memory } = core, map = memoryMap(core);
   const info = area.take(START_INFO_SIZE, 'hvm_start_info'), mapAt = area.take(MEMORY_MAP_ENTRY * map.length, 'The memory map');
   const list = area.take(MODULE_ENTRY * modules.length, `The list of ${modules.length} modules`);
   map.forEach(([start, end, type], n) => {

@@ -115,8 +115,11 @@ describe('loading', () => {
     const large = [{ physical: 0x100000, bytes: [1], memorySize: 0x500000 }, { type: 4, bytes: note(0x100000) }];
     expect(() => boot(large)).toThrow(/k: too large for 4 MiB of memory.*at least 6 MiB/);
   });
-  it('an image over the boot information is refused', () => {
-    expect(() => boot([{ physical: 0x8000, bytes: [1], memorySize: 0x2000 }, { type: 4, bytes: note(0x8000) }])).toThrow(/0x8000-0xa000 covers 0x9000-0xa000/);
+  it('boot information makes way for the kernel; ACPI tables do not', () => {
+    const low = (physical: number, memorySize: number) => boot([{ physical, bytes: [1], memorySize }, { type: 4, bytes: note(physical) }]);
+    expect([low(0x8000, 0x1000), low(0x8000, 0x1001), low(0x800, 0xa000), low(0, 0x9f000)].map(t => t.cpu.gpr(3))).toEqual([0x9000n, 0x1000n, 0xb000n, 0x9f000n]);
+    expect(() => low(0, 0xa0000)).toThrow(/cover all memory below 640 KiB/);
+    expect(() => low(0xe0000, 0x10001)).toThrow(/0xe0000-0xf0001 covers 0xf0000-0x100000, where the machine puts its ACPI tables/);
   });
   it('a command line that is too long is refused', () => {
     expect(() => boot(good(), { commandLine: 'x'.repeat(4096), name: 'k' })).toThrow(/command line of 4096 bytes is too long.*room for 4096 bytes/);
