@@ -124,6 +124,7 @@ export class Adapter {
     const debuggee = this.debuggee;
     const ignore = debuggee.launch.noDebug;
     this.runControl.setBreakpoints(ignore ? [] : this.breakpoints.targetBreakpoints());
+    debuggee.target.setWatchpoints(ignore ? [] : this.breakpoints.targetWatchpoints());
     debuggee.target.setExceptionStops(exception => {
       if (debuggee.spinWatch.observe(exception)) return true;
       return !ignore && this.exceptionFilters.matches(exception, debuggee, text => this.output('console', `${text}\n`));

@@ -1,8 +1,9 @@
 import type { BreakpointStore } from './breakpoints/breakpointStore.js';
+import { describeData } from './breakpoints/dataLocation.js';
 import type { Debuggee } from './debuggee.js';
 import { describeException, exceptionInShort } from './exceptionText.js';
 import { verdictText } from './verdict.js';
-import type { Stop } from '../target/target.js';
+import type { Stop, WatchpointHit } from '../target/target.js';
 
 /** A stop as the protocol's stopped event tells it. */
 export interface StopDescription {
@@ -43,9 +44,12 @@ export function describeStop(stop: Stop, debuggee: Debuggee, breakpoints: Breakp
       };
     }
     case 'watchpoint': {
-      const [hit] = stop.hits;
-      return plain('data breakpoint', 'Paused on data breakpoint', hit ? `CPU ${stop.cpu} has ${hit.write ? 'written' : 'read'} ${hit.size} bytes at `
-        + `0x${hit.linear.toString(16)}, before ${where}` : '');
+      const { cpu, hits } = stop;
+      const told = hits.map(hit => `CPU ${cpu} has ${hit.write ? 'written' : 'read'} ${describeData({ address: hit.linear, size: hit.size }, debuggee)}${valueOf(hit, cpu, debuggee)}`);
+      return {
+        ...plain('data breakpoint', 'Paused on data breakpoint', [...told, `Its next instruction is at ${where}`].join('\n')),
+        hitBreakpointIds: breakpoints.dataIds(hits),
+      };
     }
     case 'step':
       return plain('step', 'Paused after step');
@@ -88,6 +92,12 @@ export function describeStop(stop: Stop, debuggee: Debuggee, breakpoints: Breakp
         advice: `The instruction has not run. Change the guest so that it does without, or report this text. ${afterDeath}`,
       };
   }
+}
+
+/** `: 0x5` for data that fits into a word and can be read from where the CPU stands now. */
+function valueOf({ linear, size }: WatchpointHit, cpu: number, debuggee: Debuggee): string {
+  const bytes = size <= 8 ? debuggee.readEitherHalf(cpu, linear, size) : undefined;
+  return bytes ? `: 0x${bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n).toString(16)}` : '';
 }
 
 function describeSpin(spin: { cpu: number; exceptions: number; distinct: number }, debuggee: Debuggee): StopDescription {

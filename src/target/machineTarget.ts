@@ -18,6 +18,7 @@ import type {
   Target,
   TargetBreakpoint,
   TargetConfiguration,
+  TargetWatchpoint,
 } from './target.js';
 
 /** A run comes back to the host's event loop after so many milliseconds, so that `pause` and console input get through. */
@@ -48,6 +49,7 @@ export async function createMachineTarget(configuration: TargetConfiguration): P
 /** The emulated machine as a target. */
 export class MachineTarget implements Target {
   private readonly breakpoints = new Map<bigint, TargetBreakpoint>();
+  private readonly watchpoints = new Map<number, TargetWatchpoint>();
   private readonly probes = new Map<bigint, Set<(cpu: number) => void>>();
   private readonly consoleListeners: ((text: string) => void)[] = [];
   private isRunning = false;
@@ -128,6 +130,16 @@ export class MachineTarget implements Target {
     this.install();
   }
 
+  setWatchpoints(watchpoints: readonly TargetWatchpoint[]): void {
+    this.machine.watch.set(
+      'all',
+      'debugger',
+      watchpoints.map(({ id, address, size, read, write }) => ({ id, linear: address, length: size, read, write, source: 'debugger' })),
+    );
+    this.watchpoints.clear();
+    for (const one of watchpoints) this.watchpoints.set(one.id, one);
+  }
+
   addProbe(address: bigint, listener: (cpu: number) => void): { dispose(): void } {
     const listeners = this.probes.get(address) ?? new Set();
     listeners.add(listener);
@@ -168,9 +180,10 @@ export class MachineTarget implements Target {
   step(cpu: number): Stop {
     this.passBreakpoint(cpu);
     const stop = this.machine.step(cpu);
+    const told = stop && this.translateStop(stop);
     this.flushConsole();
-    this.stoppedCpu = stop?.cpu ?? cpu;
-    return stop ? this.translateStop(stop) : { kind: 'step', cpu };
+    this.stoppedCpu = told?.cpu ?? cpu;
+    return told ?? { kind: 'step', cpu };
   }
 
   injectNmi(cpu: number): void {
@@ -218,9 +231,13 @@ export class MachineTarget implements Target {
     }
   }
 
+  /** Runs on to a position, over watchpoints whose conditions are false. */
   private machineStop(until: number): Stop | undefined {
-    const stop = this.machine.run(until);
-    return stop && this.translateStop(stop);
+    for (;;) {
+      const stop = this.machine.run(until);
+      const told = stop && this.translateStop(stop);
+      if (told || !stop) return told;
+    }
   }
 
   /** Runs by the schedule one step at a time, and asks after each step of the followed CPU. */
@@ -235,7 +252,12 @@ export class MachineTarget implements Target {
     return undefined;
   }
 
-  private translateStop(stop: MachineStop): Stop {
+  /** The stop in the debugger's words; undefined for watchpoints none of which wants to stop. */
+  private translateStop(stop: MachineStop): Stop | undefined {
+    if (stop.kind === 'watchpoint') {
+      const stops = [...new Set(stop.hits.map(hit => hit.id))].filter(id => this.watchpoints.get(id)?.condition?.(stop.cpu) ?? true);
+      return stops.length > 0 ? { ...stop, hits: stop.hits.filter(hit => stops.includes(hit.id)) } : undefined;
+    }
     if (stop.kind === 'shutdown') {
       // All at one position: what was raised, what its delivery raised (perhaps twice), the double fault, and what its delivery raised.
       const recent = this.machine.recentExceptions(stop.cpu);

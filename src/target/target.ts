@@ -34,7 +34,7 @@ export interface RegisterGroup { id: 'general' | 'segments' | 'control' | 'msr' 
 export type Stop =
   | { kind: 'breakpoint'; cpu: number; address: bigint }
   /** The CPU has accessed watched bytes; the instruction is done. */
-  | { kind: 'watchpoint'; cpu: number; hits: readonly { id: number; linear: bigint; size: number; write: boolean }[] }
+  | { kind: 'watchpoint'; cpu: number; hits: readonly WatchpointHit[] }
   | { kind: 'step'; cpu: number }
   | { kind: 'pause'; cpu: number }
   | { kind: 'entry'; cpu: number }
@@ -104,6 +104,22 @@ export interface TargetBreakpoint {
   condition?: (cpu: number) => boolean;
 }
 
+/** A breakpoint on accesses of code to bytes at a linear address, in any address space. */
+export interface TargetWatchpoint {
+  /** Which one was hit. */
+  id: number;
+  address: bigint;
+  /** Bytes, 1 or more. */
+  size: number;
+  read: boolean;
+  write: boolean;
+  /** Asked after the instruction that accessed them; false goes on at once. Must not change the machine. */
+  condition?: (cpu: number) => boolean;
+}
+
+/** An access to watched bytes; `linear` and `size` say what was accessed. */
+export interface WatchpointHit { id: number; linear: bigint; size: number; write: boolean; }
+
 export interface DisassembledInstruction { address: bigint; bytes: Uint8Array; text: string; }
 
 export interface Target {
@@ -137,6 +153,8 @@ export interface Target {
    * machine runs on; others stop at it.
    */
   setBreakpoints(breakpoints: readonly TargetBreakpoint[]): void;
+  /** Replaces all watchpoints. Throws an Error with a message for the user for a range that is empty or goes beyond the last address. */
+  setWatchpoints(watchpoints: readonly TargetWatchpoint[]): void;
   /** Vectors (0-31) at which to stop before delivery. */
   setExceptionStops(filter: (exception: ExceptionInfo) => boolean): void;
   /** Runs until something stops it; resolves with the reason. Yields to the host's event loop every few milliseconds, so `pause` works. */

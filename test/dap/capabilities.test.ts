@@ -30,6 +30,7 @@ it('the rest of what is advertised is this', async () => {
   expect(Object.fromEntries(others)).toEqual({
     supportsConditionalBreakpoints: true, supportsHitConditionalBreakpoints: true, supportsLogPoints: true, supportsExceptionFilterOptions: true,
     supportsEvaluateForHovers: true, supportsClipboardContext: true, supportsSteppingGranularity: true, supportsDelayedStackTraceLoading: true, completionTriggerCharacters: ['=', '.'],
+    supportsDataBreakpointBytes: true,
     exceptionBreakpointFilters: expect.arrayContaining(exceptionFilterTable.map(({ id }) => expect.objectContaining({ filter: id }) as unknown)) as unknown,
   });
 });

@@ -53,6 +53,20 @@ it('the naive design explodes when it is switched off while another CPU is in us
   await matches('naive');
 });
 
+it('a data breakpoint stops behind whoever writes the flag of KAISER', async () => {
+  await session.launch({ cpus: 1, script: ['echo 0 > /sys/kernel/debug/x86/kaiser-enabled'], stopAt: 'kaiser_shell_ready' });
+  await session.stopped();
+  let dataId: string | null = null;
+  await session.request('dataBreakpointInfo', { name: 'kaiser_enabled' }, (body: { dataId: string | null; description: string; accessTypes: string[] }) => {
+    dataId = body.dataId;
+    return `${body.description}, ${body.accessTypes.join(' ')}`;
+  });
+  await session.client.request('setDataBreakpoints', { breakpoints: [{ dataId, accessType: 'write' }] });
+  session.note('> setDataBreakpoints');
+  await session.run('continue', { threadId: 1 });
+  await matches('data');
+});
+
 it('a raw poke of the flag at the wrong instruction does the same to any design', async () => {
   await session.launch({ cpus: 1, script: ['storm 100'], stopAt: 'kaiser_shell_ready' });
   await session.client.stopped();

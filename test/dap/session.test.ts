@@ -129,6 +129,63 @@ describe('breakpoints', () => {
     expect(told).toHaveLength(1);
   });
 
+  describe('on data', () => {
+    const info = (args: object): Promise<DebugProtocol.DataBreakpointInfoResponse['body']> => client.request('dataBreakpointInfo', args);
+    const watch = (...breakpoints: object[]): Promise<Breakpoints> => client.request('setDataBreakpoints', { breakpoints });
+
+    it('stop behind the instruction that reads or writes, in every run and step, and go away', async () => {
+      await launch({ stopOnEntry: false, stopAt: 'greet' });
+      await client.stopped();
+      const { dataId, ...rest } = await info({ name: 'u8(message + 2)' });
+      expect(rest).toEqual({ description: expect.stringMatching(/^1 byte at 0x[0-9a-f]+ <message\+0x2>$/) as string, accessTypes: ['write', 'read', 'readWrite'], canPersist: true });
+      const { breakpoints } = await watch({ dataId, accessType: 'read' });
+      expect(breakpoints).toMatchObject([{ verified: true }]);
+      const stop = await client.go();
+      expect(stop).toMatchObject({ reason: 'data breakpoint', hitBreakpointIds: [breakpoints[0]!.id] });
+      expect(stop.text).toMatch(/^CPU 0 has read 1 byte at 0x[0-9a-f]+ <message\+0x2>: 0x6c\nIts next instruction is at 0x[0-9a-f]+ <greet/);
+      await watch({ dataId: (await info({ name: 'message', bytes: 10 })).dataId, accessType: 'readWrite' });
+      await client.request('stepIn', { threadId: 1, granularity: 'instruction' });
+      expect((await client.stopped()).reason).toBe('step');
+      for (let n = 0; n < 6; n++) {
+        await client.request('next', { threadId: 1, granularity: 'instruction' });
+        if ((await client.stopped()).reason === 'data breakpoint') break;
+      }
+      expect(await client.evaluate('al')).toBe('0x6c (108)');
+      await watch();
+      await client.request('continue', { threadId: 1 });
+      await client.event('terminated');
+    });
+
+    it('take conditions and hit counts, by which most accesses do not stop', async () => {
+      await launch({ stopOnEntry: false, stopAt: 'greet' });
+      await client.stopped();
+      const { dataId } = await info({ name: 'message', bytes: 25 });
+      await watch({ dataId, accessType: 'readWrite', condition: 'al == 0x66' });
+      expect((await client.go()).text).toMatch(/<message\+0x6>: 0x66/);
+      await watch({ dataId, accessType: 'read', hitCondition: '%3' });
+      const first = (await client.go()).text!, second = (await client.go()).text!;
+      const offset = (text: string): number => Number(/<message\+(0x[0-9a-f]+)>/.exec(text)![1]);
+      expect(offset(second) - offset(first)).toBe(3);
+    });
+
+    it('are made for what a register points to, and say why there can be none', async () => {
+      await launch({ stopOnEntry: false, stopAt: 'greet' });
+      await client.stopped();
+      const { id } = await client.top();
+      const { scopes } = await client.request<DebugProtocol.ScopesResponse['body']>('scopes', { frameId: id });
+      const { variablesReference } = scopes[0]!;
+      expect((await info({ variablesReference, name: 'rsp' })).description).toMatch(/^8 bytes at 0x/);
+      expect(await info({ variablesReference, name: 'rflags' })).toEqual({ dataId: null, description: expect.stringContaining('Registers cannot be watched') as string });
+      expect((await info({ name: 'counter' })).description).toMatch(/^4 bytes at .* <counter>$/);
+      expect((await info({ name: '0x1000', asAddress: true, bytes: 3 })).dataId).toBe('0x1000/3');
+      expect((await info({ name: 'cuonter' })).description).toContain('Did you mean counter?');
+      expect((await info({ name: 'counter', bytes: 0 })).description).toBe('0 bytes cannot be watched: give 1 to 1048576.');
+      expect((await info({ name: '0xfffffffffffffffc' })).description).toContain('beyond the last address');
+      expect((await watch({ dataId: 'counter' }, { dataId: '0x1000/4', condition: 'rxa' })).breakpoints).toMatchObject([
+        { verified: false, message: expect.stringContaining('no data id') as string }, { verified: false, message: expect.stringContaining('Did you mean rax?') as string }]);
+    });
+  });
+
   it('tell which lines have code', async () => {
     await launch();
     await client.stopped();

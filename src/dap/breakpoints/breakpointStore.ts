@@ -9,7 +9,7 @@ import type { Scope } from '../expression/evaluate.js';
 import { parseCondition } from '../expression/expression.js';
 import { formatValue } from '../expression/format.js';
 import { machineScope } from '../expression/machineScope.js';
-import type { TargetBreakpoint } from '../../target/target.js';
+import type { TargetBreakpoint, TargetWatchpoint, WatchpointHit } from '../../target/target.js';
 import { parseHitCondition } from './hitCondition.js';
 import type { HitCondition } from './hitCondition.js';
 import { parseLogMessage } from './logMessage.js';
@@ -28,6 +28,8 @@ export interface SessionBreakpoint {
   /** What it was set on, for texts: `entry_syscall64`, `syscall.S:12`. */
   readonly label: string;
   readonly addresses: readonly bigint[];
+  /** The bytes of a data breakpoint, which has no addresses. */
+  readonly data?: { address: bigint; size: number; read: boolean; write: boolean };
   readonly location?: { source: DebugProtocol.Source; line: number };
   readonly condition?: { text: string; expression: Expression; /** By CPU, made when first asked. */ asked: (Condition | undefined)[] };
   readonly hitCondition?: HitCondition;
@@ -126,6 +128,16 @@ export class BreakpointStore {
       const there = this.at(address);
       return { address, condition: cpu => this.reached(cpu, address, there) };
     });
+  }
+
+  /** The data breakpoints for the target. */
+  targetWatchpoints(): TargetWatchpoint[] {
+    return this.all().flatMap(one => (one.data ? [{ id: one.id, ...one.data, condition: (cpu: number) => this.stops(one, cpu) }] : []));
+  }
+
+  /** The data breakpoints that stopped the machine. */
+  dataIds(hits: readonly WatchpointHit[]): number[] {
+    return [...new Set(hits.map(hit => hit.id))];
   }
 
   /** The ids of what stopped the CPU at an address. */

@@ -15,6 +15,7 @@ import { ranges } from './custom/ranges.js';
 import { tableText } from './custom/tableText.js';
 import { toggle } from './custom/toggle.js';
 import { walk } from './custom/walk.js';
+import { dataBreakpointInfo } from './dataBreakpointInfo.js';
 import { disassemble } from './disassemble.js';
 import { disconnect } from './disconnect.js';
 import { evaluate } from './evaluate.js';
@@ -28,6 +29,7 @@ import { readMemory } from './readMemory.js';
 import { restart } from './restart.js';
 import { scopes } from './scopes.js';
 import { setBreakpoints } from './setBreakpoints.js';
+import { setDataBreakpoints } from './setDataBreakpoints.js';
 import { setExceptionBreakpoints } from './setExceptionBreakpoints.js';
 import { setExpression } from './setExpression.js';
 import { setFunctionBreakpoints } from './setFunctionBreakpoints.js';
@@ -52,6 +54,8 @@ const all: readonly RequestHandler<never, unknown>[] = [
   breakpointLocations,
   setFunctionBreakpoints,
   setInstructionBreakpoints,
+  dataBreakpointInfo,
+  setDataBreakpoints,
   setExceptionBreakpoints,
   exceptionInfo,
   loadedSources,
