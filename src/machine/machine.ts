@@ -261,10 +261,6 @@ export class Machine implements Core {
     }
     const breakpoint = instructionBreakpoint(cpu);
     if (breakpoint) return this.deliver(cpu, turn, () => deliverFault(this, cpu, breakpoint));
-    if (alignmentChecked(cpu)) {
-      return { kind: 'unimplemented', cpu: cpu.index, reason: `CPU ${cpu.index}, rip 0x${cpu.rip.toString(16)}: a user program runs with alignment checks `
-        + '(CR0.AM and RFLAGS.AC are set), which this machine does not have. Clear one of the two.' };
-    }
     this.deadline = apic.nextDeadline();
     const shadow = cpu.int(L.SHADOW) !== 0, trap = (cpu.int(L.FLAGS) & Flag.TF) !== 0;
     const budget = shadow || trap ? 1 : Math.min(this.alone ? MAX_BUDGET : turn.steps, limit - this.position, Math.max(1, Math.ceil(this.deadline - this.now())));
@@ -392,7 +388,6 @@ export class Machine implements Core {
     const apic = this.apics[cpu.index]!, waits = apic.pendingVector() >= 0;
     cpu.setInt(L.EVENT_WAITS, waits ? 1 : 0);
     return cpu.runState !== RunState.Running || this.exitCode !== undefined || cpu.int(L.SHADOW) !== 0 || cpu.int(L.PENDING_DEBUG) !== 0 || cpu.int(L.NMI_PENDING) !== 0
-      || alignmentChecked(cpu)
       || (cpu.int(L.FLAGS) & (Flag.IF | Flag.TF)) !== 0 && ((cpu.int(L.FLAGS) & Flag.TF) !== 0 || waits)
       || apic.nextDeadline() !== this.deadline;
   }
@@ -409,9 +404,3 @@ export class Machine implements Core {
     }
   }
 }
-
-/** Would an unaligned access raise #AC (SDM Vol. 3A, 6.15, interrupt 17)? */
-function alignmentChecked(cpu: CpuState): boolean {
-  return (cpu.int(L.FLAGS) & Flag.AC) !== 0 && cpu.cpl === 3 && (cpu.int(L.CR0) & CR0_AM_BIT) !== 0;
-}
-const CR0_AM_BIT = 1 << 18;

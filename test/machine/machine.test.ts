@@ -52,17 +52,20 @@ it('INT with the trap flag set enters its handler without a debug trap', () => {
   expect(cpu.rip).toBe(0x2031n);
 });
 
-it('stops where a user program would run with alignment checks, and goes on without them', () => {
-  // NOP, then JMP to itself.
-  const machine = protectedMode([0x90, 0xeb, 0xfd]), cpu = machine.cpus[0]!;
+it('checks alignment where a user program runs with CR0.AM and RFLAGS.AC', () => {
+  // MOV EAX, [1], then JMP back.
+  const machine = protectedMode([0xa1, 1, 0, 0, 0, 0xeb, 0xf9]), cpu = machine.cpus[0]!;
   cpu.setSegment(Seg.CS, 0x1b, 0xc0fb, 0xffffffff, 0n);
   cpu.setSegment(Seg.SS, 0x23, 0xc0f3, 0xffffffff, 0n);
   cpu.setInt(L.FLAGS, cpu.int(L.FLAGS) | L.Flag.AC);
   updateMode(machine, cpu);
   expect(machine.run(10)).toBeUndefined();
   cpu.set(L.CR0, cpu.get(L.CR0) | 1n << 18n);
-  expect(machine.run(20)).toMatchObject({ kind: 'unimplemented', reason: expect.stringMatching(/alignment checks .*CR0\.AM/) as string });
+  updateMode(machine, cpu);
+  machine.onException = () => true;
+  expect(machine.run(20)).toMatchObject({ kind: 'exception', exception: { vector: 17, errorCode: 0 } });
   expect(machine.position).toBe(10);
   cpu.set(L.CR0, cpu.get(L.CR0) & ~(1n << 18n));
+  updateMode(machine, cpu);
   expect(machine.run(20)).toBeUndefined();
 });

@@ -25,8 +25,10 @@ export class Emulated {
     this.map(CODE, CODE_AT, CODE_PAGES, P | US | AD, 0);
     this.map(DATA, DATA_AT, DATA_PAGES - 1, P | RW | US | AD | 1n << 63n, 1);
     this.map(DATA + (DATA_PAGES - 1) * 0x1000, DATA_AT + (DATA_PAGES - 1) * 0x1000, 1, P | US | AD | 1n << 63n, 1);
-    cpu.set(L.CR0, 0x80010033n);
-    cpu.set(L.CR4, 0x620n);
+    // As Linux has it: with CR0.AM, for cases that begin with RFLAGS.AC.
+    cpu.set(L.CR0, 0x80050033n);
+    cpu.set(L.CR4, 0x40620n);
+    cpu.set(L.XCR0, 3n);
     cpu.set(L.EFER, 0xd01n);
     // A task segment without an I/O map.
     cpu.setSegment(Seg.TR, 0x40, 0x008b, 0x65, BigInt(0));
@@ -60,9 +62,11 @@ export class Emulated {
 
   /** Translates the code of these cases to regions. */
   compile(cases: readonly Case[]): void {
-    for (const bits of [16, 32, 64] as const) {
+    const cpu = this.machine.cpus[0]!;
+    for (const bits of [16, 32, 64] as const) for (const aligned of [0, L.Flag.AC]) {
+      writeFlags(cpu, aligned);
       this.select(bits);
-      this.machine.translator.compileNow(this.machine.cpus[0]!, cases.filter(c => c.bits === bits).map(c => BigInt(entryIp(c))));
+      this.machine.translator.compileNow(cpu, cases.filter(c => c.bits === bits && (c.flags & L.Flag.AC) === aligned).map(c => BigInt(entryIp(c))));
     }
   }
 

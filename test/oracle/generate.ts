@@ -7,7 +7,9 @@ import { address, Start } from './start.js';
 import { undefinedBy } from './undefinedFlags.js';
 
 const RAX = 0, RCX = 1, RDX = 2, RSP = 4, RSI = 6, RDI = 7;
-const ARITHMETIC = 0x8d5, DF = 0x400;
+const ARITHMETIC = 0x8d5, DF = 0x400, AC = 0x40000;
+/** The share of cases with alignment checks. */
+const ALIGNED = 0.06;
 
 /** A case with what can be compared of it. */
 export interface Generated extends Case {
@@ -29,9 +31,10 @@ const STRINGS = new Set([
 ]);
 const BIT_TESTS = new Set([Mnemonic.Bt, Mnemonic.Bts, Mnemonic.Btr, Mnemonic.Btc]);
 const SHIFTS = new Set([Mnemonic.Shl, Mnemonic.Sal, Mnemonic.Shr, Mnemonic.Sar, Mnemonic.Rol, Mnemonic.Ror, Mnemonic.Rcl, Mnemonic.Rcr, Mnemonic.Shld, Mnemonic.Shrd]);
+const XSAVES = new Set([Mnemonic.Xsave, Mnemonic.Xsave64, Mnemonic.Xsaveopt, Mnemonic.Xsaveopt64, Mnemonic.Xrstor, Mnemonic.Xrstor64]);
 const DIVIDES = new Set([Mnemonic.Div, Mnemonic.Idiv]);
 /** Their results may be undefined for operands that a sequence does not know beforehand. */
-const NOT_IN_SEQUENCES = new Set([Mnemonic.Bsf, Mnemonic.Bsr, Mnemonic.Bswap, Mnemonic.Shld, Mnemonic.Shrd, ...STRINGS]);
+const NOT_IN_SEQUENCES = new Set([Mnemonic.Bsf, Mnemonic.Bsr, Mnemonic.Bswap, Mnemonic.Shld, Mnemonic.Shrd, ...STRINGS, ...XSAVES]);
 
 export class Generator {
   private readonly forms: readonly Form[];
@@ -60,7 +63,7 @@ export class Generator {
       code, slot, bits: this.bits, text, gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: 1, undefinedFlags: not.flags, undefinedAt: {},
       cutRegisters: STRINGS.has(form.mnemonic) && code.includes(0x67) && this.bits === 64,
       ...(form.vector ? { fxSeed: random.u32() | 1 } : {}),
-      flags: random.u32() & ARITHMETIC | (STRINGS.has(form.mnemonic) && random.chance(0.4) ? DF : 0),
+      flags: random.u32() & ARITHMETIC | (STRINGS.has(form.mnemonic) && random.chance(0.4) ? DF : 0) | (random.chance(ALIGNED) ? AC : 0),
     };
   }
 
@@ -95,7 +98,7 @@ export class Generator {
     }
     return {
       code: Uint8Array.from(bytes), slot: -1, bits: this.bits, text: texts.join('; '), gpr: start.gpr, patches: start.patches, seed: random.u32(), instructions: length, undefinedFlags, undefinedAt, cutRegisters: false,
-      flags: random.u32() & ARITHMETIC, ...(vector ? { fxSeed: random.u32() | 1 } : {}),
+      flags: random.u32() & ARITHMETIC | (random.chance(ALIGNED) ? AC : 0), ...(vector ? { fxSeed: random.u32() | 1 } : {}),
     };
   }
 
@@ -135,6 +138,12 @@ export class Generator {
       if (reg >= 8) rex |= 0x44;
       if (memory) {
         target = address(random, form.mnemonic === Mnemonic.Cmpxchg16b || form.vector ? 16 : 8, form.mnemonic === Mnemonic.Lea ? 1 : 0.88);
+        if (XSAVES.has(form.mnemonic)) {
+          // Components that every processor has: the areas of others lie elsewhere.
+          start.set(RAX, BigInt(random.below(4)));
+          start.set(RDX, 0n);
+          if (random.chance(0.9)) target &= -64;
+        }
         if ((form.mnemonic === Mnemonic.Cmpxchg16b || form.vector) && random.chance(0.7)) target &= -16;
         if (long && !segment && !short && !inSequence && random.chance(0.02)) target = -1;
         const bits = BIT_TESTS.has(form.mnemonic) && operands.some(isRegister);
@@ -204,6 +213,12 @@ export class Generator {
       if (form.info.operandSize === 0) start.set(RAX, BigInt(random.below(0x800)));
     }
     if (mnemonic === Mnemonic.Maskmovq || mnemonic === Mnemonic.Maskmovdqu) start.set(RDI, data(address(random, 16, 0.9)) | wide);
+    if (XSAVES.has(mnemonic) && target !== undefined && random.chance(0.95)) {
+      start.patch(target + 512, BigInt(random.chance(0.95) ? random.below(4) : random.below(0x1000000)));
+      start.patch(target + 520, random.chance(0.95) ? 0n : random.u64());
+      start.patch(target + 528, random.chance(0.95) ? 0n : random.u64());
+      start.patch(target + 24, BigInt(random.below(0x10000)));
+    }
     // Mostly values of MXCSR that exist, with all exceptions masked.
     if (target !== undefined && random.chance(0.9)) {
       const mxcsr = BigInt(random.below(0x10000) | (random.chance(0.9) ? 0x1f80 : 0));

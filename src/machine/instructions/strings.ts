@@ -158,7 +158,7 @@ function compare(cpu: CpuState, a: bigint, b: bigint, size: number): void {
  * without the overlap that makes a copy repeat itself. Gives their number, 0 if an iteration must go by itself.
  */
 function copyPage(core: Core, cpu: CpuState, insn: Insn, operation: Operation, size: number, left: bigint, budget: number): number {
-  if (operation !== 'movs' && operation !== 'stos' || !(insn.mode & CodeMode.Long) || insn.memory!.addressSize !== 8 || left < 4n) return 0;
+  if (operation !== 'movs' && operation !== 'stos' || !(insn.mode & CodeMode.Long) || insn.mode & CodeMode.AlignmentCheck || insn.memory!.addressSize !== 8 || left < 4n) return 0;
   if (readFlags(cpu) & Flag.DF || operation === 'movs' && insn.memory!.segment >= Seg.FS) return 0;
   const to = cpu.gpr(RDI), toOffset = Number(to & 0xfffn);
   let count = Math.min(Number(left < 4096n ? left : 4096n), budget, Math.floor((0x1000 - toOffset) / size));

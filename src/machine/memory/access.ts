@@ -1,4 +1,5 @@
-import { GuestFault } from '../core.js';
+import { GuestFault, Vector } from '../core.js';
+import { alignmentOf, isMisaligned } from '../cpu/alignment.js';
 import * as L from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
 import { MemoryKind } from './kind.js';
@@ -130,6 +131,10 @@ export class Access {
     const mmu = this.mmu;
     const crosses = (lo & 0xfff) + length > 0x1000, next = (lo & ~0xfff) + 0x1000 | 0;
     if (crosses && next === 0 && !mmu.canonical(cpu.base, mmu.nextHigh(cpu.base, next, hi, kind), kind)) throw this.takeFault(cpu);
+    if (isMisaligned(cpu, lo, alignmentOf(length)) && !(kind & MemoryKind.Supervisor)) {
+      if (!mmu.canonical(cpu.base, hi, kind)) throw this.takeFault(cpu);
+      throw new GuestFault(Vector.AC, 0);
+    }
     const first = mmu.physical(cpu.base, lo, hi, kind);
     if (first < 0) throw this.takeFault(cpu);
     this.firstLength = length;

@@ -80,7 +80,7 @@ function bytesOf(hex: string, at: number): Uint8Array {
 /** Instructions of one key share a template: all that a definition asks of an instruction before run time is in it. */
 export function templateKey(insn: Decoded): string {
   if (!insn.meaning.definition || insn.meaning.definition.regionOnly) return 'handler';
-  let key = `${insn.code}.${insn.mode & CodeMode.Long || insn.mode & (CodeMode.Code32 | CodeMode.Stack32)}${insn.mode & CodeMode.Watched ? 'w' : ''}`;
+  let key = `${insn.code}.${insn.mode & CodeMode.Long || insn.mode & (CodeMode.Code32 | CodeMode.Stack32)}${insn.mode & CodeMode.Watched ? 'w' : ''}${insn.mode & CodeMode.AlignmentCheck ? 'a' : ''}`;
   for (const operand of insn.operands) key += operand.kind === 'register' ? 'r' : operand.kind[0];
   return insn.memory?.segment === Seg.SS ? key + 's' : key;
 }

@@ -76,6 +76,8 @@ static void prepare(const struct test *t) {
 
 static void on_signal(int signal, siginfo_t *info, void *context) {
   (void)info;
+  // The case's RFLAGS.AC is still on.
+  __asm__ volatile("pushfq; andl $~0x40000, (%%rsp); popfq" : : : "cc", "memory");
   greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
   // The state as FXSAVE writes it; behind it, if the second word behind 464 says so, that of XSAVE, whose header tells what is to be loaded.
   uint8_t *fx = (uint8_t *)((ucontext_t *)context)->uc_mcontext.fpregs;

@@ -1,6 +1,7 @@
 import { Mnemonic } from 'iced-x86';
 import { type Core, GuestFault, Vector } from '../../core.js';
 import { FX_MXCSR, LEGACY_SIZE, loadX87, loadXmm, MXCSR_MASK, saveMxcsr, saveX87, saveXmm } from '../../cpu/fxsaveArea.js';
+import { requireAlignment } from '../../cpu/alignment.js';
 import * as L from '../../cpu/layout.js';
 import { CodeMode } from '../../cpu/layout.js';
 import { CR4_OSFXSR } from '../../cpu/modes.js';
@@ -21,6 +22,8 @@ export function xmmCount(cpu: CpuState): number { return cpu.int(L.MODE) & CodeM
 /** Linear address of a save area of `size` bytes, which must be aligned (else #GP(0)). */
 export function areaAddress(cpu: CpuState, insn: Insn, size: number, write: boolean, alignment: number): bigint {
   const address = effectiveAddress(cpu, insn, size, write);
+  // 4-byte alignment is checked first (measured).
+  requireAlignment(cpu, address, 4);
   if (address & BigInt(alignment - 1)) throw new GuestFault(Vector.GP, 0);
   return address;
 }

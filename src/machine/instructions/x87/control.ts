@@ -1,5 +1,6 @@
 import { Mnemonic } from 'iced-x86';
 import { type Core, GuestFault, Vector } from '../../core.js';
+import { requireAlignment } from '../../cpu/alignment.js';
 import * as L from '../../cpu/layout.js';
 import { isProtected } from '../../cpu/modes.js';
 import type { CpuState } from '../../cpu/state.js';
@@ -125,11 +126,13 @@ function loadEnvironment(cpu: CpuState, bytes: Uint8Array, small: boolean): void
 const PIECE = 32;
 function writeLong(core: Core, cpu: CpuState, insn: Insn, bytes: Uint8Array): void {
   const address = effectiveAddress(cpu, insn, bytes.length, true), privilege = privilegeOf(insn.memory!.segment);
+  requireAlignment(cpu, address, 4);
   core.access.checkWrite(cpu, address, bytes.length, privilege);
   for (let n = 0; n < bytes.length; n += PIECE) core.access.writeBytes(cpu, BigInt.asUintN(64, address + BigInt(n)), bytes.slice(n, n + PIECE), privilege);
 }
 function readLong(core: Core, cpu: CpuState, insn: Insn, length: number): Uint8Array {
   const address = effectiveAddress(cpu, insn, length), privilege = privilegeOf(insn.memory!.segment), bytes = new Uint8Array(length);
+  requireAlignment(cpu, address, 4);
   for (let n = 0; n < length; n += PIECE) bytes.set(core.access.readBytes(cpu, BigInt.asUintN(64, address + BigInt(n)), Math.min(PIECE, length - n), privilege), n);
   return bytes;
 }
