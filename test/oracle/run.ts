@@ -4,6 +4,7 @@ import { compareBytes } from './bytes.js';
 import { differences, describe } from './compare.js';
 import { Emulated } from './emulated.js';
 import { allForms } from './forms.js';
+import { floatMain } from './float/run.js';
 import { Generator, type Generated } from './generate.js';
 import { type Bits, entryIp, type Outcome, SLOTS } from './layout.js';
 import { batchImage, buildHarness, nativePossible, runNative, TIMEOUT } from './native.js';
@@ -88,9 +89,10 @@ export function main(root: string, args: readonly string[]): number {
   }
   const count = Number(option('count', '20000')), seed = Number(option('seed', '1')), sequences = Number(option('sequences', '0.3'));
   if (!(count > 0) || !Number.isInteger(seed) || !['16', '32', '64'].includes(option('bits', '64'))) {
-    console.error('Usage: npm run oracle:native -- [--count N] [--seed S] [--form REGEXP] [--sequences SHARE] [--bits 16|32|64] [--keep FAILURES] [--all-flags] | --bytes [--count N] [--seed S] [--bits 16|32|64] | --record');
+    console.error('Usage: npm run oracle:native -- [--count N] [--seed S] [--form REGEXP] [--sequences SHARE] [--bits 16|32|64] [--keep FAILURES] [--all-flags] | --bytes [--count N] [--seed S] [--bits 16|32|64] | --float [--count N] [--seed S] [--form REGEXP] | [--float] --record');
     return 2;
   }
+  if (args.includes('--float')) return floatMain(root, args, option);
   if (args.includes('--record')) {
     console.log(`${record(root, seed)} cases are recorded in test/oracle.`);
     return 0;

@@ -17,13 +17,15 @@ function fixed(x: Float, bits: number): bigint {
   return x.sign ? -magnitude : magnitude;
 }
 
-/** 2^x - 1 for |x| <= 1; outside the SDM leaves the result open, and it is x itself here. */
+/** 2^x - 1 for |x| <= 1; outside the SDM leaves the result open, and it is x itself (measured). */
 export function powerMinusOne(env: Environment, x: Float): Float {
   const special = specialResult(env, x);
   if (special) return special;
   checkDenormal(env, x);
   if (x.kind === Kind.Zero) return x;
   if (x.kind === Kind.Infinity) return x.sign ? finite(1, 1n, 0) : x;
+  // Always: processors do not look whether a result is exact (measured).
+  env.raise(FloatException.Inexact);
   if (leading(x) >= 0) return leading(x) > 0 || x.significand & x.significand - 1n ? x : x.sign ? finite(1, 1n, -1) : x;
   if (leading(x) < TINY) return round(env, extended, x.sign, x.significand * ln2(BITS) << 1n | 1n, x.exponent - BITS - 1);
   const power = exponentialMinusOne(fixed(x, BITS) * ln2(BITS) >> BigInt(BITS), BITS);
@@ -36,7 +38,12 @@ function log2OfRatio(t: bigint): bigint { return (hyperbolicArcTangent(t, BITS) 
 /** y * log, for a logarithm in units of 2^-bits. */
 function times(env: Environment, y: Float, log: bigint, bits: number, exact: boolean): Float {
   const sign = (y.sign === 1) !== log < 0n ? 1 : 0, magnitude = log < 0n ? -log : log;
-  return round(env, extended, sign, exact ? y.significand * magnitude : y.significand * magnitude << 1n | 1n, y.exponent - bits - (exact ? 0 : 1));
+  // #P even where the result is exact (measured).
+  env.raise(FloatException.Inexact);
+  if (!exact) return round(env, extended, sign, y.significand * magnitude << 1n | 1n, y.exponent - bits - 1);
+  const result = finite(sign, y.significand * magnitude, y.exponent);
+  if (leading(result) < extended.minExponent) env.raise(FloatException.Underflow);
+  return round(env, extended, sign, result.significand, result.exponent);
 }
 
 /** FYL2X: y * log2 x (SDM Vol. 2A, FYL2X, the table of results). */
@@ -68,16 +75,20 @@ export function yLog2(env: Environment, y: Float, x: Float): Float {
   return times(env, y, (BigInt(k) << BigInt(BITS)) + log, BITS, false);
 }
 
-/** FYL2XP1: y * log2(x + 1) for x > -1; further down the SDM leaves the result open, and it is that of an invalid operation here. */
+/** FYL2XP1: y * log2(x + 1) for x > -1; further down the SDM leaves the result open, and it is x itself (measured). */
 export function yLog2PlusOne(env: Environment, y: Float, x: Float): Float {
   const special = specialResult(env, y, x);
   if (special) return special;
   if (x.kind === Kind.Zero && y.kind === Kind.Infinity || x.kind === Kind.Infinity && y.kind === Kind.Zero) return invalid(env);
-  if (x.sign && (x.kind === Kind.Infinity || x.kind === Kind.Finite && leading(x) >= 0)) return invalid(env);
+  if (x.sign && x.kind === Kind.Infinity) return invalid(env);
   checkDenormal(env, y, x);
   const sign = y.sign === x.sign ? 0 : 1;
   if (x.kind === Kind.Infinity || y.kind === Kind.Infinity) return infinity(sign);
   if (x.kind === Kind.Zero || y.kind === Kind.Zero) return zero(sign);
+  if (x.sign && leading(x) >= 0) {
+    env.raise(FloatException.Inexact);
+    return x;
+  }
   if (leading(x) < TINY) {
     // y * x / ln 2.
     const product = (y.significand * x.significand << BigInt(2 * BITS)) / ln2(BITS);

@@ -23,7 +23,7 @@ export function remainder(env: Environment, a: Float, b: Float, nearest: boolean
   if (a.kind === Kind.Infinity || b.kind === Kind.Zero) return complete(invalid(env));
   checkDenormal(env, a, b);
   if (a.kind === Kind.Zero) return complete(a);
-  if (b.kind === Kind.Infinity) return complete(a.denormal ? round(env, extended, a.sign, a.significand, a.exponent) : a);
+  if (b.kind === Kind.Infinity) return complete(a);
   const distance = leading(a) - leading(b);
   if (distance >= 64) {
     // The SDM leaves N open between 32 and 63; this is what processors do (measured).

@@ -1,5 +1,5 @@
 import { integerRoot, leading } from './arithmetic.js';
-import { Environment } from './environment.js';
+import { Environment, FloatException } from './environment.js';
 import { extended, finite, type Float, fromInteger, Kind, zero } from './number.js';
 import { checkDenormal, invalid, specialResult } from './operands.js';
 import { round } from './round.js';
@@ -71,12 +71,24 @@ function special(env: Environment, a: Float): Float | undefined {
 
 /** The sine of an angle that is in range. */
 export function sine(env: Environment, a: Float): Float {
-  return special(env, a) ?? (a.kind === Kind.Zero ? a : finish(env, evaluate(a).sine));
+  return special(env, a) ?? (a.kind === Kind.Zero ? a : leading(a) < TINY ? tinyResult(env, a) : finish(env, evaluate(a).sine));
 }
 
 /** The cosine of an angle that is in range. */
 export function cosine(env: Environment, a: Float): Float {
-  return special(env, a) ?? (a.kind === Kind.Zero ? fromInteger(1n) : finish(env, evaluate(a).cosine));
+  const result = special(env, a);
+  if (result) return result;
+  if (a.kind === Kind.Zero) return fromInteger(1n);
+  if (leading(a) >= TINY) return finish(env, evaluate(a).cosine);
+  env.raise(FloatException.Inexact);
+  return fromInteger(1n);
+}
+
+/** A tiny angle is its own sine and tangent, in whatever mode is rounded (measured): inexact all the same. */
+function tinyResult(env: Environment, a: Float): Float {
+  const result = round(env, extended, a.sign, a.significand, a.exponent);
+  env.raise(FloatException.Inexact | (leading(a) < extended.minExponent ? FloatException.Underflow : 0));
+  return result;
 }
 
 /** The tangent of an angle that is in range. */
@@ -84,8 +96,8 @@ export function tangent(env: Environment, a: Float): Float {
   const result = special(env, a);
   if (result) return result;
   if (a.kind === Kind.Zero) return a;
+  if (leading(a) < TINY) return tinyResult(env, a);
   const { quarter, rest } = reduce(a);
-  if (leading(rest) < TINY && !(quarter & 1)) return round(env, extended, rest.sign, (rest.significand << 128n) + 1n, rest.exponent - 128);
   const { sine, cosine } = unrounded(rest), [top, bottom] = quarter & 1 ? [cosine, sine] : [sine, cosine];
   const sign = rest.sign ^ quarter & 1 ? 1 : 0;
   return round(env, extended, sign, (top.significand << 200n) / bottom.significand << 1n | 1n, top.exponent - bottom.exponent - 201);

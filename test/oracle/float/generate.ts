@@ -80,7 +80,7 @@ export function generate(random: Random, form: FloatForm): FloatState {
   s.code = form.code;
   const masks = random.chance(0.65) ? 0x3f : random.below(64);
   view.setUint16(AT.control, 0x40 | masks | random.below(16) << 8, true);
-  const x87 = form.unit === 'x87';
+  const x87 = form.unit === 'x87' || /pi/.test(form.text);
   const raised = x87 ? random.chance(0.75) ? 0 : random.chance(0.5) ? masks & random.below(64) : random.below(64) : 0;
   const waits = raised & ~masks ? 0x8080 : 0;
   const top = x87 ? random.below(8) : 0;

@@ -4,5 +4,6 @@ import './masked.js';
 import './moves.js';
 import './shifts.js';
 import './shuffles.js';
+import '../sse/index.js';
 
 export { vectorMeaning } from './registry.js';

@@ -52,12 +52,16 @@ export function hasRegister(insn: Insn, kind: 'xmm' | 'mmx'): boolean {
   return insn.operands.some(o => o.kind === 'register' && o.register.class === kind);
 }
 
+/** Conversions that belong to SSE also where their source is memory and their destination no XMM register. */
+const CONVERSIONS = new Set<Mnemonic>([Mnemonic.Cvtss2si, Mnemonic.Cvttss2si, Mnemonic.Cvtsd2si, Mnemonic.Cvttsd2si,
+  Mnemonic.Cvtps2pi, Mnemonic.Cvttps2pi, Mnemonic.Cvtpd2pi, Mnemonic.Cvttpd2pi]);
+
 /**
  * The meaning of an instruction with XMM or MMX registers, undefined for others. Where they are off by CR0 or CR4, which the
  * code's mode says, it is the exception.
  */
 export function vectorMeaning(insn: Insn): { definition?: Definition; handler?: Handler } | undefined {
-  const xmm = hasRegister(insn, 'xmm');
+  const xmm = hasRegister(insn, 'xmm') || CONVERSIONS.has(insn.mnemonic);
   if (!xmm && !hasRegister(insn, 'mmx')) return undefined;
   if (xmm ? !(insn.mode & CodeMode.SseOn) : insn.mode & CodeMode.FpuOff) return { handler: xmm ? refuseSse : refuseMmx };
   const definition = vectorDefinitions.get(insn.mnemonic);

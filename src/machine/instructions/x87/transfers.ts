@@ -152,14 +152,10 @@ defineX87([Mnemonic.Fincstp, Mnemonic.Fdecstp], (unit, insn) => {
   unit.rotate(insn.mnemonic === Mnemonic.Fincstp ? 1 : -1);
   unit.setConditions(C1, 0);
 });
-defineX87(Mnemonic.Ffree, (unit, insn) => {
-  unit.keepConditions();
-  unit.free(stOperand(insn, 0));
-});
+defineX87(Mnemonic.Ffree, (unit, insn) => unit.free(stOperand(insn, 0)));
 /** FFREEP, undocumented: FFREE, and a pop. */
 defineX87(Mnemonic.Ffreep, (unit, insn) => {
-  unit.keepConditions();
   unit.free(stOperand(insn, 0));
-  unit.rotate(1);
+  unit.pop();
 });
 defineX87(Mnemonic.Fnop, unit => unit.keepConditions());
