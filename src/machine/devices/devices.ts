@@ -42,7 +42,7 @@ export function buildDevices(core: Core, bus: Bus): Devices {
   bus.add(interrupts.ioApic);
   for (const device of [
     uart, ...interrupts.pics.ports, interrupts.pit, interrupts.pit.controlPort, new DebugExit(code => core.requestExit(code)),
-    new DebugConsole(byte => uart.onOutput(Uint8Array.of(byte))), ...keyboard.ports, systemControlPortA(end), pci, clock, ...vga.ports, ...config.ports, post,
+    new DebugConsole(byte => uart.onOutput(Uint8Array.of(byte))), ...keyboard.ports, systemControlPortA(end), pci, clock, ...vga.ports, config, post,
     ...powerManagementPorts(now, end), ...emptyPorts(),
   ]) core.io.add(device);
   // The interrupt lines come first: for saving they let the timer catch up, which may reach the APICs.

@@ -7,7 +7,11 @@ const SIGNATURE = 0x00, ID = 0x01, RAM_SIZE = 0x03, CPUS = 0x05, MAX_CPUS = 0x0f
  * QEMU's configuration device at ports 0x510 (selector) and 0x511 (data), without its DMA interface and without files: kernels
  * written for QEMU ask it for the number of CPUs and the size of memory.
  */
-export class FirmwareConfig {
+export class FirmwareConfig implements PortDevice {
+  readonly name = 'firmware configuration';
+  readonly first = 0x510;
+  readonly count = 2;
+  readonly byteWide = false;
   private selected = 0;
   private position = 0;
   private readonly items: ReadonlyMap<number, readonly number[]>;
@@ -19,18 +23,12 @@ export class FirmwareConfig {
     ]);
   }
 
-  get ports(): PortDevice[] {
-    return [
-      { name: 'firmware configuration (selector)', first: 0x510, count: 1, byteWide: false, read: () => 0, write: (_offset, _size, value) => this.select(value) },
-      {
-        name: 'firmware configuration (data)', first: 0x511, count: 1, byteWide: true,
-        read: () => this.items.get(this.selected)?.[this.position++] ?? 0, write: () => {},
-      },
-    ];
-  }
+  read(offset: number): number { return offset === 1 ? this.items.get(this.selected)?.[this.position++] ?? 0 : 0; }
 
-  private select(selector: number): void {
-    this.selected = selector & 0xffff;
+  /** The selector has 16 bits, which lie over the data port. */
+  write(offset: number, _size: number, value: number): void {
+    if (offset !== 0) return;
+    this.selected = value & 0xffff;
     this.position = 0;
   }
 

@@ -55,6 +55,8 @@ export class IoPorts {
   }
 
   private describe(): string {
-    return [...new Set(this.devices.values())].map(d => `${d.name} at 0x${d.first.toString(16)}`).join(', ') || 'no port devices';
+    const names = new Map<string, number>();
+    for (const { name, first } of this.devices.values()) if (!names.has(name) && !name.startsWith('no ')) names.set(name, first);
+    return [...names].map(([name, first]) => `${name} at 0x${first.toString(16)}`).join(', ') || 'no port devices';
   }
 }
