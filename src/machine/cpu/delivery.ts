@@ -1,6 +1,7 @@
 import { type Core, GuestFault, Unimplemented, Vector } from '../core.js';
 import { Privilege } from '../memory/access.js';
 import { readFlags, writeFlags } from './flags.js';
+import { currentStack, innerStack, pushValues, readTaskStack, setPointer, switchStack } from './innerStack.js';
 import * as L from './layout.js';
 import { Flag, Seg } from './layout.js';
 import { isCanonical, isLongMode, isProtected, Rights, updateMode } from './modes.js';
@@ -35,8 +36,8 @@ export function enterHandler(core: Core, cpu: CpuState, event: Event): void {
 function readGate(core: Core, cpu: CpuState, event: Event, size: number): { low: number; high: number; address: bigint; error: number; ext: number } {
   const ext = event.software ? 0 : 1, offset = event.vector * size, error = event.vector * 8 + 2 + ext;
   if (offset + size - 1 > Number(cpu.get(L.IDTR_LIMIT))) throw new GuestFault(Vector.GP, error);
-  const address = cpu.get(L.IDTR_BASE) + BigInt(offset);
-  const low = core.access.read32(cpu, address, Privilege.Supervisor), high = core.access.read32(cpu, address + 4n, Privilege.Supervisor);
+  const address = BigInt.asUintN(isLongMode(cpu) ? 64 : 32, cpu.get(L.IDTR_BASE) + BigInt(offset));
+  const low = core.access.read32(cpu, address, Privilege.Supervisor), high = core.access.read32(cpu, BigInt.asUintN(isLongMode(cpu) ? 64 : 32, address + 4n), Privilege.Supervisor);
   return { low, high, address, error, ext };
 }
 
@@ -98,37 +99,37 @@ function checkFrame(core: Core, cpu: CpuState, top: bigint, bottom: bigint, priv
   if (bottom >> 12n !== first >> 12n) core.access.checkWrite(cpu, (first & ~0xfffn) - 8n, 8, privilege);
 }
 
-/** RSPn or ISTn of the 64-bit TSS (SDM Vol. 3A, figure 7-11). */
-function readTaskStack(core: Core, cpu: CpuState, offset: number, ext: number): bigint {
-  if (offset + 7 > cpu.segLimit(Seg.TR)) throw new GuestFault(Vector.TS, cpu.segSelector(Seg.TR) & 0xfffc | ext);
-  return core.access.read64(cpu, cpu.segBase(Seg.TR) + BigInt(offset), Privilege.Supervisor);
-}
-
-/** Protected mode is for start-up: 32-bit gates to the same level. */
+/** Protected mode: 32-bit and 16-bit gates, to the same level or to an inner one with its own stack. Task gates stop the machine. */
 function enterProtected(core: Core, cpu: CpuState, event: Event): void {
   const { low, high, error, ext } = readGate(core, cpu, event, 8);
-  const type = high >>> 8 & 0x1f;
-  if (type === SystemType.TaskGate || type === SystemType.InterruptGate16 || type === SystemType.TrapGate16) {
-    throw new Unimplemented(`CPU ${cpu.index}, eip 0x${cpu.rip.toString(16)}: vector ${event.vector} has a ${type === SystemType.TaskGate ? 'task' : '16-bit'} gate; `
-      + 'this machine delivers events through 32-bit interrupt and trap gates in protected mode.');
+  const type = high >>> 8 & 0x1f, size = type & 8 ? 4 : 2;
+  if (type === SystemType.TaskGate) {
+    checkGate(cpu, event, high, error);
+    throw new Unimplemented(`CPU ${cpu.index}, eip 0x${cpu.rip.toString(16)}: vector ${event.vector} has a task gate, and this machine has no task switches: `
+      + 'use an interrupt or trap gate.');
   }
-  if (type !== SystemType.InterruptGate && type !== SystemType.TrapGate) throw new GuestFault(Vector.GP, error);
+  if ((type & 0x16) !== SystemType.InterruptGate16) throw new GuestFault(Vector.GP, error);
   checkGate(cpu, event, high, error);
-  const code = gateCode(core, cpu, low >>> 16, ext, false);
-  if (!isConforming(code.rights) && code.dpl !== cpu.cpl) {
-    throw new Unimplemented(`CPU ${cpu.index}, eip 0x${cpu.rip.toString(16)}: delivery of vector ${event.vector} from CPL ${cpu.cpl} to CPL ${code.dpl} `
-      + 'in protected mode without long mode. This machine runs user programs in long mode only.');
-  }
-  const target = BigInt((high & 0xffff0000 | low & 0xffff) >>> 0);
-  if (target > BigInt(code.limit)) throw new GuestFault(Vector.GP, ext);
-  const flags = readFlags(cpu);
-  const frame = [event.resumeFlag ? flags | Flag.RF : flags, cpu.segSelector(Seg.CS), Number(event.returnIp & 0xffffffffn)];
+  const code = gateCode(core, cpu, low >>> 16, ext, false), cpl = cpu.cpl, newCpl = isConforming(code.rights) ? cpl : code.dpl;
+  const target = size === 4 ? (high & 0xffff0000 | low & 0xffff) >>> 0 : low & 0xffff;
+  const flags = readFlags(cpu), pushed = event.resumeFlag ? flags | Flag.RF : flags;
+  const frame = [pushed, cpu.segSelector(Seg.CS), Number(event.returnIp & 0xffffffffn)];
   if (event.errorCode !== undefined) frame.push(event.errorCode);
-  const pointer = pushFrame(core, cpu, frame, 4, ext);
-  commitCodeSegment(core, cpu, code, cpu.cpl);
-  setStackPointer(cpu, pointer);
-  cpu.rip = target;
-  finish(core, cpu, flags, type === SystemType.InterruptGate);
+  if (newCpl === cpl) {
+    if (target > code.limit) throw new GuestFault(Vector.GP, ext);
+    const pointer = pushValues(core, cpu, currentStack(cpu), frame, size, ext, Privilege.Current);
+    commitCodeSegment(core, cpu, code, cpl);
+    setPointer(cpu, pointer);
+  } else {
+    const stack = innerStack(core, cpu, newCpl, ext);
+    if (target > code.limit) throw new GuestFault(Vector.GP, ext);
+    const outer = [cpu.segSelector(Seg.SS), Number(cpu.gpr(4) & 0xffffffffn)];
+    const pointer = pushValues(core, cpu, stack, [...outer, ...frame], size, stack.segment.selector & 0xfffc | ext, Privilege.Supervisor);
+    commitCodeSegment(core, cpu, code, newCpl);
+    switchStack(core, cpu, stack.segment, pointer);
+  }
+  cpu.rip = BigInt(target);
+  finish(core, cpu, flags, (type & 7) === (SystemType.InterruptGate & 7));
 }
 
 /** Real mode: four bytes of interrupt vector table each, no error codes (SDM Vol. 3A, 20.1.4). */
@@ -136,32 +137,11 @@ function enterReal(core: Core, cpu: CpuState, event: Event): void {
   if (event.vector * 4 + 3 > Number(cpu.get(L.IDTR_LIMIT))) throw new GuestFault(Vector.GP, 0);
   const entry = core.access.read32(cpu, BigInt.asUintN(32, cpu.get(L.IDTR_BASE) + BigInt(event.vector * 4)), Privilege.Supervisor);
   const flags = readFlags(cpu);
-  const pointer = pushFrame(core, cpu, [flags, cpu.segSelector(Seg.CS), Number(event.returnIp & 0xffffn)], 2, 0);
-  setStackPointer(cpu, pointer);
+  const pointer = pushValues(core, cpu, currentStack(cpu), [flags, cpu.segSelector(Seg.CS), Number(event.returnIp & 0xffffn)], 2, 0, Privilege.Current);
+  setPointer(cpu, pointer);
   cpu.setSegment(Seg.CS, entry >>> 16, cpu.segRights(Seg.CS), cpu.segLimit(Seg.CS), BigInt(entry >>> 16 << 4));
   cpu.rip = BigInt(entry & 0xffff);
   finish(core, cpu, flags & ~Flag.AC, true);
-}
-
-/** Pushes 2- or 4-byte values onto the current stack outside long mode and gives the new stack pointer. */
-function pushFrame(core: Core, cpu: CpuState, values: readonly number[], size: 2 | 4, ext: number): number {
-  const mask = cpu.segRights(Seg.SS) & Rights.Big ? 0xffffffff : 0xffff, limit = cpu.segLimit(Seg.SS);
-  let pointer = Number(cpu.gpr(4) & 0xffffffffn);
-  for (const value of values) {
-    const offset = (pointer - size & mask) >>> 0;
-    const down = (cpu.segRights(Seg.SS) & (Rights.CodeData | Rights.Code | Rights.DownConforming)) === (Rights.CodeData | Rights.DownConforming);
-    if (down ? offset <= limit : offset + size - 1 > limit) throw new GuestFault(Vector.SS, ext);
-    const address = BigInt.asUintN(32, cpu.segBase(Seg.SS) + BigInt(offset));
-    if (size === 4) core.access.write32(cpu, address, value >>> 0, Privilege.Current);
-    else core.access.write16(cpu, address, value & 0xffff, Privilege.Current);
-    pointer = offset;
-  }
-  return pointer;
-}
-
-function setStackPointer(cpu: CpuState, pointer: number): void {
-  const keep = cpu.segRights(Seg.SS) & Rights.Big ? 0n : cpu.gpr(4) & ~0xffffn;
-  cpu.setGpr(4, keep | BigInt(pointer));
 }
 
 /** TF, NT, RF and VM are cleared, IF by interrupt gates (SDM Vol. 3A, 6.12.1.3). */

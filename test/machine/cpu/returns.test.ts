@@ -255,10 +255,4 @@ describe('far transfers', () => {
     expect(t.exec([0x48, 0xff, 0x28])).toBeUndefined();
     expect([t.cpu.cpl, t.cpu.segSelector(Seg.CS), t.cpu.rip]).toEqual([3, S.conforming64 | 3, USER_CODE + 16n]);
   });
-
-  it('a call gate stops the machine with a message', () => {
-    t.compatibility(0);
-    expect(() => t.exec(ljmp32(S.callGate, 0))).toThrow(/call gate/);
-    updateMode(t, t.cpu);
-  });
 });

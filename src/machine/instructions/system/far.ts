@@ -1,14 +1,15 @@
 import { Code, Mnemonic } from 'iced-x86';
 import { type Core, GuestFault, type Handler, Unimplemented, Vector } from '../../core.js';
 import { Seg } from '../../cpu/layout.js';
-import { isLongMode, isProtected, Rights, updateMode } from '../../cpu/modes.js';
+import { isProtected, Rights, updateMode } from '../../cpu/modes.js';
 import {
-  checkCodeSegment, checkStackSegment, commitCodeSegment, commitStackSegment, type Descriptor, dropInnerSegments, is64BitSegment, isNull,
-  loadRealSegment, readDescriptor, setNullStack, SystemType,
+  checkCodeSegment, checkStackSegment, commitCodeSegment, commitStackSegment, type Descriptor, dropInnerSegments, is64BitSegment,
+  loadRealSegment, setNullStack,
 } from '../../cpu/segments.js';
 import type { CpuState } from '../../cpu/state.js';
 import type { Insn } from '../../translate/insn.js';
 import { readMemory } from '../operands.js';
+import { throughGate } from './callGate.js';
 import { targetPointer } from './farTarget.js';
 import { handle } from './registry.js';
 import { setStackPointer, StackCursor } from './stack.js';
@@ -34,7 +35,7 @@ function farPointer(core: Core, cpu: CpuState, insn: Insn, size: number): FarPoi
   return { offset: readMemory(core, cpu, insn, size), selector: Number(readMemory(core, cpu, insn, 2, size)) };
 }
 
-/** Far JMP and CALL without change of privilege (SDM Vol. 2A, JMP and CALL); gates and tasks stop the machine. */
+/** Far JMP and CALL (SDM Vol. 2A, JMP and CALL): without change of privilege, or through a call gate. */
 function transfer(call: boolean): Handler {
   return (core, cpu, insn) => {
     const size = farSize(insn), { selector, offset } = farPointer(core, cpu, insn, size);
@@ -50,7 +51,7 @@ function transfer(call: boolean): Handler {
       push();
       loadRealSegment(cpu, Seg.CS, selector);
     } else {
-      refuseGates(core, cpu, insn, selector);
+      if (throughGate(core, cpu, insn, selector, call)) return 'jumped';
       const code = checkCodeSegment(core, cpu, selector, 'jump');
       target = targetPointer(cpu, code, offset);
       push();
@@ -61,19 +62,6 @@ function transfer(call: boolean): Handler {
     updateMode(core, cpu);
     return 'jumped';
   };
-}
-
-/** A selector of a call gate, task gate or TSS is legal but not implemented; other system descriptors fault later on. */
-function refuseGates(core: Core, cpu: CpuState, insn: Insn, selector: number): void {
-  if (isNull(selector)) return;
-  const { rights } = readDescriptor(core, cpu, selector), type = rights & 0xf;
-  if (rights & Rights.CodeData) return;
-  const legal = isLongMode(cpu) ? type === SystemType.CallGate
-    : [SystemType.CallGate, SystemType.CallGate16, SystemType.TaskGate, SystemType.Tss, SystemType.Tss16].includes(type);
-  if (legal) {
-    throw new Unimplemented(`CPU ${cpu.index}, rip 0x${insn.ip.toString(16)}: far ${Mnemonic[insn.mnemonic]!.toLowerCase()} through selector `
-      + `0x${selector.toString(16)}, a ${type === SystemType.CallGate || type === SystemType.CallGate16 ? 'call gate' : 'task'}; this machine has neither call gates nor task switches.`);
-  }
 }
 
 /** Far RET (SDM Vol. 2B): to the same level or an outer one, releasing `immediate` bytes of arguments on each stack. */
