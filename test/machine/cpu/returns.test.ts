@@ -3,7 +3,6 @@ import { Unimplemented, Vector } from '../../../src/machine/core.js';
 import { readFlags, writeFlags } from '../../../src/machine/cpu/flags.js';
 import * as L from '../../../src/machine/cpu/layout.js';
 import { CodeMode, Flag, Seg } from '../../../src/machine/cpu/layout.js';
-import { updateMode } from '../../../src/machine/cpu/modes.js';
 import { expectFault, KERNEL_CODE, KERNEL_STACK, S, TestCore, USER_CODE, USER_STACK } from './testCore.js';
 
 const IRETQ = [0x48, 0xcf], IRETD = [0xcf], SYSCALL = [0x0f, 0x05], SYSRETQ = [0x48, 0x0f, 0x07], SYSRETL = [0x0f, 0x07];
