@@ -9,6 +9,7 @@ import { cpuFeatures, type CpuFeatures } from './cpu/features.js';
 import * as L from './cpu/layout.js';
 import { Flag, RunState } from './cpu/layout.js';
 import { DEFAULT_SEED, seedRandom } from './cpu/randomSeed.js';
+import { connectMonitors, restoreMonitors, wakesMasked } from './cpu/monitor.js';
 import { resetCpu } from './cpu/reset.js';
 import { segmentToLinear } from './cpu/segmentLimit.js';
 import { CpuState } from './cpu/state.js';
@@ -115,6 +116,7 @@ export class Machine implements Core {
     this.access.onWatched = (cpu, lo, hi, size, kind) => this.watch.note(cpu, lo, hi, size, kind);
     this.apics = this.cpus.map(cpu => new LocalApic(this, cpu));
     this.devices = buildDevices(this, bus);
+    connectMonitors(this);
     this.schedule = new Schedule(options.schedule ?? { kind: 'round-robin', quantum: DEFAULT_QUANTUM }, options.cpus);
     this.alone = options.cpus === 1 && this.schedule.spec.kind === 'round-robin';
     this.translator = new Translator(this, { segment: (cpu, segment, offset, kind) => this.segment(cpu, segment, offset, kind), needsAttention: cpu => this.needsAttention(cpu) });
@@ -234,6 +236,7 @@ export class Machine implements Core {
     this.mmu.restored();
     for (const cpu of this.cpus) applyDebugRegisters(this, cpu);
     this.watch.restored();
+    restoreMonitors(this);
   }
 
   private positionNow(): number { return this.active ? this.position + this.budget - this.active.int(L.BUDGET) : this.position; }
@@ -255,6 +258,7 @@ export class Machine implements Core {
     if (this.inhibitInterrupts) { /* neither NMI nor interrupt */ }
     else if (nmiReady(cpu)) return this.deliver(cpu, turn, () => deliverNmi(this, cpu));
     else if (waits && interruptsOpen(cpu)) return this.deliver(cpu, turn, () => deliverInterrupt(this, cpu, apic.acknowledge()));
+    if (waits && wakesMasked(cpu)) cpu.runState = RunState.Running;
     if (cpu.runState !== RunState.Running) {
       this.turn = undefined;
       return undefined;
@@ -364,14 +368,14 @@ export class Machine implements Core {
     if (cpu.runState !== RunState.Halted) return false;
     const apic = this.apics[cpu.index]!;
     apic.advance(this.now());
-    return debugTrapReady(cpu) || nmiReady(cpu) || interruptsOpen(cpu) && apic.pendingVector() >= 0;
+    return debugTrapReady(cpu) || nmiReady(cpu) || (interruptsOpen(cpu) || wakesMasked(cpu)) && apic.pendingVector() >= 0;
   }
 
   /** Every CPU waits: lets time pass until a timer is due. False if none ever will be. */
   private skipIdle(): boolean {
     let due = Infinity;
     for (const cpu of this.cpus) {
-      if (cpu.runState === RunState.Halted && interruptsOpen(cpu)) due = Math.min(due, this.apics[cpu.index]!.wakeTime());
+      if (cpu.runState === RunState.Halted && (interruptsOpen(cpu) || wakesMasked(cpu))) due = Math.min(due, this.apics[cpu.index]!.wakeTime());
     }
     if (due === Infinity) return false;
     this.idle += Math.max(1, due - this.now());

@@ -2,6 +2,7 @@ import type { Core } from '../core.js';
 import { CodeMode } from './layout.js';
 import { featureBits } from './featureTable.js';
 import * as L from './layout.js';
+import { MONITOR_LINE } from './monitor.js';
 import { SIGNATURE } from './signature.js';
 import type { CpuState } from './state.js';
 
@@ -39,6 +40,7 @@ function readLeaf(core: Core, cpu: CpuState, leaf: number, subleaf: number): Cpu
       ecx: featureBits(f, 1, 'ecx'),
       edx: featureBits(f, 1, 'edx') | bits([[9, core.apics[id]!.enabled], [28, count > 1 /* HTT */]]),
     };
+    case 5: return f.monitor ? { eax: MONITOR_LINE, ebx: MONITOR_LINE, ecx: 3 /* extensions; masked interrupts end MWAIT */, edx: 0x20 /* hints for C1 */ } : none;
     case 7: return subleaf !== 0 ? none : {
       ...none, ebx: featureBits(f, 7, 'ebx'), ecx: featureBits(f, 7, 'ecx') | bits([[4 /* OSPKE */, (cpu.int(L.CR4) & 1 << 22) !== 0]]), edx: featureBits(f, 7, 'edx'),
     };

@@ -26,7 +26,7 @@ function row(name: string, leaf: number, register: FeatureRow['register'], bit: 
 /** CPUID bits by leaf (subleaf 0): SDM Vol. 2A, CPUID, tables 3-8 to 3-11. */
 export const featureTable: readonly FeatureRow[] = [
   row('SSE3', 1, 'ecx', 0, 'unfinished', 'SSE3'),
-  row('MONITOR', 1, 'ecx', 3, 'unfinished', 'MONITOR'),
+  row('MONITOR', 1, 'ecx', 3, 'monitor', 'MONITOR'),
   row('SSSE3', 1, 'ecx', 9, 'unfinished', 'SSSE3'),
   row('CMPXCHG16B', 1, 'ecx', 13, 'cx16', 'CMPXCHG16B'),
   row('PCID', 1, 'ecx', 17, 'pcid'),

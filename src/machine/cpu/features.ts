@@ -31,6 +31,8 @@ export interface CpuFeatures {
   pku: boolean;
   /** SYSENTER and SYSEXIT. */
   sep: boolean;
+  /** MONITOR and MWAIT. */
+  monitor: boolean;
   /** CMPXCHG16B. */
   cx16: boolean;
   /** POPCNT. */
@@ -53,7 +55,7 @@ export interface CpuFeatures {
 /** Everything that the machine has. */
 export const allFeatures: Readonly<CpuFeatures> = {
   pcid: true, invpcid: true, pge: true, nx: true, smep: true, smap: true, umip: true, fsgsbase: true, syscall: true, x2apic: true,
-  rdtscp: true, pages1g: true, pku: true, sep: true, cx16: true, popcnt: true, rdrand: true, rdseed: true, rdpid: true, lzcnt: true, movbe: true, bmi1: true, bmi2: true,
+  rdtscp: true, pages1g: true, pku: true, sep: true, monitor: true, cx16: true, popcnt: true, rdrand: true, rdseed: true, rdpid: true, lzcnt: true, movbe: true, bmi1: true, bmi2: true,
 };
 
 /** The features of a machine: everything it has, except where `changes` says otherwise. */

@@ -127,12 +127,16 @@ export const X87_IP = 0x5a0;
 export const X87_DATA = 0x5a8;
 export const X87_CS = 0x5b0;
 export const X87_DS = 0x5b4;
-/** XCR0, PKRU (i32), IA32_TSC_DEADLINE, the state of RDRAND's generator, the address armed by MONITOR (physical; -1 for none). */
+/** XCR0, PKRU (i32), IA32_TSC_DEADLINE, the state of RDRAND's generator, the line armed by MONITOR (physical, plus 1; 0 for none). */
 export const XCR0 = 0x5b8;
 export const PKRU = 0x5c0;
 export const TSC_DEADLINE = 0x5c8;
 export const RANDOM_STATE = 0x5d0;
 export const MONITOR_ADDRESS = 0x5d8;
+/** How the last MWAIT waits, for a CPU that is halted; 0 if HLT halted it. i32. */
+export const MWAIT = 0x5e0;
+/** Values of MWAIT: an interrupt ends the wait if RFLAGS.IF is set, or in any case. */
+export const MWAIT_OPEN = 1, MWAIT_MASKED = 2;
 /** PDPTE registers 0-3 of PAE paging, 8 bytes each (SDM Vol. 3A, 4.4.1). */
 export const PDPTE = 0x5e0;
 

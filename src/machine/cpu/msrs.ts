@@ -28,7 +28,7 @@ const fields = new Map<number, { field: number; valid: (value: bigint, core: Cor
   [Msr.SysenterEsp, { field: L.SYSENTER_ESP, valid: isCanonical }],
   [Msr.SysenterEip, { field: L.SYSENTER_EIP, valid: isCanonical }],
   // Only "fast strings" can be changed: it has no effect here.
-  [Msr.MiscEnable, { field: L.MISC_ENABLE, valid: value => (value & ~1n) === 0n }],
+  [Msr.MiscEnable, { field: L.MISC_ENABLE, valid: (value, core) => (value & ~1n) === (core.features.monitor ? 1n << 18n : 0n) }],
   [Msr.Pat, { field: L.PAT, valid: validPat }],
   [Msr.Star, { field: L.STAR, valid: anything }],
   [Msr.Lstar, { field: L.LSTAR, valid: isCanonical }],

@@ -4,9 +4,12 @@ import { applyDebugRegisters } from './debug.js';
 import * as L from './layout.js';
 import { RunState, Seg } from './layout.js';
 import { updateMode } from './modes.js';
+import { armMonitor } from './monitor.js';
 import { SIGNATURE } from './signature.js';
 import type { CpuState } from './state.js';
 
+/** IA32_MISC_ENABLE: string instructions go by blocks; MONITOR is on (SDM Vol. 4, table 2-2). */
+export const MISC_FAST_STRINGS = 1n << 0n, MISC_MONITOR = 1n << 18n;
 /** Physical address of the local APIC's page and its enable bit, in IA32_APIC_BASE. */
 const APIC_BASE_RESET = 0xfee00800n;
 
@@ -16,7 +19,7 @@ export function resetCpu(core: Core, cpu: CpuState): void {
   cpu.setInt(L.CPU_INDEX, cpu.index);
   cpu.set(L.CR0, 0x60000010n);
   cpu.set(L.PAT, 0x0007040600070406n);
-  cpu.set(L.MISC_ENABLE, 1n);
+  cpu.set(L.MISC_ENABLE, MISC_FAST_STRINGS | (core.features.monitor ? MISC_MONITOR : 0n));
   cpu.set(L.APIC_BASE, APIC_BASE_RESET | (cpu.index === 0 ? 1n << 8n : 0n));
   cpu.setInt(L.MXCSR, 0x1f80);
   cpu.setInt(L.X87_CONTROL, 0x40);
@@ -43,6 +46,7 @@ export function initCpu(core: Core, cpu: CpuState): void {
   cpu.setInt(L.NMI_BLOCKED, 0);
   cpu.setInt(L.NMI_PENDING, 0);
   cpu.setInt(L.SHADOW, 0);
+  cpu.setInt(L.MWAIT, 0);
   cpu.setInt(L.PENDING_DEBUG, 0);
   cpu.setInt(L.MACHINE_CHECK, 0);
   resetRegisters(core, cpu);
@@ -71,6 +75,7 @@ function resetRegisters(core: Core, cpu: CpuState): void {
   cpu.setSegment(Seg.TR, 0, 0x8b, 0xffff, 0n);
   for (const field of [L.GDTR_BASE, L.IDTR_BASE]) cpu.set(field, 0n);
   for (const field of [L.GDTR_LIMIT, L.IDTR_LIMIT]) cpu.set(field, 0xffffn);
+  armMonitor(core, cpu, undefined);
   for (let n = 0; n < 4; n++) cpu.set(L.DR + 8 * n, 0n);
   cpu.set(L.DR + 48, 0xffff0ff0n);
   cpu.set(L.DR + 56, 0x400n);

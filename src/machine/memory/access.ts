@@ -83,7 +83,7 @@ export class Access {
     if (this.firstLength === 8 && physical < this.ramSize) {
       this.view.setInt32(RAM_BASE + physical, valueLo, true);
       this.view.setInt32(RAM_BASE + physical + 4, valueHi, true);
-      this.mmu.memory.pageChanged(physical >>> 12);
+      this.mmu.memory.pageChanged(physical >>> 12, physical, 8);
       return;
     }
     this.view.setInt32(SCRATCH, valueLo, true);

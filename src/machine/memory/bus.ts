@@ -61,7 +61,7 @@ export class Bus {
     const { u8, ramSize } = this.memory;
     if (physical + length <= ramSize) {
       u8.copyWithin(RAM_BASE + physical, host, host + length);
-      this.memory.pageChanged(physical >>> 12);
+      this.memory.pageChanged(physical >>> 12, physical, length);
       return;
     }
     for (let at = 0; at < length;) {

@@ -1,5 +1,5 @@
 import { dropWriteTags, dropAllWriteTags } from './fastTable.js';
-import { MAX_CPUS, MAX_RAM, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, PAGE_SIZE, RAM_BASE } from './layout.js';
+import { MAX_CPUS, MAX_RAM, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, PAGE_MONITORED, PAGE_SIZE, RAM_BASE } from './layout.js';
 
 /** Smallest RAM that a machine can be given, in bytes: what start-up in real mode needs. */
 export const MIN_RAM_SIZE = 0x100000;
@@ -28,6 +28,9 @@ export class GuestMemory {
    * of the translations drops those of the page and may then call `clearCode`.
    */
   onCodeWrite: (page: number) => void = () => {};
+  /** Told that bytes have been stored that reach into a page with PAGE_MONITORED. */
+  onMonitoredWrite: (physical: number, length: number) => void = () => {};
+  private readonly monitored = new Set<number>();
   /** The pages that have PAGE_DIRTY, in the order in which they got it. */
   private dirty: number[] = [];
 
@@ -86,13 +89,14 @@ export class GuestMemory {
   /** Bookkeeping after bytes of RAM have been changed behind the fast tables' back: PAGE_DIRTY, and code invalidation. */
   changed(physical: number, length: number): void {
     const last = Math.floor((physical + length - 1) / PAGE_SIZE);
-    for (let page = Math.floor(physical / PAGE_SIZE); page <= last; page++) this.pageChanged(page);
+    for (let page = Math.floor(physical / PAGE_SIZE); page <= last; page++) this.pageChanged(page, physical, length);
   }
-  /** `changed` for one page number. */
-  pageChanged(page: number): void {
+  /** `changed` for one page number; by default all of the page. */
+  pageChanged(page: number, physical = page * PAGE_SIZE, length = PAGE_SIZE): void {
     const flags = this.u8[PAGE_FLAGS_BASE + page]!;
     if (!(flags & PAGE_DIRTY)) this.markDirty(page);
     if (flags & PAGE_HAS_CODE) this.onCodeWrite(page);
+    if (flags & PAGE_MONITORED) this.onMonitoredWrite(physical, length);
   }
 
   /** Gives PAGE_DIRTY to a page that does not have it: the only way to set it, since snapshots go by the list of such pages. */
@@ -111,6 +115,21 @@ export class GuestMemory {
     this.u8[PAGE_FLAGS_BASE + page] = flags | PAGE_HAS_CODE;
     dropWriteTags(this.i32, RAM_BASE + page * PAGE_SIZE);
   }
+  /** Says whether `onMonitoredWrite` is to be told of stores to the page, of any CPU. */
+  setMonitored(page: number, monitored: boolean): void {
+    if (this.monitored.has(page) === monitored) return;
+    if (!monitored) {
+      this.u8[PAGE_FLAGS_BASE + page]! &= ~PAGE_MONITORED;
+      this.monitored.delete(page);
+      return;
+    }
+    this.u8[PAGE_FLAGS_BASE + page]! |= PAGE_MONITORED;
+    this.monitored.add(page);
+    dropWriteTags(this.i32, RAM_BASE + page * PAGE_SIZE);
+  }
+  /** No page is monitored any more. */
+  clearMonitored(): void { for (const page of this.monitored) this.setMonitored(page, false); }
+
   /** Says that nothing decoded from the page is kept any more. */
   clearCode(page: number): void { this.u8[PAGE_FLAGS_BASE + page]! &= ~PAGE_HAS_CODE; }
 

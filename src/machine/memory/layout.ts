@@ -46,6 +46,10 @@ export const PAGE_FLAGS_SIZE = 0x100000;
 export const PAGE_HAS_CODE = 1;
 /** The page has been written since the flag was last cleared (snapshots). */
 export const PAGE_DIRTY = 2;
+/** A CPU's monitor (MONITOR, MWAIT) watches a line of the page. */
+export const PAGE_MONITORED = 4;
+/** Stores to pages with one of these are carried out by TypeScript. */
+export const PAGE_SLOW_STORES = PAGE_HAS_CODE | PAGE_MONITORED;
 
 /** One byte for each TLB_UNIT bytes of the architectural TLBs: not zero if they have been written since the last snapshot. */
 export const TLB_TOUCHED_BASE = 0x3f0000;

@@ -9,7 +9,7 @@ import { MemoryKind } from './kind.js';
 import { LinearView } from './linearView.js';
 import {
   CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY,
-  PAGE_FLAGS_BASE, PAGE_HAS_CODE, RAM_BASE, TlbTable,
+  PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE, TlbTable,
 } from './layout.js';
 import { Pending } from './pending.js';
 import { allowedRights, controlConfig, forbiddenKeys } from './rights.js';
@@ -114,7 +114,7 @@ export class Mmu {
     if (frame >= this.ramPages) return this.resolveDevice(cpuBase, frame, lo, hi, kind);
     let flags = this.u8[PAGE_FLAGS_BASE + frame]!;
     if ((kind & MemoryKind.Write) !== 0) {
-      if (flags & PAGE_HAS_CODE) return this.resolveScratch(cpuBase, kind, frame * 0x1000 + (lo & 0xfff), kind & SIZE_MASK, 0, 0);
+      if (flags & PAGE_SLOW_STORES) return this.resolveScratch(cpuBase, kind, frame * 0x1000 + (lo & 0xfff), kind & SIZE_MASK, 0, 0);
       if (!(flags & PAGE_DIRTY)) {
         this.memory.markDirty(frame);
         flags |= PAGE_DIRTY;
@@ -152,7 +152,7 @@ export class Mmu {
       if (forbidden & 1) allowed &= ~1;
       if (forbidden & 0x10000) allowed &= ~0x100;
     }
-    const writable = allowed & 0x100 && info & INFO_DIRTY && (flags & (PAGE_DIRTY | PAGE_HAS_CODE)) === PAGE_DIRTY;
+    const writable = allowed & 0x100 && info & INFO_DIRTY && (flags & (PAGE_DIRTY | PAGE_SLOW_STORES)) === PAGE_DIRTY;
     i32[entry + READ_W] = allowed & 1 ? tag : 0;
     i32[entry + READ_W + 1] = hi;
     i32[entry + WRITE_W] = writable ? tag : 0;

@@ -1,5 +1,5 @@
 import type { GuestMemory } from './guestMemory.js';
-import { PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, RAM_BASE } from './layout.js';
+import { PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE } from './layout.js';
 import { CONFIG_LONG, CONFIG_NXE, CONFIG_PAE, CONFIG_PGE, CONFIG_PSE, INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_TYPE_SHIFT } from './tlbLayout.js';
 
 /** Bits of a paging-structure entry (SDM Vol. 3A, tables 4-15 to 4-20). */
@@ -184,7 +184,7 @@ export class Walker {
     this.i32[at]! |= bits;
     const page = at - RAM_WORD >>> 10;
     const flags = this.u8[PAGE_FLAGS_BASE + page]!;
-    if (flags & PAGE_HAS_CODE || !(flags & PAGE_DIRTY)) this.memory.pageChanged(page);
+    if (flags & PAGE_SLOW_STORES || !(flags & PAGE_DIRTY)) this.memory.pageChanged(page);
   }
 
   /**

@@ -58,4 +58,7 @@ for (const [mnemonic, set] of [[Mnemonic.Clac, false], [Mnemonic.Stac, true]] as
 }
 
 /** HLT: the CPU waits for an interrupt, an NMI or INIT. The pushed RIP will be that of the next instruction. */
-handlePrivileged(Mnemonic.Hlt, (_core, cpu) => { cpu.runState = RunState.Halted; });
+handlePrivileged(Mnemonic.Hlt, (_core, cpu) => {
+  cpu.setInt(L.MWAIT, 0);
+  cpu.runState = RunState.Halted;
+});

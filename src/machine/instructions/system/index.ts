@@ -5,6 +5,7 @@ import './flagControl.js';
 import './fxsave.js';
 import './interrupt.js';
 import './interruptReturn.js';
+import './monitor.js';
 import './moves.js';
 import './portIo.js';
 import './protectionKeys.js';
