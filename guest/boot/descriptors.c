@@ -12,7 +12,7 @@ struct tss tsss[MAX_CPUS] section(".bss.page_aligned");
 struct gate idt[256] section(".bss.page_aligned");
 _Static_assert(sizeof(struct tss) == PAGE_SIZE, "a TSS is mapped by itself");
 
-enum { GDT_LIMIT = TSS_SELECTOR + 16 - 1, TSS_LIMIT = 103, NMI_VECTOR = 2 };
+enum { GDT_LIMIT = LDT_SELECTOR + 16 - 1, TSS_LIMIT = 103, NMI_VECTOR = 2 };
 
 /* entry/: where the CPU jumps to. */
 #define TRAMPOLINES(X)                                                                                                 \
@@ -28,7 +28,7 @@ enum { GDT_LIMIT = TSS_SELECTOR + 16 - 1, TSS_LIMIT = 103, NMI_VECTOR = 2 };
 
 #define DECLARE(name, vector, ist) extern char entry_##name[];
 TRAMPOLINES(DECLARE)
-extern char entry_syscall64[], entry_syscall64_plain[];
+extern char entry_syscall64[], entry_syscall64_plain[], entry_syscall32[], entry_sysenter[], entry_int80[];
 
 /* An interrupt gate (SDM Vol. 3A, figure 6-8): interrupts are off on entry. */
 static void set_gate(unsigned vector, const char *target, enum ist ist, unsigned dpl)
@@ -45,6 +45,7 @@ void idt_init(void)
 #define SET(name, vector, ist) set_gate(vector, entry_##name, ist, 0);
   TRAMPOLINES(SET)
   set_gate(3, entry_breakpoint, IST_BREAKPOINT, 3); /* INT3 is for everybody */
+  set_gate(VECTOR_SYSCALL, entry_int80, IST_NONE, 3);
 }
 
 static void fill_gdt(struct gdt *gdt, u64 tss)
@@ -102,5 +103,9 @@ void descriptors_load(u32 cpu)
 
   wrmsr(MSR_STAR, (u64)USER_CS32 << 48 | (u64)KERNEL_CS << 32);
   wrmsr(MSR_LSTAR, (u64)(has_cure(CURE_VECTORS) || kaiser_enabled ? entry_syscall64 : entry_syscall64_plain));
+  wrmsr(MSR_CSTAR, (u64)entry_syscall32);
+  wrmsr(MSR_SYSENTER_CS, KERNEL_CS);
+  wrmsr(MSR_SYSENTER_ESP, entry_stack_top(cpu));
+  wrmsr(MSR_SYSENTER_EIP, (u64)entry_sysenter);
   wrmsr(MSR_FMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_AC | BIT(14) | BIT(12) | BIT(13));
 }

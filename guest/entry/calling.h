@@ -123,6 +123,17 @@
 .Lskip_\@:
 .endm
 
+/* The same without a stack, for exits that have two registers to spare. */
+.macro SWITCH_TO_USER_CR3_NOSTACK scratch:req index:req label:req
+  KAISER_SITE SITE_TO_USER .Lskip_\@
+  mov %cr3, \scratch
+  MAKE_USER_CR3 cr3=\scratch index=\index
+  .globl \label
+\label:
+  mov \scratch, %cr3
+.Lskip_\@:
+.endm
+
 /*
  * For entries that may have interrupted entry code itself, where CR3 can be either: remember it in `save` and go to the
  * kernel's half. A design that asks for it (kaiser_asm_paranoid_by_cr3) looks at CR3 and not at the flag, so that a flag

@@ -10,6 +10,7 @@ struct registers *fixup_bad_iret(struct registers *bad);
 void prepare_user_mode(struct registers *regs);
 void prepare_kernel_mode(struct registers *regs);
 void do_syscall(struct registers *regs);
+void do_syscall32(struct registers *regs);
 void do_page_fault(struct registers *regs, u64 error);
 void do_debug(struct registers *regs, u64 error);
 void do_breakpoint(struct registers *regs, u64 error);
@@ -27,9 +28,9 @@ void do_ipi_tlb(struct registers *regs);
 void do_ipi_call(struct registers *regs);
 void do_ipi_resched(struct registers *regs);
 
-/* Says on the console why the current process dies, and ends it. */
+/* The current process has done something that cannot be: it gets a signal, or dies, and the console says of what. */
 enum { NO_ERROR_CODE = -1 };
-__attribute__((noreturn)) void kill_for_exception(const struct registers *regs, u64 error, const char *what);
-__attribute__((noreturn)) void kill_for_page_fault(const struct registers *regs, u64 error, u64 address);
+void punish(const struct registers *regs, u64 error, u32 signal, const char *what);
+void punish_page_fault(const struct registers *regs, u64 error, u64 address);
 
 #endif

@@ -100,8 +100,41 @@ FUNCTION return_to_user
   SWITCH_TO_USER_CR3 scratch=%rdi label=exit_iret_cr3
   pop %rdi
   swapgs
+  testb $4, 32(%rsp)                    /* a stack segment of the LDT may be a 16-bit one */
+  jnz .Lespfix
   .globl exit_iret_user
 exit_iret_user:
+  iretq
+
+/*
+ * kaiser/espfix.h. Everything is the user's already, but the stack to return from can only be written on the kernel's
+ * half: back, fill it, and out again, three switches in all.
+ */
+.Lespfix:
+  push %rdi
+  swapgs
+  SWITCH_TO_KERNEL_CR3 scratch=%rdi label=exit_espfix_kernel_cr3
+  mov %gs:PERCPU_ESPFIX_WRITABLE, %rdi
+  mov %rax, (%rdi)
+  mov 8(%rsp), %rax                     /* RIP, CS, RFLAGS, RSP, SS */
+  mov %rax, 8(%rdi)
+  mov 16(%rsp), %rax
+  mov %rax, 16(%rdi)
+  mov 24(%rsp), %rax
+  mov %rax, 24(%rdi)
+  mov 40(%rsp), %rax
+  mov %rax, 40(%rdi)
+  mov 32(%rsp), %rax
+  mov %rax, 32(%rdi)
+  and $0xffff0000, %eax
+  or %gs:PERCPU_ESPFIX_STACK, %rax
+  SWITCH_TO_USER_CR3 scratch=%rdi label=exit_espfix_user_cr3
+  pop %rdi
+  swapgs
+  mov %rax, %rsp
+  pop %rax
+  .globl exit_iret_espfix
+exit_iret_espfix:
   iretq
 END_FUNCTION return_to_user
 

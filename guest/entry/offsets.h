@@ -14,6 +14,8 @@
 #define PERCPU_USER_PCID_FLUSH_MASK 0x1018
 #define PERCPU_PREEMPT_COUNT 0x1020
 #define PERCPU_CPU 0x1024
+#define PERCPU_ESPFIX_WRITABLE 0x1030
+#define PERCPU_ESPFIX_STACK 0x1038
 
 /* struct task */
 #define TASK_KERNEL_RSP 0
@@ -46,6 +48,7 @@
 #define USER_DS 0x2b
 #define USER_CS 0x33
 #define TSS_SELECTOR 0x40
+#define LDT_SELECTOR 0x50
 
 /* CR3 (research: KAISER section 1.1) */
 #define CR3_SHADOW 0x1000               /* bit 12: the shadow half of an 8 KiB PGD pair */

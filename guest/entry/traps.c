@@ -6,6 +6,7 @@
 #include "lib/asm.h"
 #include "lib/panic.h"
 #include "lib/print.h"
+#include "sched/signal.h"
 #include "sched/task.h"
 #include "smp/ipi.h"
 #include "smp/percpu.h"
@@ -35,13 +36,13 @@ struct registers *fixup_bad_iret(struct registers *bad)
 /* Runs with interrupts off, last thing before user mode; everything that is due is done when it returns. */
 void prepare_user_mode(struct registers *regs)
 {
-  (void)regs;
   for (;;) {
     if (current()->killed) do_exit(EXIT_KILLED);
-    if (!this_cpu_read(need_resched) && !current()->kaiser_work) return;
+    if (!this_cpu_read(need_resched) && !current()->kaiser_work && !signal_waits()) return;
     local_irq_enable();
     if (this_cpu_read(need_resched)) schedule();
     if (current()->kaiser_work) kaiser_design->exit_work();
+    if (signal_waits()) signal_deliver(regs);
     local_irq_disable();
   }
 }
@@ -53,8 +54,9 @@ void prepare_kernel_mode(struct registers *regs)
   if (this_cpu_read(need_resched) && this_cpu_read(preempt_count) == 0) schedule();
 }
 
-void kill_for_exception(const struct registers *regs, u64 error, const char *what)
+void punish(const struct registers *regs, u64 error, u32 signal, const char *what)
 {
+  if (signal_raise(signal)) return;
   char code[24] = "";
   if (error != (u64)NO_ERROR_CODE) format_text(code, sizeof code, " err=0x%lx", error);
   local_irq_enable();
@@ -62,8 +64,9 @@ void kill_for_exception(const struct registers *regs, u64 error, const char *wha
   do_exit(EXIT_FAULT);
 }
 
-void kill_for_page_fault(const struct registers *regs, u64 error, u64 address)
+void punish_page_fault(const struct registers *regs, u64 error, u64 address)
 {
+  if (signal_raise(SIGSEGV)) return;
   local_irq_enable();
   printk("sh: %u %s: segmentation fault at rip=0x%lx cr2=0x%lx err=0x%lx\n", current()->pid, current()->comm, regs->rip,
          address, error);
@@ -71,25 +74,25 @@ void kill_for_page_fault(const struct registers *regs, u64 error, u64 address)
 }
 
 /* An exception that has no other use: it ends the process, or the kernel. */
-#define FATAL_EXCEPTION(name, what)                                                                                    \
+#define FATAL_EXCEPTION(name, signal, what)                                                                            \
   void do_##name(struct registers *regs, u64 error);                                                                   \
   void do_##name(struct registers *regs, u64 error)                                                                    \
   {                                                                                                                    \
     if (!from_user_mode(regs)) panic_at(regs, error, what);                                                            \
-    kill_for_exception(regs, error, what);                                                                              \
+    punish(regs, error, signal, what);                                                                                  \
   }
-FATAL_EXCEPTION(divide_error, "divide error")
-FATAL_EXCEPTION(overflow, "overflow")
-FATAL_EXCEPTION(bound_range, "bound range exceeded")
-FATAL_EXCEPTION(invalid_opcode, "invalid opcode")
-FATAL_EXCEPTION(device_not_available, "x87 instruction")
-FATAL_EXCEPTION(invalid_tss, "invalid TSS")
-FATAL_EXCEPTION(segment_not_present, "segment not present")
-FATAL_EXCEPTION(stack_segment, "stack segment fault")
-FATAL_EXCEPTION(general_protection, "general protection fault")
-FATAL_EXCEPTION(x87, "x87 error")
-FATAL_EXCEPTION(alignment_check, "alignment check")
-FATAL_EXCEPTION(simd, "SIMD error")
+FATAL_EXCEPTION(divide_error, SIGFPE, "divide error")
+FATAL_EXCEPTION(overflow, SIGSEGV, "overflow")
+FATAL_EXCEPTION(bound_range, SIGSEGV, "bound range exceeded")
+FATAL_EXCEPTION(invalid_opcode, SIGILL, "invalid opcode")
+FATAL_EXCEPTION(device_not_available, SIGSEGV, "x87 instruction")
+FATAL_EXCEPTION(invalid_tss, SIGSEGV, "invalid TSS")
+FATAL_EXCEPTION(segment_not_present, SIGSEGV, "segment not present")
+FATAL_EXCEPTION(stack_segment, SIGSEGV, "stack segment fault")
+FATAL_EXCEPTION(general_protection, SIGSEGV, "general protection fault")
+FATAL_EXCEPTION(x87, SIGFPE, "x87 error")
+FATAL_EXCEPTION(alignment_check, SIGSEGV, "alignment check")
+FATAL_EXCEPTION(simd, SIGFPE, "SIMD error")
 
 void do_double_fault(struct registers *regs, u64 error)
 {
@@ -99,8 +102,8 @@ void do_double_fault(struct registers *regs, u64 error)
 /* INT3: of user mode, a mistake; of the kernel, an instruction that is being replaced. */
 void do_breakpoint(struct registers *regs, u64 error)
 {
-  if (from_user_mode(regs)) kill_for_exception(regs, error, "breakpoint");
-  if (!text_poke_trap(regs)) panic_at(regs, error, "breakpoint");
+  if (from_user_mode(regs)) punish(regs, error, SIGTRAP, "breakpoint");
+  else if (!text_poke_trap(regs)) panic_at(regs, error, "breakpoint");
 }
 
 /* Debug registers are not used, so this is single stepping that user mode switched on for itself. */
@@ -110,7 +113,7 @@ void do_debug(struct registers *regs, u64 error)
     regs->rflags &= ~RFLAGS_TF;
     return;
   }
-  kill_for_exception(regs, error, "debug trap");
+  punish(regs, error, SIGTRAP, "debug trap");
 }
 
 /* Counted, and the interrupted code goes on: machine checks come from whoever injects them, nothing is broken. */

@@ -12,6 +12,8 @@ static const struct marker {
   { 0xffff800000000000, "Kernel Space" },
   { PHYSMAP_BASE, "Direct Map" },
   { IDT_ADDRESS, "CPU entry area" },
+  { LDT_BASE, "LDT" },
+  { ESPFIX_BASE, "ESPfix Area" },
   { KERNEL_BASE, "Kernel Image" },
   { LOCAL_APIC_BASE, "Local APIC" },
 };
@@ -25,11 +27,23 @@ struct dump {
   unsigned marker;        /* the next one to print */
   u64 start, end, flags;  /* the run so far; flags 0: none */
   enum level level;
+  unsigned espfix_lines;
 };
+
+/* The same page 65,536 times: the first few tell all. */
+enum { ESPFIX_LINES = 16 };
+static bool is_skipped(struct dump *dump)
+{
+  return dump->start >= ESPFIX_BASE && dump->start < KERNEL_BASE && ++dump->espfix_lines > ESPFIX_LINES;
+}
 
 static void finish_run(struct dump *dump)
 {
   if (!dump->flags) return;
+  if (is_skipped(dump)) {
+    dump->flags = 0;
+    return;
+  }
   const struct marker *last = NULL;
   while (dump->marker < ARRAY_SIZE(markers) && dump->start >= markers[dump->marker].start) last = &markers[dump->marker++];
   char line[128];

@@ -20,6 +20,7 @@ static const char *const names[NR_CURES] = {
   [CURE_FORK] = "fork",
   [CURE_SHOOTDOWN] = "shootdown",
   [CURE_DEFERRED] = "deferred",
+  [CURE_LDT] = "ldt",
   [CURE_OFFLINE] = "offline",
 };
 

@@ -23,6 +23,7 @@ enum kaiser_cure {
   CURE_FORK,          /* a copied address space is on the list before its PGD is filled */
   CURE_SHOOTDOWN,     /* who changes the poison of one mm flushes it on every CPU that may have it cached */
   CURE_DEFERRED,      /* static branches are set after they have been initialised */
+  CURE_LDT,           /* LDTR points at a place that both halves map, on or off */
   CURE_OFFLINE,       /* CPUs that are not running are told as well */
   NR_CURES
 };

@@ -118,8 +118,9 @@ extern char __entry_text_start[], __entry_text_end[], __kaiser_flag_page[];
 void kaiser_build_shadow(u32 nr_possible_cpus)
 {
   u64 *pgd = init_mm.pgd;
-  /* The cpu_entry_area is shared from the top: one subtree for both halves. */
+  /* The cpu_entry_area and the espfix stacks are shared from the top: one subtree for both halves. */
   shadow_half(pgd)[CPU_ENTRY_AREA_PGD] = pgd[CPU_ENTRY_AREA_PGD];
+  shadow_half(pgd)[ESPFIX_PGD] = pgd[ESPFIX_PGD];
   /* Of slot 511 the shadow half has tables of its own, with nothing in them but these pages. */
   for (u64 at = (u64)__entry_text_start; at < (u64)__entry_text_end; at += PAGE_SIZE) expose_page(at);
   expose_page((u64)__kaiser_flag_page);

@@ -80,7 +80,10 @@ void do_page_fault(struct registers *regs, u64 error)
   bool copying = !user && is_user_access(regs->rip);
   struct mm *mm = current()->mm;
   if ((user || copying) && mm && address < USER_END && mm_handle_fault(mm, address, error)) return;
-  if (user) kill_for_page_fault(regs, error, address);
+  if (user) {
+    punish_page_fault(regs, error, address);
+    return;
+  }
   if (copying) {
     regs->rip = user_access_fixup(regs->rip);
     return;

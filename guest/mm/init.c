@@ -3,6 +3,7 @@
 #include "boot/boot_info.h"
 #include "drivers/lapic.h"
 #include "kaiser/cpu_entry_area.h"
+#include "kaiser/espfix.h"
 #include "kaiser/kaiser.h"
 #include "lib/asm.h"
 #include "lib/panic.h"
@@ -51,6 +52,7 @@ void mm_init(u32 nr_possible_cpus)
   map_image();
   map_page(init_mm.pgd, LOCAL_APIC_BASE, LOCAL_APIC_PHYS, PTE_PRESENT | PTE_WRITE | PTE_PCD | PTE_PWT | nx_bit());
   cpu_entry_area_init(nr_possible_cpus);
+  espfix_init(nr_possible_cpus);
   kaiser_build_shadow(nr_possible_cpus);
 }
 

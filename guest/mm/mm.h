@@ -22,6 +22,8 @@ struct mm {
   struct mm *next;  /* list of all, for walks over every PGD; under mm_list_lock */
   u64 ctx_id;       /* never used twice; tells CPUs whose translations a PCID holds */
   u64 tlb_gen;      /* counts changes that a CPU must flush; see mm/tlb.c */
+  u64 *ldt;         /* a page of descriptors, or null; mm/ldt.h */
+  u64 ldt_base;     /* where LDTR points */
   bool isolated;    /* designs with a state for each process: this one switches CR3 */
   u32 cpus;         /* bit n: CPU n has this mm loaded */
   struct area areas[MAX_AREAS];

@@ -44,7 +44,7 @@ static void free_table(u64 entry, enum level level)
   page_free(table, 0);
 }
 
-void free_user_tables(u64 pgd_entry)
+void free_tables(u64 pgd_entry)
 {
   free_table(pgd_entry, LEVEL_PUD);
 }

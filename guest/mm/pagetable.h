@@ -48,7 +48,7 @@ u64 *walk(u64 *pgd, u64 address, enum level level, u64 table);
 /* Maps one 4 KiB page; panics when memory is short. For the kernel's own tables, at boot. */
 void map_page(u64 *pgd, u64 address, u64 physical, u64 flags);
 
-/* Frees the tables under a PGD entry of the user half and drops their pages. */
-void free_user_tables(u64 pgd_entry);
+/* Frees the tables under a PGD entry that one address space has for itself, and drops their pages. */
+void free_tables(u64 pgd_entry);
 
 #endif

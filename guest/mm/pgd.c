@@ -1,6 +1,7 @@
 /* Making and unmaking address spaces: the PGD pair, and the tables below its user half. */
 #include "kaiser/kaiser.h"
 #include "lib/string.h"
+#include "mm/ldt.h"
 #include "mm/mm.h"
 #include "mm/pagetable.h"
 #include "mm/tlb.h"
@@ -56,7 +57,8 @@ void mm_destroy(struct mm *mm)
   if (*link) *link = mm->next;
   spin_unlock(&mm_list_lock);
   for (unsigned i = 0; i < ENTRIES / 2; i++)
-    if (mm->pgd[i] & PTE_PRESENT) free_user_tables(mm->pgd[i]);
+    if (mm->pgd[i] & PTE_PRESENT) free_tables(mm->pgd[i]);
+  ldt_free(mm);
   page_free(mm->pgd, kaiser_pgd_order());
   page_free(mm, 0);
 }
@@ -83,6 +85,7 @@ int mm_copy(struct mm *child, struct mm *parent)
     child->areas[i] = parent->areas[i];
     if (parent->areas[i].start != parent->areas[i].end) result = copy_area(child, parent, &parent->areas[i]);
   }
+  if (result == 0 && !ldt_copy(child, parent)) result = -ENOMEM;
   tlb_flush_mm(parent);
   return result;
 }

@@ -17,6 +17,7 @@
 #include "kaiser/kaiser.h"
 #include "lib/asm.h"
 #include "lib/panic.h"
+#include "mm/ldt.h"
 #include "mm/mm.h"
 #include "mm/page.h"
 #include "sched/task.h"
@@ -68,6 +69,7 @@ void switch_mm(struct mm *mm)
 {
   struct percpu *cpu = this_percpu();
   if (cpu->loaded_mm == mm) return;
+  bool previous_ldt = cpu->loaded_mm && cpu->loaded_mm->ldt;
   if (cpu->loaded_mm) __atomic_and_fetch(&cpu->loaded_mm->cpus, ~BIT(cpu->cpu), __ATOMIC_SEQ_CST);
   /* The bit first, then tlb_gen: a flush that does not see our bit has counted tlb_gen up before we read it. */
   __atomic_or_fetch(&mm->cpus, BIT(cpu->cpu), __ATOMIC_SEQ_CST);
@@ -75,6 +77,7 @@ void switch_mm(struct mm *mm)
   u32 asid = choose_asid(cpu, mm, &flush);
   cpu->loaded_mm = mm;
   cpu->loaded_asid = asid;
+  if (mm->ldt || previous_ldt) ldt_load(mm);
   if (kaiser_design->per_process) cpu->kaiser_word = mm->isolated;
   load_cr3(cpu, mm, asid, flush);
 }

@@ -85,6 +85,9 @@ int exec_program(struct registers *regs, const char *name, char *const *argv, in
   mm_publish(mm);
   /* No way back from here on. */
   use_mm(mm);
+  current()->handler = 0;
+  current()->in_handler = false;
+  current()->pending_signals = 0;
   copy_string(current()->comm, name, sizeof current()->comm);
   u64 stack = push_arguments(argv, argc);
   if (!stack) do_exit(EXIT_KILLED);

@@ -20,6 +20,8 @@ s64 sys_fork(const struct registers *regs)
   child->mm = mm;
   child->kaiser_work = current()->kaiser_work; /* its PGD was filled by the policy that ours was */
   child->parent = current();
+  child->handler = current()->handler;
+  child->restorer = current()->restorer;
   for (unsigned i = 0; i < MAX_FILES; i++) child->files[i] = file_get(current()->files[i]);
   /* It returns from the same system call, with 0. */
   struct registers *registers = task_registers(child);

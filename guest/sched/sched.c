@@ -64,6 +64,13 @@ static bool work_waits(u32 cpu)
   return false;
 }
 
+/* FS may hold a selector of the process's LDT, which is loaded by now; GS is the kernel's own, DS and ES are null for ever. */
+static void switch_segments(struct task *previous, const struct task *next)
+{
+  asm volatile("mov %%fs, %0" : "=rm"(previous->fs));
+  if (previous->fs != next->fs) asm volatile("mov %0, %%fs" : : "rm"(next->fs));
+}
+
 /* Under sched_lock, interrupts off, which is also the state on return: in another task, or the same much later. */
 static void schedule_locked(void)
 {
@@ -79,6 +86,7 @@ static void schedule_locked(void)
 
   /* A kernel task uses the kernel's half of whatever is loaded; no need to flush anything for it. */
   if (next->mm) switch_mm(next->mm);
+  switch_segments(previous, next);
   cpu->current = next;
   cpu->kernel_stack_top = task_stack_top(next);
   descriptors_task_switched(cpu->cpu, cpu->kernel_stack_top);

@@ -6,9 +6,11 @@
 #include "lib/asm.h"
 #include "lib/panic.h"
 #include "lib/string.h"
+#include "mm/ldt.h"
 #include "mm/mm.h"
 #include "mm/uaccess.h"
 #include "sched/new_task.h"
+#include "sched/signal.h"
 #include "sched/task_info.h"
 #include "smp/spinlock.h"
 
@@ -44,9 +46,8 @@ s64 sys_task_info(u64 index, u64 buffer)
   return copy_to_user(buffer, &info, sizeof info) ? 0 : -EFAULT;
 }
 
-static s64 call(struct registers *regs)
+static s64 call(struct registers *regs, u64 a, u64 b, u64 c)
 {
-  u64 a = regs->rdi, b = regs->rsi, c = regs->rdx;
   switch (regs->orig_rax) {
   case SYS_READ: return sys_read(a, b, c);
   case SYS_WRITE: return sys_write(a, b, c);
@@ -54,6 +55,10 @@ static s64 call(struct registers *regs)
   case SYS_CLOSE: return sys_close(a);
   case SYS_MMAP: return mm_mmap(current()->mm, a, (u32)b);
   case SYS_MUNMAP: return mm_munmap(current()->mm, a, b);
+  case SYS_MODIFY_LDT: return sys_modify_ldt(a, b);
+  case SYS_SIGACTION: return sys_sigaction(a, b);
+  case SYS_SIGRETURN: return sys_sigreturn(regs);
+  case SYS_TKILL: return sys_tkill((u32)a, (u32)b);
   case SYS_YIELD: return sys_yield();
   case SYS_SLEEP: return sys_sleep(a);
   case SYS_GETPID: return current()->pid;
@@ -68,11 +73,23 @@ static s64 call(struct registers *regs)
   }
 }
 
-void do_syscall(struct registers *regs)
+static void serve(struct registers *regs, u64 a, u64 b, u64 c)
 {
   local_irq_enable();
-  s64 result = call(regs);
+  s64 result = call(regs, a, b, c);
   regs->rax = (u64)result;
   local_irq_disable();
   prepare_user_mode(regs);
+}
+
+void do_syscall(struct registers *regs)
+{
+  serve(regs, regs->rdi, regs->rsi, regs->rdx);
+}
+
+/* From a 32-bit program: its registers have 32 bits, and the arguments are in others. */
+void do_syscall32(struct registers *regs)
+{
+  regs->orig_rax = (u32)regs->orig_rax;
+  serve(regs, (u32)regs->rbx, (u32)regs->rsi, (u32)regs->rdi);
 }

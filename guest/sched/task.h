@@ -30,6 +30,10 @@ struct task {
   bool queued;
   bool kaiser_work;    /* the design wants to see the task before it returns to user mode */
   bool killed;         /* is to exit before it returns to user mode */
+  u16 fs;              /* selector, while it does not run */
+  bool in_handler;     /* of a signal */
+  u32 pending_signals; /* bit n: signal n */
+  u64 handler, restorer; /* user addresses; 0: none */
   int exit_code;
   u32 waits_for;       /* pid in wait(), for ^C */
   struct file *files[MAX_FILES];

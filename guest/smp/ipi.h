@@ -5,6 +5,7 @@
 #include "lib/types.h"
 
 enum {
+  VECTOR_SYSCALL = 0x80, /* INT 0x80 of 32-bit programs */
   VECTOR_TIMER = 0xec,
   VECTOR_IPI_TLB = 0xfb,
   VECTOR_IPI_CALL = 0xfc,

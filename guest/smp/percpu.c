@@ -12,6 +12,9 @@ _Static_assert(offsetof(struct percpu, user_pcid_flush_mask) == PERCPU_USER_PCID
 _Static_assert(offsetof(struct percpu, preempt_count) == PERCPU_PREEMPT_COUNT, "entry/offsets.h");
 _Static_assert(offsetof(struct percpu, cpu) == PERCPU_CPU, "entry/offsets.h");
 
+_Static_assert(offsetof(struct percpu, espfix_writable) == PERCPU_ESPFIX_WRITABLE, "entry/offsets.h");
+_Static_assert(offsetof(struct percpu, espfix_stack) == PERCPU_ESPFIX_STACK, "entry/offsets.h");
+
 struct percpu percpu_areas[MAX_CPUS] section(".bss.page_aligned");
 u64 percpu_base[MAX_CPUS];
 u32 nr_cpus = 1;

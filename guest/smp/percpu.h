@@ -40,6 +40,8 @@ struct percpu {
   u32 cpu;
   u32 need_resched;
   u32 apic_id;
+  u64 espfix_writable;       /* kaiser/espfix.h: this CPU's stack where it can be written */
+  u64 espfix_stack;          /* and where IRET reads it, but for bits 31:16 */
 
   struct task *idle;
   struct task *stopper;

@@ -15,6 +15,14 @@ s64 wait(s64 pid, int *code, bool look)
   return wait_raw(pid, code, look);
 }
 
+void sigreturn(void);
+s64 sigaction_raw(void (*handler)(int number, struct registers *regs), void (*restorer)(void));
+
+s64 on_signal(void (*handler)(int number, struct registers *regs))
+{
+  return sigaction_raw(handler, sigreturn);
+}
+
 void *memcpy(void *to, const void *from, size_t size)
 {
   void *at = to;

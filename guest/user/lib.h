@@ -2,6 +2,7 @@
 #ifndef USER_LIB_H
 #define USER_LIB_H
 
+#include "entry/registers.h"
 #include "lib/types.h"
 #include "sched/task_info.h"
 
@@ -22,6 +23,11 @@ __attribute__((noreturn)) void exit(int code);
 /* Waits for this child, or for any with -1; its status goes to *code. With `look` it only looks, and may return 0. */
 s64 wait(s64 pid, int *code, bool look);
 s64 kill(s64 pid);
+/* Calls handler(number, registers) for every signal of this process; it may change them, and return. Null: none. */
+s64 on_signal(void (*handler)(int number, struct registers *regs));
+s64 tkill(s64 pid, int number);
+/* Writes a descriptor into the LDT. */
+s64 modify_ldt(u64 index, u64 descriptor);
 s64 yield(void);
 /* In ticks of the timer. */
 s64 sleep(u64 for_ticks);

@@ -8,6 +8,9 @@ int forks_main(int argc, char **argv);
 int toggle_main(int argc, char **argv);
 int spin_main(int argc, char **argv);
 int fault_main(int argc, char **argv);
+int compat_main(int argc, char **argv);
+int ldt_main(int argc, char **argv);
+int signals_main(int argc, char **argv);
 
 struct user_program {
   const char *name;
@@ -23,5 +26,8 @@ const struct user_program user_programs[] = {
   { "toggle", toggle_main },
   { "spin", spin_main },
   { "fault", fault_main },
+  { "compat", compat_main },
+  { "ldt", ldt_main },
+  { "signals", signals_main },
   { 0, 0 },
 };

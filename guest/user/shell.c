@@ -112,6 +112,9 @@ static void help(void)
         "poweroff [CODE]    stops the machine\n"
         "storm N            N system calls; 0: for ever\n"
         "touch N            N page faults\n"
+        "compat N           N rounds of system calls from 32-bit code; 0: for ever\n"
+        "signals N          N rounds through a handler of signals\n"
+        "ldt N              N rounds with segments of an LDT; 0: for ever\n"
         "forks N            N times fork, exit, wait\n");
   print("toggle N           KAISER off and on, N times\n"
         "spin               stays in user mode\n"

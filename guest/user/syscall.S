@@ -19,6 +19,10 @@ CALL open, 2
 CALL close, 3
 CALL mmap_prot, 9
 CALL munmap, 11
+CALL sigaction_raw, 13
+CALL sigreturn, 15
+CALL tkill, 200
+CALL modify_ldt, 154
 CALL yield, 24
 CALL sleep, 35
 CALL getpid, 39

@@ -142,5 +142,6 @@ const words: Readonly<Record<string, string>> = {
   divide_error: 'a divide error', invalid_opcode: 'an invalid opcode', invalid_op: 'an invalid opcode', timer: 'the timer interrupt', apic_timer_interrupt: 'the timer interrupt',
   irq_entry: 'an interrupt', ipi_tlb: 'a TLB shootdown interrupt', ipi_resched: 'a reschedule interrupt', ipi_stop: 'a stop interrupt', nmi: 'an NMI', double_fault: 'a double fault', debug: 'a debug exception',
   breakpoint: 'a breakpoint', int3: 'a breakpoint', machine_check: 'a machine check', error: 'an exception', error_entry: 'an exception', irq: 'an interrupt', interrupt: 'an interrupt',
-  paranoid: 'a paranoid entry', paranoid_entry: 'a paranoid entry',
+  paranoid: 'a paranoid entry', paranoid_entry: 'a paranoid entry', ipi_call: 'a function-call interrupt', sysret32: 'SYSRET to 32-bit code',
+  espfix_kernel: 'the espfix path', espfix_user: 'the espfix path', syscall64_plain: 'SYSCALL without a switch',
 };

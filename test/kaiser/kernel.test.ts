@@ -57,11 +57,12 @@ describe('the built-in kernel\'s image', () => {
   it('is read without problems', () => expect(symbols.problems).toEqual([]));
 
   it('has all names that the debugger relies on, on the instructions that they promise', () => {
-    const paths = ['syscall64', 'page_fault', 'general_protection', 'divide_error', 'invalid_opcode', 'timer', 'ipi_tlb', 'ipi_resched', 'nmi', 'double_fault', 'debug', 'breakpoint', 'machine_check'];
+    const paths = ['syscall64', 'page_fault', 'general_protection', 'divide_error', 'invalid_opcode', 'timer', 'ipi_tlb', 'ipi_call', 'ipi_resched', 'syscall32', 'sysenter', 'int80', 'nmi', 'double_fault', 'debug', 'breakpoint', 'machine_check'];
     const names = (kind: string): string[] => points.filter((point) => point.kind === kind).map((point) => point.symbol);
     expect(names('entry')).toEqual(expect.arrayContaining(paths.map((one) => `entry_${one}`)));
-    expect(names('cr3').sort()).toEqual(['entry_error_cr3', 'entry_irq_cr3', 'entry_paranoid_cr3', 'entry_syscall64_cr3', 'exit_iret_cr3', 'exit_paranoid_cr3', 'exit_sysret_cr3']);
-    expect(names('exit')).toEqual(expect.arrayContaining(['exit_sysret', 'exit_iret_user', 'exit_iret_kernel', 'exit_nmi']));
+    expect(names('cr3').sort()).toEqual(['entry_error_cr3', 'entry_irq_cr3', 'entry_paranoid_cr3', 'entry_syscall32_cr3', 'entry_syscall64_cr3', 'entry_sysenter_cr3', 'exit_espfix_kernel_cr3',
+      'exit_espfix_user_cr3', 'exit_iret_cr3', 'exit_paranoid_cr3', 'exit_sysret32_cr3', 'exit_sysret_cr3']);
+    expect(names('exit')).toEqual(expect.arrayContaining(['exit_sysret', 'exit_iret_user', 'exit_iret_kernel', 'exit_iret_espfix', 'exit_sysret32', 'exit_nmi']));
     for (const point of points.filter((one) => one.kind === 'cr3')) {
       const code = symbols.bytesAt(point.address, 4)!;
       const rex = (code[0]! & 0xf0) === 0x40 ? 1 : 0;
