@@ -232,7 +232,8 @@ export class Mmu {
     this.dropPage(cpuBase, t, lo, hi, i32[t + H_PCID]!, true);
     // A global entry is seen by the other PCIDs too, whose fast entries must not hide it.
     if (walker.info & INFO_GLOBAL) invalidateContexts(i32, t);
-    else if (walker.size !== 0) invalidateContext(i32, t, i32[t + H_PCID]!);
+    // The context ends: translated code may hold the page's old place, and a large page covers other entries.
+    else invalidateContext(i32, t, i32[t + H_PCID]!);
     tlb.insert(t, lo, hi, walker.size, walker.frame, walker.info);
     this.selectFast(cpuBase, t);
   }

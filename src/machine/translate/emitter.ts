@@ -56,6 +56,11 @@ export const FLAGS_SIGNATURE = { params: [Type.I32, Type.I64, Type.I64], results
 export const WATCHED_SIGNATURE = { params: [Type.I32, Type.I64, Type.I32], results: [Type.I32] };
 export const HANDLER_SIGNATURE = { params: [Type.I32, Type.I32], results: [Type.I32] };
 
+/** Locals with the linear address of a page (i64), or NO_PAGE, and what is added to the low half of linear addresses in it (i32). */
+export interface SeenPage { page: number; addend: number; }
+/** What the page's local holds while there is none: no address of a page has this bit. */
+export const NO_PAGE = 0x800n;
+
 /** A place an instruction reads and writes: a register operand by its index, or resolved memory by its host address. */
 export type Place = { register: number; size: number } | { host: number; size: number };
 
@@ -103,6 +108,8 @@ export abstract class Emitter {
   protected abstract pushFastTable(): void;
   protected abstract pushFastIndex(): void;
   protected abstract pushFastContext(): void;
+  /** Where an access of this instruction keeps the page that such accesses have seen last, if it does. */
+  protected abstract lastPage(write: boolean, stack: boolean): SeenPage | undefined;
   /** Leaves after a failed memory access: the i32 on the stack is the negative result of `resolve`. */
   protected abstract exitFailed(): void;
   /** Pushes an i64 of the watched range (`L.WATCH_READ`, ...): its start or, 8 bytes behind, its length. */
@@ -212,27 +219,42 @@ export abstract class Emitter {
     const f = this.f, linear = f.local(Type.I64);
     f.op(Op.i32_wrap_i64).i32(memoryKind(size, access)).call(this.imports.segment);
     // A fault gives -1; as f64 the linear address is exact.
-    f.op(Op.i64_trunc_f64_s).tee(linear).i64(0n).op(Op.i64_lt_s).if();
+    f.op(Op.i64_trunc_f64_s).tee(linear).i64(0n).op(Op.i64_lt_s).unlikely().if();
     this.exitFault();
     f.end().get(linear);
     f.release(linear);
   }
 
-  /** Pops a linear address and gives the local with the host address; takes the fast table's word or calls `resolve`. */
-  resolve(size: number, access: number): number {
-    const f = this.f;
-    const linear = f.local(Type.I64), entry = f.local(Type.I32), host = f.local(Type.I32);
-    if (this.insn.mode & CodeMode.AlignmentCheck && alignmentOf(size) > 1) {
-      f.set(linear);
-      this.checkAlignment(linear, size);
-      f.get(linear);
+  /**
+   * Pops a linear address and gives the local with the host address: by the page that the region has seen last in such an
+   * access, by the fast table, or from `resolve`.
+   * @param stack an implicit access to the stack, rather than to the memory operand
+   */
+  resolve(size: number, access: number, stack = false): number {
+    const f = this.f, linear = f.local(Type.I64), host = f.local(Type.I32);
+    f.set(linear);
+    if (this.insn.mode & CodeMode.AlignmentCheck && alignmentOf(size) > 1) this.checkAlignment(linear, size);
+    if (this.insn.mode & CodeMode.Watched) this.compareWatched(linear, size, access);
+    const seen = size & size - 1 ? undefined : this.lastPage((access & (MemoryKind.Write | MemoryKind.Modify)) !== 0, stack);
+    if (seen) {
+      // Aligned, so not across the page's end, and in that page.
+      f.get(linear).i64(-0x1000n | BigInt(size - 1)).op(Op.i64_and).get(seen.page).op(Op.i64_eq).likely(true).if(Type.I32);
+      f.get(linear).op(Op.i32_wrap_i64).get(seen.addend).op(Op.i32_add).else();
     }
-    if (this.insn.mode & CodeMode.Watched) {
-      f.set(linear);
-      this.compareWatched(linear, size, access);
-      f.get(linear);
+    this.lookUp(linear, host, size, access);
+    if (seen) {
+      f.set(host).get(linear).i64(-0x1000n).op(Op.i64_and).set(seen.page).get(host).get(linear).op(Op.i32_wrap_i64, Op.i32_sub).tee(seen.addend);
+      f.get(linear).op(Op.i32_wrap_i64, Op.i32_add).end();
     }
-    f.tee(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32(-FAST_ENTRY_SIZE).op(Op.i32_and);
+    f.set(host);
+    f.release(linear);
+    return host;
+  }
+
+  /** Pushes the host address for the local `linear` by the fast table, or from `resolve`; `host` is a local that it may use. */
+  private lookUp(linear: number, host: number, size: number, access: number): void {
+    const f = this.f, entry = f.local(Type.I32);
+    f.get(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32(-FAST_ENTRY_SIZE).op(Op.i32_and);
     this.pushFastIndex();
     f.op(Op.i32_xor).i32(FAST_TABLE_SIZE - FAST_ENTRY_SIZE).op(Op.i32_and);
     this.pushFastTable();
@@ -241,16 +263,15 @@ export abstract class Emitter {
     if (size > 1) f.i64(BigInt(size - 1)).op(Op.i64_add);
     f.i64(-0x1000n).op(Op.i64_and);
     this.pushFastContext();
-    f.op(Op.i64_or, Op.i64_eq).if(Type.I32);
+    f.op(Op.i64_or, Op.i64_eq).likely(true).if(Type.I32);
     f.get(linear).op(Op.i32_wrap_i64).get(entry).memory(Op.i32_load, FAST_ADDEND).op(Op.i32_add);
     f.else();
     f.get(this.cpu).get(linear).op(Op.i32_wrap_i64).get(linear).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(memoryKind(size, access)).call(this.imports.resolve);
-    f.tee(host).i32(0).op(Op.i32_lt_s).if();
+    f.tee(host).i32(0).op(Op.i32_lt_s).unlikely().if();
     f.get(host);
     this.exitFailed();
-    f.end().get(host).end().set(host);
-    f.release(linear, entry);
-    return host;
+    f.end().get(host).end();
+    f.release(entry);
   }
 
   /** Raises #AC(0) for an unaligned access. A non-canonical address is left to `resolve`, whose #GP or #SS comes first (measured). */
@@ -258,7 +279,7 @@ export abstract class Emitter {
     const f = this.f;
     f.get(linear).i64(BigInt(alignmentOf(size) - 1)).op(Op.i64_and).i64(0n).op(Op.i64_ne);
     if (this.long) f.get(linear).i64(47n).op(Op.i64_shr_s).i64(1n).op(Op.i64_add).i64(1n).op(Op.i64_le_u, Op.i32_and);
-    f.if();
+    f.unlikely().if();
     this.raise(Vector.AC, 0);
     f.end();
   }
@@ -279,7 +300,7 @@ export abstract class Emitter {
     if (reads) compare(WATCH_READ);
     if (writes) compare(WATCH_WRITE);
     if (reads && writes) f.op(Op.i32_or);
-    f.if();
+    f.unlikely().if();
     f.get(this.cpu).get(linear).i32(memoryKind(size, access)).call(this.imports.watched);
     this.exitWatched();
     f.end();
@@ -296,7 +317,7 @@ export abstract class Emitter {
       this.f.release(offset);
       this.segmentToLinear(size, access | MemoryKind.Stack);
     }
-    return this.resolve(size, access | MemoryKind.Stack);
+    return this.resolve(size, access | MemoryKind.Stack, true);
   }
 
   /** Pushes the stack pointer plus `delta` bytes, wrapped to the stack's size. */
@@ -384,8 +405,8 @@ export abstract class Emitter {
    */
   checkTarget(target: number): void {
     const f = this.f;
-    if (this.long) f.get(target).i64(47n).op(Op.i64_shr_s).i64(1n).op(Op.i64_add).i64(1n).op(Op.i64_gt_u).if();
-    else f.get(target).get(this.cpu).memory(Op.i64_load32_u, SEG + Seg.CS * SEG_SIZE + SEG_LIMIT).op(Op.i64_gt_u).if();
+    if (this.long) f.get(target).i64(47n).op(Op.i64_shr_s).i64(1n).op(Op.i64_add).i64(1n).op(Op.i64_gt_u).unlikely().if();
+    else f.get(target).get(this.cpu).memory(Op.i64_load32_u, SEG + Seg.CS * SEG_SIZE + SEG_LIMIT).op(Op.i64_gt_u).unlikely().if();
     this.raise(Vector.GP, 0);
     f.end();
   }

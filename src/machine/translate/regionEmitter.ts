@@ -1,10 +1,11 @@
 import { Mnemonic } from 'iced-x86';
 import * as L from '../cpu/layout.js';
 import { endsBlock } from './decoded.js';
-import { Cc, Emitter, Exit, Imports } from './emitter.js';
+import { Cc, Emitter, Exit, Imports, NO_PAGE, type SeenPage } from './emitter.js';
 import type { Insn } from './insn.js';
 import type { RegionControl } from './regionControl.js';
 import { registerOffset } from './record.js';
+import { accessGroup, busiestGroups } from './accessGroups.js';
 import { analyseRegion, type RegionGraph } from './regionGraph.js';
 import { FunctionBody, Label, Op, Type } from './wasm.js';
 
@@ -52,6 +53,9 @@ export class RegionEmitter extends Emitter {
   /** Set while a conditional part is emitted that ends the instruction. */
   private ended = false;
   private readonly graph: RegionGraph;
+  /** Pages seen last in loops, by group of accesses and by what is done. They stay true until the region is left: see `Mmu.resolve`. */
+  private readonly seen = new Map<string, SeenPage>();
+  private readonly seenGroups: ReadonlySet<string>;
   /** Labels of the loops and of the forward branches' targets that are open. */
   private readonly loops = new Map<number, Label>();
   private readonly targets = new Map<number, Label>();
@@ -77,6 +81,7 @@ export class RegionEmitter extends Emitter {
       if (number !== undefined && this.returns.length < MAX_RETURNS) this.returns.push(number);
     }
     this.graph = analyseRegion(blocks.map(b => this.successors(b)), entry);
+    this.seenGroups = busiestGroups(blocks, this.graph.depth);
   }
 
   /** Emits the whole function; the region is entered at block `entry`. */
@@ -107,6 +112,7 @@ export class RegionEmitter extends Emitter {
     load(Op.i64_load, L.FAST_CONTEXT, this.fastContext);
     this.registers.forEach((local, n) => { if (local !== undefined) load(Op.i64_load, L.GPR + 8 * n, local); });
     for (const [field, local] of this.watched) load(Op.i64_load, field, local);
+    for (const { page } of this.seen.values()) f.i64(NO_PAGE).set(page);
     if (this.flagsUsed) {
       load(Op.i32_load, L.CC_OP, this.flagsKind);
       load(Op.i64_load, L.CC_DST, this.flagsResult);
@@ -180,7 +186,7 @@ export class RegionEmitter extends Emitter {
     this.ended = false;
     this.shadowed = -1;
     if (count) {
-      f.get(this.budget).i32(count).op(Op.i32_sub).tee(this.budget).i32(0).op(Op.i32_lt_s).if();
+      f.get(this.budget).i32(count).op(Op.i32_sub).tee(this.budget).i32(0).op(Op.i32_lt_s).unlikely().if();
       f.get(this.budget).i32(count).op(Op.i32_add).set(this.budget);
       this.leave(block.start, Exit.Interpret);
       f.end();
@@ -281,6 +287,15 @@ export class RegionEmitter extends Emitter {
   protected pushFastTable(): void { this.f.get(this.fastTable); }
   protected pushFastIndex(): void { this.f.get(this.fastIndex); }
   protected pushFastContext(): void { this.f.get(this.fastContext); }
+  protected lastPage(write: boolean, stack: boolean): SeenPage | undefined {
+    if (!this.graph.depth[this.blockNumber]) return undefined;
+    const group = accessGroup(this.insn, stack);
+    if (!this.seenGroups.has(group)) return undefined;
+    const name = `${group} ${write ? 'write' : 'read'}`;
+    let seen = this.seen.get(name);
+    if (!seen) this.seen.set(name, seen = { page: this.f.newLocal(Type.I64), addend: this.f.newLocal(Type.I32) });
+    return seen;
+  }
 
   /** Gives back what the block took from the budget for this instruction and those behind it, and points RIP at it. */
   private unwind(): void {
@@ -373,6 +388,7 @@ export class RegionEmitter extends Emitter {
       this.ended = true;
     },
     translationChanged: () => {
+      if (this.seenGroups.size) throw new Error(`${Mnemonic[this.insn.mnemonic]} changes the translation, and accessGroups.ts does not know it`);
       this.f.get(this.cpu).memory(Op.i32_load, L.FAST_TABLE).set(this.fastTable);
       this.f.get(this.cpu).memory(Op.i32_load, L.FAST_INDEX).set(this.fastIndex);
       this.f.get(this.cpu).memory(Op.i64_load, L.FAST_CONTEXT).set(this.fastContext);

@@ -62,6 +62,8 @@ export class TemplateEmitter extends Emitter {
   protected pushFastIndex(): void { this.f.get(this.cpu).memory(Op.i32_load, L.FAST_INDEX); }
   protected pushFastContext(): void { this.f.get(this.cpu).memory(Op.i64_load, L.FAST_CONTEXT); }
 
+  protected lastPage(): undefined { return undefined; }
+
   protected exitFailed(): void { this.f.op(Op.drop).i32(Exit.Fault).op(Op.return); }
   protected pushWatch(field: number): void { this.f.get(this.cpu).memory(Op.i64_load, field); }
   protected exitWatched(): void { this.f.op(Op.drop); }

@@ -94,6 +94,8 @@ export class FunctionBody {
   private readonly localTypes: Type[] = [];
   private readonly free: { [type: number]: number[] } = { [Type.I32]: [], [Type.I64]: [], [Type.V128]: [] };
   private depth = 0;
+  /** Branch hints: where in `body`, and whether the branch is likely to be taken. */
+  private readonly hints: { at: number; taken: boolean }[] = [];
 
   constructor(readonly signature: Signature) {}
 
@@ -140,6 +142,13 @@ export class FunctionBody {
 
   callIndirect(typeIndex: number): this { this.code.byte(Op.call_indirect); this.code.unsigned(typeIndex); this.code.byte(0); return this; }
 
+  /**
+   * Says of the `if` or `br_if` that is emitted next whether its condition usually holds (custom section of the branch hinting proposal):
+   * what is unlikely is then kept out of the way of the rest. Engines that do not know it ignore it. Not in `atStart`.
+   */
+  likely(taken: boolean): this { this.hints.push({ at: this.body.length, taken }); return this; }
+  unlikely(): this { return this.likely(false); }
+
   block(type: Type = Type.Void): Label { return this.open(Op.block, type); }
   loop(type: Type = Type.Void): Label { return this.open(Op.loop, type); }
   if(type: Type = Type.Void): Label { return this.open(Op.if, type); }
@@ -155,7 +164,8 @@ export class FunctionBody {
     return this;
   }
 
-  encode(): Uint8Array {
+  /** The code, and the branch hints by their offset in it. */
+  encode(): { code: Uint8Array; hints: { at: number; taken: boolean }[] } {
     const out = new Bytes();
     const runs: [number, Type][] = [];
     for (const type of this.localTypes) {
@@ -166,9 +176,10 @@ export class FunctionBody {
     out.unsigned(runs.length);
     for (const [count, type] of runs) { out.unsigned(count); out.byte(type); }
     out.append(this.prologue.bytes());
+    const start = out.length;
     out.append(this.body.bytes());
     out.byte(Op.end);
-    return out.bytes();
+    return { code: out.bytes(), hints: this.hints.map(({ at, taken }) => ({ at: start + at, taken })) };
   }
 
   private open(op: Op, type: Type): Label {
@@ -237,10 +248,24 @@ export class ModuleBuilder {
       for (const { name, index } of named) { s.string(name!); s.byte(0); s.unsigned(index); }
       if (this.tableSize) { s.string('table'); s.byte(1); s.byte(0); }
     });
+    const bodies = this.functions.map(({ body }) => body.encode());
+    out.section(0, s => {
+      s.string('metadata.code.branch_hint');
+      const hinted = bodies.map(({ hints }, n) => ({ hints, n })).filter(({ hints }) => hints.length);
+      s.unsigned(hinted.length);
+      for (const { hints, n } of hinted) {
+        s.unsigned(this.imports.length + n);
+        s.unsigned(hints.length);
+        for (const { at, taken } of hints) {
+          s.unsigned(at);
+          s.byte(1);
+          s.byte(taken ? 1 : 0);
+        }
+      }
+    });
     out.section(10, s => {
-      s.unsigned(this.functions.length);
-      for (const { body } of this.functions) {
-        const code = body.encode();
+      s.unsigned(bodies.length);
+      for (const { code } of bodies) {
         s.unsigned(code.length);
         s.append(code);
       }

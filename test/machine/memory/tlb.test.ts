@@ -206,6 +206,8 @@ describe('the TLB', () => {
     f.memory.writeU64(leaf, 0x405000n | P | RW);
     f.outcome(PAGE, READ);
     f.memory.writeU64(leaf, 0x406000n | P | RW);
+    // Translated code, which may remember the old place, hands back.
+    expect(f.resolve(PAGE, WRITE | 1)).toBe(RESOLVE_STEP);
     expect(f.resolve(PAGE, WRITE | 1)).toBe(RAM_BASE + 0x406000);
     expect(f.resolve(PAGE, READ | 1)).toBe(RAM_BASE + 0x406000);
   });
