@@ -6,7 +6,7 @@ import type { LaunchArguments } from '../dap/launchArguments.js';
 import { launchAttributes } from '../dap/launchSchema.js';
 import type { CpuFeature } from '../dap/launchSchema.js';
 import { nearestName } from '../dap/nearest.js';
-import { readProgram } from '../dap/readProgram.js';
+import { readModules, readProgram } from '../dap/readProgram.js';
 import { nodeHost } from '../entry/nodeHost.js';
 import { UsageError } from './option.js';
 import type { Arguments, Io, Option, Positional } from './option.js';
@@ -19,12 +19,18 @@ const range = (name: 'cpus' | 'memory' | 'quantum'): string =>
 export const elfArgument: Positional = {
   name: 'ELF',
   optional: true,
-  description: 'the kernel, an x86-64 ELF64 file with a PVH entry note; without it the built-in kernel',
+  description: 'the kernel, an ELF file with a PVH entry note or a file with a multiboot 1 header; without it the built-in kernel',
 };
 
 /** The options that make a machine, shared by the commands that boot one. */
 export const machineOptions: readonly Option[] = [
   { name: 'append', value: 'TEXT', description: 'The kernel command line.', default: 'empty' },
+  {
+    name: 'module',
+    value: 'FILE[=TEXT]',
+    multiple: true,
+    description: 'A file to load beside the kernel, as a boot module of PVH or multiboot, with the text that the kernel is given for it.',
+  },
   {
     name: 'script',
     value: 'FILE',
@@ -76,6 +82,7 @@ export async function launchFromOptions(args: Arguments, program: string | undef
     memory: bounded('memory'),
     quantum,
     append: args.text('append'),
+    modules: args.texts('module'),
     script: [...(await scriptLines(args.texts('script'))), ...args.texts('line').flatMap(toLines)],
     schedule: { kind: schedule.kind, seed: schedule.seed },
     cpuFeatures: parseFeatures(args.text('features')),
@@ -138,5 +145,6 @@ export function parseFeatures(text: string | undefined): Partial<Record<CpuFeatu
 /** Reads the kernel and makes the machine. Throws an Error that names the file and what is wrong. */
 export async function makeMachine(launch: LaunchArguments, io: Io): Promise<Debuggee> {
   const name = launch.program === undefined ? 'the built-in kernel' : path.basename(launch.program);
-  return Debuggee.create(launch, await readProgram(nodeHost(io.installFolder), launch.program), name);
+  const host = nodeHost(io.installFolder);
+  return Debuggee.create(launch, await readProgram(host, launch.program), name, await readModules(host, launch.modules));
 }

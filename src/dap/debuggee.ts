@@ -1,7 +1,8 @@
 import { Kaiser } from './kaiser.js';
 import type { LaunchArguments } from './launchArguments.js';
+import type { BootFile } from './readProgram.js';
 import { SpinWatch } from './spinWatch.js';
-import { loadSymbols, parseElf, sectionAt } from '../symbols/index.js';
+import { ElfError, emptyImage, loadSymbols, parseElf, sectionAt } from '../symbols/index.js';
 import type { Symbols } from '../symbols/index.js';
 import { createMachineTarget } from '../target/machineTarget.js';
 import type { Target, TargetConfiguration } from '../target/target.js';
@@ -25,9 +26,15 @@ export class Debuggee {
    * Makes a machine with the program loaded, ready to run its first instruction.
    * Throws an Error for the user when the program is no kernel that the machine can boot.
    */
-  static async create(launch: LaunchArguments, program: Uint8Array, programName: string): Promise<Debuggee> {
-    const symbols = loadSymbols(parseElf(program, programName));
-    const target = await createMachineTarget(targetConfiguration(launch, program, programName));
+  static async create(launch: LaunchArguments, program: Uint8Array, programName: string, modules: readonly BootFile[] = []): Promise<Debuggee> {
+    const { symbols, refused } = symbolsOf(program, programName);
+    let target: Target;
+    try {
+      target = await createMachineTarget(targetConfiguration(launch, program, programName, modules));
+    } catch (error) {
+      // What is no kernel at all is told best by those who looked at the file first.
+      throw refused && refused.kind !== 'class' ? refused : error;
+    }
     return new Debuggee(launch, programName, symbols, target);
   }
 
@@ -65,14 +72,27 @@ export class Debuggee {
   }
 }
 
+/** The program's symbols; none, with the reason, for a kernel that is no ELF64 file: by multiboot it may boot all the same. */
+function symbolsOf(program: Uint8Array, name: string): { symbols: Symbols; refused?: ElfError } {
+  try {
+    return { symbols: loadSymbols(parseElf(program, name)) };
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    const symbols = loadSymbols(emptyImage(program, name));
+    symbols.problems.splice(0, symbols.problems.length, error.message);
+    return { symbols, refused: error };
+  }
+}
+
 /** The machine that launch arguments describe. */
-export function targetConfiguration(launch: LaunchArguments, image: Uint8Array, imageName: string): TargetConfiguration {
+export function targetConfiguration(launch: LaunchArguments, image: Uint8Array, imageName: string, modules: readonly BootFile[] = []): TargetConfiguration {
   return {
     image,
     imageName,
     cpus: launch.cpus,
     ramSize: launch.memory * 1024 * 1024,
     commandLine: launch.append,
+    modules,
     quantum: launch.quantum,
     schedule: launch.schedule,
     features: launch.cpuFeatures,

@@ -8,6 +8,8 @@ export interface LaunchArguments {
   program: string | undefined;
   cpus: number;
   append: string;
+  /** Files to load beside the kernel, each `path` or `path=text`. */
+  modules: string[];
   /** Lines for the guest's console. */
   script: string[];
   stopOnEntry: boolean;
@@ -52,6 +54,7 @@ const editorAttributes = new Set([
 const examples: Record<string, unknown> = {
   program: '${workspaceFolder}/vmlinux',
   append: 'kaiser=off',
+  modules: ['initrd.img', 'driver.bin=irq=5'],
   script: ['ps', 'storm 100'],
   stopAt: 'entry_syscall64',
   schedule: { kind: 'random', seed: 7 },

@@ -11,6 +11,7 @@ export interface LaunchConfiguration {
   cpus?: number;
   memory?: number;
   append?: string;
+  modules?: string[];
   script?: string | string[];
   stopOnEntry?: boolean;
   stopAt?: string;
@@ -47,7 +48,7 @@ const feature = (description: string): AttributeSchema => ({ type: 'boolean', de
 export const launchAttributes: Readonly<Record<keyof LaunchConfiguration, AttributeSchema>> = {
   program: {
     type: 'string',
-    description: 'The kernel to boot: an x86-64 ELF file with a PVH entry. Left out: the kernel that comes with Kaiserscope.',
+    description: 'The kernel to boot: an ELF file with a PVH entry, or one with a multiboot 1 header. Left out: the kernel that comes with Kaiserscope.',
   },
   sourceRoot: {
     type: 'string',
@@ -59,6 +60,12 @@ export const launchAttributes: Readonly<Record<keyof LaunchConfiguration, Attrib
     type: 'string',
     default: '',
     description: 'The kernel command line. The built-in kernel knows `kaiser=on|off` and `kaiser_design=NAME`: stop_machine, naive and nine others (guest/README.md).',
+  },
+  modules: {
+    type: 'array',
+    items: { type: 'string' },
+    default: [],
+    description: 'Files to load beside the kernel, as boot modules of PVH or multiboot: each a path, or `path=text` with the text that the kernel is given for it.',
   },
   script: {
     type: ['string', 'array'],

@@ -9,7 +9,8 @@ import type { Host } from '../dap/host.js';
 export function nodeHost(installFolder: string): Host {
   const kernel = path.join(installFolder, 'dist', 'guest', 'kaiser.elf');
   return {
-    readFile: file => read(file, `The kernel ${file}`, 'Give the path of an x86-64 ELF file, or none for the built-in kernel.'),
+    readFile: (file, what = 'kernel') => read(file, `The ${what} ${file}`,
+      what === 'kernel' ? 'Give the path of an x86-64 ELF file, or none for the built-in kernel.' : 'Correct the path, or leave the module out.'),
     builtInKernel: () => read(kernel, `The built-in kernel ${kernel}`, 'Build it with `npm run build`, or name a program.'),
     builtInSourceRoot: installFolder,
   };

@@ -92,6 +92,11 @@ export function parseElf(bytes: Uint8Array, name = 'the program'): ElfImage {
   }
 }
 
+/** An image without anything that a debugger could ask, for kernels that are no ELF64 files and boot all the same. */
+export function emptyImage(bytes: Uint8Array, name: string): ElfImage {
+  return { name, bytes, entry: 0n, type: ET_EXEC, programHeaders: [], sections: [], symbols: [], pvhEntry: undefined, sectionData: () => undefined };
+}
+
 function parseTables(bytes: Uint8Array, name: string): ElfImage {
   const header = new ByteReader(bytes, 16);
   const type = header.u16();

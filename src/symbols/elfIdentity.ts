@@ -30,7 +30,7 @@ export function checkIdentity(bytes: Uint8Array, name: string): void {
   const machine = big ? (bytes[18]! << 8) | bytes[19]! : bytes[18]! | (bytes[19]! << 8);
   const machineName = machineNames.get(machine) ?? `machine number ${machine}`;
   if (bytes[4] === 1) {
-    throw new ElfError('class', `${name} is a 32-bit ELF file (ELFCLASS32, ${machineName}). The machine boots 64-bit kernels only: `
+    throw new ElfError('class', `${name} is a 32-bit ELF file (ELFCLASS32, ${machineName}). Symbols are read of 64-bit kernels only: `
       + 'build it with -m64 as ELF64.');
   }
   if (bytes[4] !== 2) throw new ElfError('damaged', `${name} has an unknown ELF class ${bytes[4]} (1 is 32-bit, 2 is 64-bit). Give ${wanted}.`);

@@ -40,7 +40,7 @@ export async function createMachineTarget(configuration: TargetConfiguration): P
     features,
     schedule: schedule.kind === 'random' ? { kind: 'random', quantum, seed: schedule.seed } : { kind: 'round-robin', quantum },
   });
-  loadKernel(machine, configuration.image, { name: configuration.imageName, commandLine: configuration.commandLine });
+  loadKernel(machine, configuration.image, { name: configuration.imageName, commandLine: configuration.commandLine, modules: configuration.modules });
   const target = new MachineTarget(machine);
   if (configuration.consoleInput) target.consoleInput(configuration.consoleInput);
   return Promise.resolve(target);

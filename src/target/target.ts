@@ -81,7 +81,7 @@ export interface Schedule { kind: 'round-robin' | 'random'; seed: number; }
 
 /** What a machine is made of. Everything in it decides the machine's run; nothing else does. */
 export interface TargetConfiguration {
-  /** The kernel, an ELF64 file with a PVH entry note, and its name for messages. */
+  /** The kernel, a file that boots by PVH or multiboot, and its name for messages. */
   image: Uint8Array;
   imageName: string;
   /** 1 to 8. */
@@ -89,6 +89,8 @@ export interface TargetConfiguration {
   /** Bytes, a multiple of 4 KiB. */
   ramSize: number;
   commandLine: string;
+  /** Files that are loaded beside the kernel, with the text that belongs to each. */
+  modules?: readonly { bytes: Uint8Array; commandLine: string; name: string }[];
   /** The longest turn of a CPU, in instructions. */
   quantum: number;
   schedule: Schedule;

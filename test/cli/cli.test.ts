@@ -48,6 +48,7 @@ describe('bad input gets code 2 and a message that names it, says what is wrong 
     [['run', '--features', 'pcid=maybe'], /"pcid=maybe" must be pcid=on or pcid=off/],
     [['run', '--script', '/no/such/file'], /--script \/no\/such\/file: the file cannot be read \(ENOENT\)/],
     [['run', '/no/such/kernel'], /The kernel \/no\/such\/kernel cannot be read: it does not exist\. Give the path/],
+    [['run', '--module', '/no/such/module=text'], /The boot module \/no\/such\/module cannot be read: it does not exist\. Correct the path/],
     [['run', folder], /cannot be read: it is a folder/],
     [['run', notElf], /notes\.txt is not an ELF file/],
     [['run', 'a', 'b'], /"b" is one too many/],

@@ -4,7 +4,7 @@ import { launchAttributes } from '../../src/dap/launchSchema.js';
 
 it('fills in the defaults', () => {
   expect(validateLaunch({ type: 'kaiserscope', request: 'launch', name: 'x', __sessionId: '1' })).toEqual({
-    program: undefined, sourceRoot: undefined, cpus: 2, memory: 64, append: '', script: [], stopOnEntry: false, stopAt: undefined, quantum: 1000,
+    program: undefined, sourceRoot: undefined, cpus: 2, memory: 64, append: '', modules: [], script: [], stopOnEntry: false, stopAt: undefined, quantum: 1000,
     schedule: { kind: 'round-robin', seed: 1 }, noDebug: false,
     cpuFeatures: { pcid: true, invpcid: true, smep: true, smap: true, fsgsbase: true, pge: true },
   });

@@ -5,7 +5,7 @@ import { messageOf, RequestError } from '../errors.js';
 import { validateLaunch } from '../launchArguments.js';
 import type { LaunchArguments } from '../launchArguments.js';
 import { parseLocation } from '../location.js';
-import { readProgram } from '../readProgram.js';
+import { readModules, readProgram } from '../readProgram.js';
 import { defineRequest } from '../request.js';
 import { baseName } from '../sources.js';
 import type { Stop } from '../../target/target.js';
@@ -49,7 +49,7 @@ export async function boot(adapter: Adapter, args: LaunchArguments): Promise<voi
 
 async function makeDebuggee(adapter: Adapter, args: LaunchArguments, name: string): Promise<Debuggee> {
   try {
-    return await Debuggee.create(args, await readProgram(adapter.host, args.program), name);
+    return await Debuggee.create(args, await readProgram(adapter.host, args.program), name, await readModules(adapter.host, args.modules));
   } catch (error) {
     throw new RequestError(messageOf(error));
   }

@@ -12,7 +12,7 @@ export interface BootOptions {
   commandLine: string;
   /** How messages call the kernel's file. */
   name: string;
-  modules?: readonly BootModule[];
+  modules?: readonly BootModule[] | undefined;
 }
 
 /**
