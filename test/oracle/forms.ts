@@ -11,7 +11,8 @@ import { stringHandlers } from '../../src/machine/instructions/strings.js';
 const MORE = new Set([Mnemonic.Pushfq, Mnemonic.Pushf, Mnemonic.Ud2]);
 
 /** Those of them that use x87, MMX or SSE state though they name no register of it. */
-const STATE = new Set([Mnemonic.Emms, Mnemonic.Ldmxcsr, Mnemonic.Stmxcsr, Mnemonic.Fxsave, Mnemonic.Fxsave64, Mnemonic.Fxrstor, Mnemonic.Fxrstor64]);
+const STATE = new Set([Mnemonic.Emms, Mnemonic.Ldmxcsr, Mnemonic.Stmxcsr, Mnemonic.Fxsave, Mnemonic.Fxsave64, Mnemonic.Fxrstor, Mnemonic.Fxrstor64,
+  Mnemonic.Xsave, Mnemonic.Xsave64, Mnemonic.Xsaveopt, Mnemonic.Xsaveopt64, Mnemonic.Xrstor, Mnemonic.Xrstor64]);
 
 /** Operands in XMM and MMX registers. */
 const VECTOR_OPERANDS = new Set<K>([K.xmm_reg, K.xmm_or_mem, K.xmm_rm, K.mm_reg, K.mm_or_mem, K.mm_rm]);

@@ -213,11 +213,11 @@ export class Generator {
       if (form.info.operandSize === 0) start.set(RAX, BigInt(random.below(0x800)));
     }
     if (mnemonic === Mnemonic.Maskmovq || mnemonic === Mnemonic.Maskmovdqu) start.set(RDI, data(address(random, 16, 0.9)) | wide);
-    if (XSAVES.has(mnemonic) && target !== undefined && random.chance(0.95)) {
+    if (XSAVES.has(mnemonic) && target !== undefined) {
       start.patch(target + 512, BigInt(random.chance(0.95) ? random.below(4) : random.below(0x1000000)));
-      start.patch(target + 520, random.chance(0.95) ? 0n : random.u64());
+      start.patch(target + 520, random.chance(0.95) ? 0n : random.u64() >> 1n);
       start.patch(target + 528, random.chance(0.95) ? 0n : random.u64());
-      start.patch(target + 24, BigInt(random.below(0x10000)));
+      start.patch(target + 24, BigInt(random.chance(0.95) ? random.below(0x10000) : random.u32()));
     }
     // Mostly values of MXCSR that exist, with all exceptions masked.
     if (target !== undefined && random.chance(0.9)) {

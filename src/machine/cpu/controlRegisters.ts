@@ -3,7 +3,7 @@ import type { CpuFeatures } from './features.js';
 import * as L from './layout.js';
 import { Seg } from './layout.js';
 import {
-  CR0_AM, CR0_CD, CR0_EM, CR0_ET, CR0_MP, CR0_NE, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_FSGSBASE, CR4_MCE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_PAE, CR4_PCE,
+  CR0_AM, CR0_CD, CR0_EM, CR0_ET, CR0_MP, CR0_NE, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_FSGSBASE, CR4_MCE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_OSXSAVE, CR4_PAE, CR4_PCE,
   CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_PKE, CR4_SMAP, CR4_SMEP, CR4_TSD, CR4_UMIP, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, isLongMode, Rights, updateMode,
 } from './modes.js';
 import { PHYSICAL_BITS } from './cpuid.js';
@@ -71,6 +71,7 @@ export function definedCr4(features: CpuFeatures): bigint {
   if (features.smep) bits |= CR4_SMEP;
   if (features.smap) bits |= CR4_SMAP;
   if (features.pku) bits |= CR4_PKE;
+  if (features.xsave) bits |= CR4_OSXSAVE;
   return bits;
 }
 

@@ -5,13 +5,14 @@ import * as L from './layout.js';
 import { MONITOR_LINE } from './monitor.js';
 import { SIGNATURE } from './signature.js';
 import type { CpuState } from './state.js';
+import { xsaveLeaf } from './xstate.js';
 
 /** Bits of physical and linear addresses (leaf 80000008). */
 export const PHYSICAL_BITS = 40, LINEAR_BITS = 48;
 
 export interface CpuidResult { eax: number; ebx: number; ecx: number; edx: number; }
 
-const MAX_BASIC = 0xb, MAX_EXTENDED = 0x80000008;
+const MAX_BASIC = 0xd, MAX_EXTENDED = 0x80000008;
 const BRAND = 'Kaiserscope emulated x86-64 CPU';
 
 /** Sets bit n for each entry whose condition holds. */
@@ -36,14 +37,16 @@ function readLeaf(core: Core, cpu: CpuState, leaf: number, subleaf: number): Cpu
     case 0: return { eax: MAX_BASIC, ebx: 0x756e6547, edx: 0x49656e69, ecx: 0x6c65746e }; // GenuineIntel
     case 1: return {
       eax: SIGNATURE,
-      ebx: count << 16 | id << 24,
-      ecx: featureBits(f, 1, 'ecx'),
+      // Lines of 64 bytes for CLFLUSH.
+      ebx: 8 << 8 | count << 16 | id << 24,
+      ecx: featureBits(f, 1, 'ecx') | bits([[27 /* OSXSAVE */, (cpu.int(L.CR4) & 1 << 18) !== 0]]),
       edx: featureBits(f, 1, 'edx') | bits([[9, core.apics[id]!.enabled], [28, count > 1 /* HTT */]]),
     };
     case 5: return f.monitor ? { eax: MONITOR_LINE, ebx: MONITOR_LINE, ecx: 3 /* extensions; masked interrupts end MWAIT */, edx: 0x20 /* hints for C1 */ } : none;
     case 7: return subleaf !== 0 ? none : {
       ...none, ebx: featureBits(f, 7, 'ebx'), ecx: featureBits(f, 7, 'ecx') | bits([[4 /* OSPKE */, (cpu.int(L.CR4) & 1 << 22) !== 0]]), edx: featureBits(f, 7, 'edx'),
     };
+    case 0xd: return f.xsave ? xsaveLeaf(f, cpu, subleaf) : none;
     case 0xb: return topology(count, id, subleaf);
     case 0x80000000: return { ...none, eax: MAX_EXTENDED };
     case 0x80000001: return {

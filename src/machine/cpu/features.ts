@@ -37,6 +37,9 @@ export interface CpuFeatures {
   cx16: boolean;
   /** POPCNT. */
   popcnt: boolean;
+  ssse3: boolean;
+  /** CR4.OSXSAVE, XSAVE and its kin with XSAVEOPT, CPUID leaf D. */
+  xsave: boolean;
   /** RDRAND: numbers that the machine's `seed` decides. */
   rdrand: boolean;
   /** RDSEED. */
@@ -55,7 +58,8 @@ export interface CpuFeatures {
 /** Everything that the machine has. */
 export const allFeatures: Readonly<CpuFeatures> = {
   pcid: true, invpcid: true, pge: true, nx: true, smep: true, smap: true, umip: true, fsgsbase: true, syscall: true, x2apic: true,
-  rdtscp: true, pages1g: true, pku: true, sep: true, monitor: true, cx16: true, popcnt: true, rdrand: true, rdseed: true, rdpid: true, lzcnt: true, movbe: true, bmi1: true, bmi2: true,
+  rdtscp: true, pages1g: true, pku: true, sep: true, monitor: true, cx16: true, popcnt: true, rdrand: true, rdseed: true, rdpid: true, ssse3: true, xsave: true,
+  lzcnt: true, movbe: true, bmi1: true, bmi2: true,
 };
 
 /** The features of a machine: everything it has, except where `changes` says otherwise. */

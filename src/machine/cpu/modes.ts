@@ -27,7 +27,7 @@ export const CR0_PE = 1n << 0n, CR0_MP = 1n << 1n, CR0_EM = 1n << 2n, CR0_TS = 1
 /** CR4 bits (SDM Vol. 3A, 2.5). */
 export const CR4_VME = 1n << 0n, CR4_PVI = 1n << 1n, CR4_TSD = 1n << 2n, CR4_DE = 1n << 3n, CR4_PSE = 1n << 4n, CR4_PAE = 1n << 5n,
   CR4_MCE = 1n << 6n, CR4_PGE = 1n << 7n, CR4_PCE = 1n << 8n, CR4_OSFXSR = 1n << 9n, CR4_OSXMMEXCPT = 1n << 10n, CR4_UMIP = 1n << 11n,
-  CR4_FSGSBASE = 1n << 16n, CR4_PCIDE = 1n << 17n, CR4_SMEP = 1n << 20n, CR4_SMAP = 1n << 21n, CR4_PKE = 1n << 22n;
+  CR4_FSGSBASE = 1n << 16n, CR4_PCIDE = 1n << 17n, CR4_OSXSAVE = 1n << 18n, CR4_SMEP = 1n << 20n, CR4_SMAP = 1n << 21n, CR4_PKE = 1n << 22n;
 /** CR0.EM, CR0.TS and CR4.OSFXSR in the low half of their registers. */
 const EM = 1 << 2, TS = 1 << 3, OSFXSR = 1 << 9;
 /** CR0.AM in the low half of the register. */

@@ -154,6 +154,9 @@ for (const [mnemonic, keep, flip] of [[Mnemonic.Clc, 0x8d4, 0], [Mnemonic.Stc, 0
   });
 }
 
+/** CLFLUSH (SDM Vol. 2A) faults like a load; there is no cache that it could flush. */
+define(Mnemonic.Clflush, e => e.done(e.place(0, MemoryKind.Read)));
+
 /** No state that the machine has is changed: hints, fences (one CPU runs at a time), ENDBR without CET. */
 define([
   Mnemonic.Nop, Mnemonic.Reservednop, Mnemonic.Pause, Mnemonic.Endbr64, Mnemonic.Endbr32, Mnemonic.Lfence, Mnemonic.Mfence, Mnemonic.Sfence,

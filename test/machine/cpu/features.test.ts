@@ -3,12 +3,22 @@ import { describe, expect, it } from 'vitest';
 import { cpuid } from '../../../src/machine/cpu/cpuid.js';
 import { featureTable, type FeatureRow, isPresent } from '../../../src/machine/cpu/featureTable.js';
 import { allFeatures, type CpuFeatures } from '../../../src/machine/cpu/features.js';
+import { updateMode } from '../../../src/machine/cpu/modes.js';
 import type { Machine, MachineStop } from '../../../src/machine/machine.js';
 import { InstructionSet, wholeInstructionSet } from '../../../src/machine/translate/instructionSet.js';
 import { machineWith, run } from '../translate/code.js';
 
 /** Instructions of each feature that has some, in 64-bit code: executed at CPL 0, with registers of zero. */
 const SAMPLES: Record<string, string[]> = {
+  FPU: ['d9 e8', 'db e3', 'dd 3c 24'],
+  SSE: ['0f 58 c1', '0f 28 c1'],
+  SSE2: ['66 0f 58 c1', 'f2 0f 2d c1'],
+  SSE3: ['f2 0f d0 c1', '66 0f 7c c1'],
+  SSSE3: ['66 0f 38 00 c1', '0f 38 1d c1'],
+  MMX: ['0f fc c1', '0f 77'],
+  FXSR: ['0f ae 04 24', '0f ae 0c 24'],
+  XSAVE: ['0f 01 d0', '0f ae 24 24', '0f ae 34 24', '0f ae 2c 24'],
+  CLFSH: ['0f ae 3c 24'],
   CMPXCHG16B: ['48 0f c7 0c 24'],
   MOVBE: ['0f 38 f0 04 24', '48 0f 38 f1 04 24'],
   POPCNT: ['f3 0f b8 c1'],
@@ -50,6 +60,10 @@ function enabled(machine: Machine, row: FeatureRow): Machine {
   const cpu = machine.cpus[0]!;
   if (row.name === 'SYSCALL') cpu.set(0x228, cpu.get(0x228) | 1n);
   if (row.name === 'FSGSBASE') cpu.set(0x218, cpu.get(0x218) | 1n << 16n);
+  if (row.name.includes('SSE') || row.name === 'XSAVE') {
+    cpu.set(0x218, cpu.get(0x218) | 1n << (row.name === 'XSAVE' ? 18n : 9n));
+    updateMode(machine, cpu);
+  }
   return machine;
 }
 

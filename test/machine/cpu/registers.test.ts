@@ -156,7 +156,7 @@ describe('CR4', () => {
     t = new TestCore({ features: { [feature]: false } }).longMode();
     expectFault(setCr(4, 0x20n | 1n << BigInt(bit)), Vector.GP, 0);
   });
-  it.each([[0, 'VME'], [18, 'OSXSAVE'], [13, 'VMXE'], [12, 'LA57']])('bit %i (%s) is reserved', bit => {
+  it.each([[0, 'VME'], [13, 'VMXE'], [12, 'LA57']])('bit %i (%s) is reserved', bit => {
     expectFault(setCr(4, 0x20n | 1n << BigInt(bit)), Vector.GP, 0);
   });
   it('a change of PGE drops global entries, a write without one does not', () => {
@@ -359,7 +359,7 @@ describe('CPUID', () => {
     for (let n = 0; n < 4; n++) t.cpu.setGpr(n, 0xffff_ffff_0000_0000n);
     t.exec([0x0f, 0xa2]);
     expect([t.cpu.gpr(3), t.cpu.gpr(2), t.cpu.gpr(1)]).toEqual([0x756e6547n, 0x49656e69n, 0x6c65746en]);
-    expect(t.cpu.gpr(0)).toBe(0xbn);
+    expect(t.cpu.gpr(0)).toBe(0xdn);
   });
   it('tells each feature exactly if the processor has it', () => {
     const bits: [keyof TestCore['features'], number, number, 'eax' | 'ebx' | 'ecx' | 'edx', number][] = [
@@ -382,7 +382,7 @@ describe('CPUID', () => {
   });
   it('has address widths, a brand, and answers unknown leaves like the highest', () => {
     expect(cpuid(t, t.cpu, 0x80000008, 0).eax).toBe(0x3028);
-    expect(cpuid(t, t.cpu, 0x7fffffff, 1)).toEqual(cpuid(t, t.cpu, 0xb, 1));
+    expect(cpuid(t, t.cpu, 0x7fffffff, 1)).toEqual(cpuid(t, t.cpu, 0xd, 1));
     expect(cpuid(t, t.cpu, 0x80000002, 0).eax).toBe(0x7369614b); // "Kais"
   });
   it('shows SYSCALL in 64-bit code only', () => {

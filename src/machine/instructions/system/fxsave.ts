@@ -1,7 +1,6 @@
 import { Mnemonic } from 'iced-x86';
 import { type Core, GuestFault, Vector } from '../../core.js';
 import { FX_MXCSR, LEGACY_SIZE, loadX87, loadXmm, MXCSR_MASK, saveMxcsr, saveX87, saveXmm } from '../../cpu/fxsaveArea.js';
-import { requireAlignment } from '../../cpu/alignment.js';
 import * as L from '../../cpu/layout.js';
 import { CodeMode } from '../../cpu/layout.js';
 import { CR4_OSFXSR } from '../../cpu/modes.js';
@@ -19,13 +18,15 @@ const CHUNK = 32;
 /** XMM registers that code of the CPU's present mode can name. */
 export function xmmCount(cpu: CpuState): number { return cpu.int(L.MODE) & CodeMode.Long ? 16 : 8; }
 
-/** Linear address of a save area of `size` bytes, which must be aligned (else #GP(0)). */
+/**
+ * Linear address of a save area of `size` bytes, which must be aligned: else #GP(0). Where alignment is checked (CR0.AM) the SDM
+ * permits #AC(0) instead; processors raise it if not even doublewords are aligned (measured).
+ */
 export function areaAddress(cpu: CpuState, insn: Insn, size: number, write: boolean, alignment: number): bigint {
-  const address = effectiveAddress(cpu, insn, size, write);
-  // 4-byte alignment is checked first (measured).
-  requireAlignment(cpu, address, 4);
-  if (address & BigInt(alignment - 1)) throw new GuestFault(Vector.GP, 0);
-  return address;
+  // Alignment comes ahead of the segment's rights and limit (measured).
+  const address = effectiveAddress(cpu, insn);
+  if (address & BigInt(alignment - 1)) throw new GuestFault(cpu.int(L.MODE) & CodeMode.AlignmentCheck && address & 3n ? Vector.AC : Vector.GP, 0);
+  return effectiveAddress(cpu, insn, size, write);
 }
 
 /** Reads a save area; pages fault in the order of their addresses. */

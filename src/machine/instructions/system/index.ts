@@ -14,6 +14,7 @@ import './segmentBases.js';
 import './syscall.js';
 import './sysenter.js';
 import './translation.js';
+import './xsave.js';
 import '../x87/index.js';
 
 /**

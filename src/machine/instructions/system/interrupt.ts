@@ -28,5 +28,5 @@ handle(Mnemonic.Int1, (core, cpu, insn) => {
  * of these, and one that has not raises #UD.
  */
 for (const mnemonic of [
-  Mnemonic.Ud0, Mnemonic.Ud1, Mnemonic.Ud2, Mnemonic.Rsm, Mnemonic.Xgetbv, Mnemonic.Xsetbv,
+  Mnemonic.Ud0, Mnemonic.Ud1, Mnemonic.Ud2, Mnemonic.Rsm,
 ]) handle(mnemonic, () => { throw new GuestFault(Vector.UD); });
