@@ -1,5 +1,8 @@
+import { enableBranchHints } from '../src/entry/branchHints.js';
 import { loadKernel } from '../src/machine/boot/loadKernel.js';
 import { Machine, type MachineOptions } from '../src/machine/machine.js';
+
+enableBranchHints();
 
 /** What one run on the machine cost: processor time of this process, its helper threads (compiler, garbage collector) included, and time by the clock. */
 export interface Measured { cpu: number; wall: number; steps: number; counts: object; output: string; code: number; }

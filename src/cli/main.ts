@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
+import { enableBranchHints } from '../entry/branchHints.js';
 import { runCommandLine } from './cli.js';
 
 // The bundle is dist/cli.cjs, perhaps reached through a link in a bin folder.
 const installFolder = path.dirname(path.dirname(realpathSync(process.argv[1]!)));
 
+enableBranchHints();
 void runCommandLine(process.argv.slice(2), {
   stdout: text => process.stdout.write(text),
   stderr: text => process.stderr.write(text),
