@@ -33,10 +33,10 @@ export interface Core {
  */
 export type Handler = (core: Core, cpu: CpuState, insn: Insn) => 'jumped' | void;
 
-/** An exception raised by the current instruction. */
-export class GuestFault extends Error {
+/** An exception raised by the current instruction. No `Error`: those cost a walk of the stack each, and guests fault often. */
+export class GuestFault {
   /** @param address linear address of a page fault; of a debug exception the bits of DR6 that say what it is for */
-  constructor(readonly vector: number, readonly errorCode?: number, readonly address?: bigint) { super(`exception ${vector}`); }
+  constructor(readonly vector: number, readonly errorCode?: number, readonly address?: bigint) {}
 }
 
 /** Something the machine lacks: stops the machine at this instruction with the message. */

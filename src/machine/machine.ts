@@ -1,17 +1,14 @@
 import { buildDevices, type Devices } from './devices/devices.js';
 import type { Core } from './core.js';
-import { GuestFault, Unimplemented } from './core.js';
-import { Delivery, deliverFault, deliverInterrupt, deliverNmi, exceptionLog, type ExceptionRecord, interruptsOpen, nmiReady, takeFault } from './cpu/events.js';
-import {
-  applyDebugRegisters, debugTrapReady, deliverDebugTrap, DR6_BS, expireResumeFlag, instructionBreakpoint, instructionBreakpointAddresses, noteDataAccesses,
-} from './cpu/debug.js';
+import { exceptionLog, type ExceptionRecord, interruptsOpen, nmiReady } from './cpu/events.js';
+import { applyDebugRegisters, debugTrapReady, instructionBreakpointAddresses, noteDataAccesses } from './cpu/debug.js';
 import { cpuFeatures, type CpuFeatures } from './cpu/features.js';
 import * as L from './cpu/layout.js';
-import { Flag, RunState } from './cpu/layout.js';
+import { RunState } from './cpu/layout.js';
 import { DEFAULT_SEED, seedRandom } from './cpu/randomSeed.js';
 import { connectMonitors, restoreMonitors, wakesMasked } from './cpu/monitor.js';
 import { resetCpu } from './cpu/reset.js';
-import { segmentToLinear } from './cpu/segmentLimit.js';
+import { segmentOrFault } from './cpu/segmentLimit.js';
 import { CpuState } from './cpu/state.js';
 import { IoPorts } from './devices/ioPorts.js';
 import { LocalApic } from './devices/localApic.js';
@@ -19,17 +16,13 @@ import { Access } from './memory/access.js';
 import { Bus } from './memory/bus.js';
 import { GuestMemory } from './memory/guestMemory.js';
 import { MAX_CPUS } from './memory/layout.js';
-import { MemoryKind } from './memory/kind.js';
 import { Mmu } from './memory/mmu.js';
 import { Watch, type WatchHit } from './memory/watch.js';
 import { DEFAULT_QUANTUM, Schedule, type ScheduleSpec, type Turn } from './schedule.js';
 import { type MachineState, type Snapshot, Snapshots } from './snapshot.js';
 import { hashState } from './stateHash.js';
-import { Exit } from './translate/emitter.js';
 import { Translator } from './translate/translator.js';
-
-/** Steps that BUDGET, an i32, is given at most. */
-const MAX_BUDGET = 2 ** 30;
+import { TurnRunner } from './turnRunner.js';
 
 export interface MachineOptions {
   /** 1 to 8. */
@@ -79,8 +72,9 @@ export class Machine implements Core {
 
   /** Asked at an execution breakpoint, before the instruction: true stops. */
   onBreakpoint: (cpu: number, address: bigint) => boolean = () => true;
-  /** Asked before an exception is delivered: true stops. It comes again unless the run that follows passes it. */
-  onException: (record: ExceptionRecord) => boolean = () => false;
+  /** Asked before an exception is delivered: true stops. It comes again unless the run that follows passes it. Undefined: nobody asks. */
+  get onException(): ((record: ExceptionRecord) => boolean) | undefined { return this.runner.onException; }
+  set onException(hook: ((record: ExceptionRecord) => boolean) | undefined) { this.runner.onException = hook; }
 
   /** Holds external interrupts and NMIs off, for comparing single steps with a debugger that does the same. */
   inhibitInterrupts = false;
@@ -88,17 +82,9 @@ export class Machine implements Core {
   private snapshotTree: Snapshots | undefined;
   private turn: Turn | undefined;
   private running = false;
-  /** One CPU by turns of equal length: nothing happens between them, so they are run as one. */
-  private readonly alone: boolean;
+  private readonly runner: TurnRunner;
   private exitCode: number | undefined;
   private exitCpu = 0;
-  /** The budget of the run of translated code that is under way, and when its CPU's timer is due. */
-  private budget = 0;
-  private active: CpuState | undefined;
-  private deadline = Infinity;
-  /** The exception at which the machine has stopped: it is not asked about again. */
-  private passException: ExceptionRecord | undefined;
-  private stoppedAt: ExceptionRecord | undefined;
 
   constructor(options: MachineOptions) {
     if (!Number.isInteger(options.cpus) || options.cpus < 1 || options.cpus > MAX_CPUS) {
@@ -118,11 +104,10 @@ export class Machine implements Core {
     this.devices = buildDevices(this, bus);
     connectMonitors(this);
     this.schedule = new Schedule(options.schedule ?? { kind: 'round-robin', quantum: DEFAULT_QUANTUM }, options.cpus);
-    this.alone = options.cpus === 1 && this.schedule.spec.kind === 'round-robin';
-    this.translator = new Translator(this, { segment: (cpu, segment, offset, kind) => this.segment(cpu, segment, offset, kind), needsAttention: cpu => this.needsAttention(cpu) });
-    const log = exceptionLog(this);
-    log.position = () => this.positionNow();
-    log.onException = record => this.exceptionRaised(record);
+    this.runner = new TurnRunner(this);
+    this.translator = new Translator(this, {
+      segment: (cpu, segment, offset, kind) => segmentOrFault(cpu, segment, offset, kind), needsAttention: cpu => this.runner.needsAttention(cpu),
+    });
     for (const cpu of this.cpus) {
       resetCpu(this, cpu);
       seedRandom(cpu, options.seed ?? DEFAULT_SEED);
@@ -135,11 +120,11 @@ export class Machine implements Core {
   }
 
   /** Machine time in ticks: exact at the instruction that asks. */
-  now(): number { return this.positionNow() + this.idle; }
+  now(): number { return this.runner.positionNow() + this.idle; }
 
   requestExit(code: number): void {
     this.exitCode = code;
-    this.exitCpu = this.active?.index ?? 0;
+    this.exitCpu = this.runner.active?.index ?? 0;
   }
 
   /** Recent exceptions of a CPU, oldest first. */
@@ -150,8 +135,7 @@ export class Machine implements Core {
 
   /** Runs until `limit` (a position) is reached, which gives undefined, or something stops the machine. */
   run(limit: number): MachineStop | undefined {
-    this.passException = this.stoppedAt;
-    this.stoppedAt = undefined;
+    this.runner.begin();
     this.running = true;
     try {
       return this.runTo(limit);
@@ -161,9 +145,9 @@ export class Machine implements Core {
   }
 
   private runTo(limit: number): MachineStop | undefined {
+    const over = this.over();
+    if (over) return over;
     while (this.position < limit) {
-      const over = this.over();
-      if (over) return over;
       if (!this.turn || this.turn.steps <= 0) {
         this.turn = this.schedule.next(cpu => this.isReady(this.cpus[cpu]!));
         if (!this.turn) {
@@ -171,8 +155,10 @@ export class Machine implements Core {
           continue;
         }
       }
-      const stop = this.runTurn(this.turn, limit);
-      if (stop) return stop;
+      const stop = this.runner.run(this.turn, limit);
+      if (stop === 'idle') this.turn = undefined;
+      else if (stop) return stop;
+      if (this.exitCode !== undefined || this.watch.hasStop) return this.over();
     }
     return this.over();
   }
@@ -217,7 +203,7 @@ export class Machine implements Core {
     const { turn, schedule: { state } } = this;
     return {
       position: this.position, idle: this.idle, schedule: [state[0], state[1]], turn: turn && { ...turn }, exitCode: this.exitCode, exitCpu: this.exitCpu,
-      stoppedAt: this.stoppedAt, devices: this.devices.save(), exceptions: exceptionLog(this).save(),
+      stoppedAt: this.runner.stoppedAt, devices: this.devices.save(), exceptions: exceptionLog(this).save(),
     };
   }
 
@@ -229,8 +215,7 @@ export class Machine implements Core {
     this.turn = state.turn && { ...state.turn };
     this.exitCode = state.exitCode;
     this.exitCpu = state.exitCpu;
-    this.stoppedAt = state.stoppedAt;
-    this.passException = undefined;
+    this.runner.restore(state.stoppedAt);
     this.devices.restore(state.devices);
     exceptionLog(this).restore(state.exceptions);
     this.mmu.restored();
@@ -239,7 +224,8 @@ export class Machine implements Core {
     restoreMonitors(this);
   }
 
-  private positionNow(): number { return this.active ? this.position + this.budget - this.active.int(L.BUDGET) : this.position; }
+  /** True once the guest has asked for the end. */
+  get isExiting(): boolean { return this.exitCode !== undefined; }
 
   private over(): MachineStop | undefined {
     if (this.exitCode !== undefined) return { kind: 'exit', cpu: this.exitCpu, code: this.exitCode };
@@ -247,119 +233,6 @@ export class Machine implements Core {
     if (dead) return { kind: 'shutdown', cpu: dead.index };
     const watched = this.watch.takeStop();
     return watched && { kind: 'watchpoint', ...watched };
-  }
-
-  private runTurn(turn: Turn, limit: number): MachineStop | undefined {
-    const cpu = this.cpus[turn.cpu]!, apic = this.apics[turn.cpu]!;
-    apic.advance(this.now());
-    const waits = apic.pendingVector() >= 0;
-    cpu.setInt(L.EVENT_WAITS, waits ? 1 : 0);
-    if (debugTrapReady(cpu)) return this.deliver(cpu, turn, () => deliverDebugTrap(this, cpu));
-    if (this.inhibitInterrupts) { /* neither NMI nor interrupt */ }
-    else if (nmiReady(cpu)) return this.deliver(cpu, turn, () => deliverNmi(this, cpu));
-    else if (waits && interruptsOpen(cpu)) return this.deliver(cpu, turn, () => deliverInterrupt(this, cpu, apic.acknowledge()));
-    if (waits && wakesMasked(cpu)) cpu.runState = RunState.Running;
-    if (cpu.runState !== RunState.Running) {
-      this.turn = undefined;
-      return undefined;
-    }
-    const breakpoint = instructionBreakpoint(cpu);
-    if (breakpoint) return this.deliver(cpu, turn, () => deliverFault(this, cpu, breakpoint));
-    this.deadline = apic.nextDeadline();
-    const shadow = cpu.int(L.SHADOW) !== 0, trap = (cpu.int(L.FLAGS) & Flag.TF) !== 0;
-    const budget = shadow || trap ? 1 : Math.min(this.alone ? MAX_BUDGET : turn.steps, limit - this.position, Math.max(1, Math.ceil(this.deadline - this.now())));
-    cpu.setInt(L.SINGLE_STEP, trap ? 1 : 0);
-    const { exit, used } = this.execute(cpu, turn, budget);
-    const trapped = cpu.int(L.SINGLE_STEP) !== 0;
-    cpu.setInt(L.SINGLE_STEP, 0);
-    if (shadow && used) cpu.setInt(L.SHADOW, 0);
-    if (exit === Exit.Fault || exit === Exit.Stop) {
-      this.watch.drop(cpu);
-      // The same instruction will meet them again, or its fault takes precedence over what MOV SS has held.
-      cpu.setInt(L.PENDING_DEBUG, 0);
-    } else {
-      this.watch.settle(cpu);
-      if (trapped && used && cpu.int(L.SHADOW) !== L.SHADOW_STACK) cpu.setInt(L.PENDING_DEBUG, cpu.int(L.PENDING_DEBUG) | DR6_BS);
-    }
-    return this.handleExit(cpu, turn, exit);
-  }
-
-  /** Runs translated code and accounts for what it has completed. */
-  private execute(cpu: CpuState, turn: Turn, budget: number): { exit: Exit; used: number } {
-    cpu.setInt(L.BUDGET, budget);
-    cpu.setInt(L.RESUME_MARK, budget);
-    this.budget = budget;
-    this.active = cpu;
-    let exit: Exit;
-    try {
-      do {
-        exit = this.translator.runtime.run(cpu.base);
-        if (exit === Exit.Miss) exit = this.translator.provide(cpu);
-        else if (exit === Exit.Crossing) exit = this.translator.runCrossing(cpu);
-        else if (exit === Exit.Hot) {
-          this.translator.heat(cpu);
-          exit = Exit.Next;
-        }
-      } while (exit === Exit.Next || exit === Exit.Refetch);
-    } catch (error) {
-      if (!(error instanceof Unimplemented)) throw error;
-      this.translator.stopReason = error;
-      exit = Exit.Stop;
-    } finally {
-      this.active = undefined;
-    }
-    expireResumeFlag(cpu);
-    const used = budget - cpu.int(L.BUDGET);
-    this.complete(cpu, turn, used);
-    return { exit, used };
-  }
-
-  private handleExit(cpu: CpuState, turn: Turn, exit: Exit): MachineStop | undefined {
-    switch (exit) {
-      case Exit.Fault: return this.deliver(cpu, turn, () => deliverFault(this, cpu, takeFault(cpu)));
-      case Exit.Breakpoint: {
-        // That of a debug register is delivered at the beginning of the next turn.
-        if (instructionBreakpoint(cpu)) return undefined;
-        const address = cpu.linearRip;
-        cpu.set(L.RESUME, address);
-        return this.translator.hasBreakpoint(address) && this.onBreakpoint(cpu.index, address) ? { kind: 'breakpoint', cpu: cpu.index, address } : undefined;
-      }
-      case Exit.Stop: return { kind: 'unimplemented', cpu: cpu.index, reason: this.translator.stopReason!.message };
-      default: return undefined;
-    }
-  }
-
-  /** Delivers an event, which is a step of its own. */
-  private deliver(cpu: CpuState, turn: Turn, event: () => Delivery): MachineStop | undefined {
-    let delivery: Delivery;
-    try {
-      delivery = event();
-    } catch (error) {
-      if (error instanceof Unimplemented) return { kind: 'unimplemented', cpu: cpu.index, reason: error.message };
-      throw error;
-    }
-    if (delivery === Delivery.Stopped) return { kind: 'exception', cpu: cpu.index, exception: this.stoppedAt! };
-    this.passException = undefined;
-    cpu.setInt(L.SHADOW, 0);
-    this.watch.settle(cpu);
-    this.complete(cpu, turn, 1);
-    return delivery === Delivery.Shutdown ? { kind: 'shutdown', cpu: cpu.index } : undefined;
-  }
-
-  private complete(cpu: CpuState, turn: Turn, steps: number): void {
-    cpu.steps += steps;
-    this.position += steps;
-    turn.steps -= steps;
-    // Several turns of the one CPU at once: what remains of the last of them.
-    if (turn.steps < 0) turn.steps = (turn.steps % this.schedule.spec.quantum + this.schedule.spec.quantum) % this.schedule.spec.quantum;
-  }
-
-  private exceptionRaised(record: ExceptionRecord): boolean {
-    const pass = this.passException;
-    if (pass && pass.cpu === record.cpu && pass.vector === record.vector && pass.rip === record.rip && pass.position === record.position) return false;
-    if (!this.onException(record)) return false;
-    this.stoppedAt = record;
-    return true;
   }
 
   /** Can the CPU do anything at this moment? */
@@ -386,25 +259,5 @@ export class Machine implements Core {
     const states = this.cpus.map(cpu => `CPU ${cpu.index} ${cpu.runState === RunState.WaitForSipi ? 'waits for a start-up IPI'
       : `is halted at 0x${cpu.rip.toString(16)} with interrupts ${interruptsOpen(cpu) ? 'on, but no timer will wake it' : 'off'}`}`);
     return `Nothing can happen any more: ${states.join('; ')}.`;
-  }
-
-  private needsAttention(cpu: CpuState): boolean {
-    const apic = this.apics[cpu.index]!, waits = apic.pendingVector() >= 0;
-    cpu.setInt(L.EVENT_WAITS, waits ? 1 : 0);
-    return cpu.runState !== RunState.Running || this.exitCode !== undefined || cpu.int(L.SHADOW) !== 0 || cpu.int(L.PENDING_DEBUG) !== 0 || cpu.int(L.NMI_PENDING) !== 0
-      || (cpu.int(L.FLAGS) & (Flag.IF | Flag.TF)) !== 0 && ((cpu.int(L.FLAGS) & Flag.TF) !== 0 || waits)
-      || apic.nextDeadline() !== this.deadline;
-  }
-
-  private segment(cpu: CpuState, segment: number, offset: number, kind: number): number {
-    try {
-      return segmentToLinear(cpu, segment, offset >>> 0, kind & 0xff, (kind & MemoryKind.Write) !== 0);
-    } catch (error) {
-      if (!(error instanceof GuestFault)) throw error;
-      cpu.setInt(L.FAULT_VECTOR, error.vector);
-      cpu.setInt(L.FAULT_ERROR, 0);
-      cpu.setInt(L.FAULT_HAS_ERROR, 1);
-      return -1;
-    }
   }
 }

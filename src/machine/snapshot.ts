@@ -30,7 +30,7 @@ export interface MachineState {
   /** The exception at which the machine has stopped, which the next run passes. */
   stoppedAt: ExceptionRecord | undefined;
   devices: readonly number[];
-  exceptions: readonly (readonly ExceptionRecord[])[];
+  exceptions: readonly (readonly number[])[];
 }
 
 /** What snapshots ask of the machine. */

@@ -1,13 +1,16 @@
 import { type Core, GuestFault, Vector } from '../core.js';
 import { enterHandler, type Event } from './delivery.js';
-import { combine, describeFault, exceptionLog, type ExceptionRecord, faultClass, pushesResumeFlag } from './exceptions.js';
+import { combine, describeFault, exceptionLog, type ExceptionLog, faultClass, pushesResumeFlag } from './exceptions.js';
 import { recordDebugException } from './debug.js';
 import * as L from './layout.js';
 import { Flag, RunState } from './layout.js';
 import { isProtected } from './modes.js';
+import { takeFault } from './pendingFault.js';
 import type { CpuState } from './state.js';
+import { enterUsually, NO_ERROR } from './usualDelivery.js';
 
-export { describeFault, exceptionLog, type ExceptionLog, type ExceptionRecord, takeFault } from './exceptions.js';
+export { describeFault, exceptionLog, type ExceptionLog, type ExceptionRecord } from './exceptions.js';
+export { takeFault } from './pendingFault.js';
 
 /**
  * How a delivery ended. `Delivered`: the CPU stands at the handler. `Stopped`: the hook asked to stop; nothing has
@@ -24,6 +27,33 @@ export function deliverFault(core: Core, cpu: CpuState, fault: GuestFault): Deli
   return result;
 }
 
+/** Exceptions that `deliverPending` delivers without objects: faults, which push RF. */
+const PLAIN_FAULTS = 1 << Vector.DE | 1 << Vector.BR | 1 << Vector.UD | 1 << Vector.NM | 1 << Vector.TS | 1 << Vector.NP | 1 << Vector.SS | 1 << Vector.GP | 1 << Vector.PF
+  | 1 << Vector.MF | 1 << Vector.AC | 1 << Vector.XM;
+
+/**
+ * Delivers the exception of the instruction at RIP that stands in FAULT_*: `deliverFault`, quicker where nobody watches and nothing is
+ * unusual.
+ */
+export function deliverPending(core: Core, log: ExceptionLog, cpu: CpuState): Delivery {
+  const vector = cpu.int(L.FAULT_VECTOR);
+  if (vector >= 0 && PLAIN_FAULTS >>> vector & 1 && !log.isWatched && cpu.int(L.NMI_UNBLOCK) === 0) {
+    const error = cpu.int(L.FAULT_ERROR), hasError = cpu.int(L.FAULT_HAS_ERROR), low = cpu.int(L.FAULT_ADDRESS), high = cpu.int(L.FAULT_ADDRESS + 4);
+    log.note(cpu, vector, hasError ? error : undefined, low, high);
+    if (enterUsually(core, cpu, vector, hasError ? error : NO_ERROR, true)) {
+      if (vector === Vector.PF) cpu.setHalves(L.CR2, low, high);
+      cpu.setInt(L.FAULT_VECTOR, -1);
+      return Delivery.Delivered;
+    }
+    log.retract(cpu);
+    cpu.setInt(L.FAULT_VECTOR, vector);
+    cpu.setInt(L.FAULT_ERROR, error);
+    cpu.setInt(L.FAULT_HAS_ERROR, hasError);
+    cpu.setHalves(L.FAULT_ADDRESS, low, high);
+  }
+  return deliverFault(core, cpu, takeFault(cpu));
+}
+
 /**
  * Delivers an external interrupt that the local APIC has acknowledged; if it is not delivered after all, the APIC holds
  * it again. Wakes a halted CPU. One step.
@@ -31,6 +61,7 @@ export function deliverFault(core: Core, cpu: CpuState, fault: GuestFault): Deli
 export function deliverInterrupt(core: Core, cpu: CpuState, vector: number): Delivery {
   const before = cpu.runState;
   cpu.runState = RunState.Running;
+  if (enterUsually(core, cpu, vector, NO_ERROR, false)) return Delivery.Delivered;
   return deliverOr(core, cpu, vector, () => {
     cpu.runState = before;
     core.apics[cpu.index]!.retract(vector);
@@ -64,6 +95,8 @@ function deliverOr(core: Core, cpu: CpuState, vector: number, undo: () => void):
 
 /** INT n, INT3, INTO and INT1: delivers from within the instruction. Its faults are the instruction's own. */
 export function enterSoftware(core: Core, cpu: CpuState, vector: number, returnIp: bigint, software = true): void {
+  // RF is cleared as the instruction begins, so that it is clear in the frame (SDM Vol. 3B, 17.3.1.1).
+  cpu.setInt(L.FLAGS, cpu.int(L.FLAGS) & ~Flag.RF);
   enterHandler(core, cpu, { vector, software, returnIp, resumeFlag: false });
   // They clear TF before the trap of a single step would come (SDM Vol. 3B, 17.3.1.4).
   cpu.setInt(L.SINGLE_STEP, 0);
@@ -84,22 +117,28 @@ export function interruptsOpen(cpu: CpuState): boolean {
  * end of the CPU (SDM Vol. 3A, 6.15, interrupt 8). Throws `Unimplemented` where the IDT asks for what the machine lacks.
  */
 function deliver(core: Core, cpu: CpuState, event: Event | undefined, fault?: GuestFault): Delivery {
-  const log = exceptionLog(core), records: ExceptionRecord[] = [];
+  const log = exceptionLog(core);
+  let noted = 0;
+  const note = (raised: GuestFault): void => {
+    const address = raised.address ?? 0n;
+    log.note(cpu, raised.vector, raised.errorCode, Number(address & 0xffffffffn), Number(address >> 32n & 0xffffffffn));
+    noted++;
+  };
   const cr2 = cpu.get(L.CR2), dr6 = cpu.get(L.DR + 48), dr7 = cpu.get(L.DR + 56);
   const undo = (): void => {
     cpu.set(L.CR2, cr2);
     cpu.set(L.DR + 48, dr6);
     cpu.set(L.DR + 56, dr7);
+    for (; noted > 0; noted--) log.retract(cpu);
   };
   let current = event;
   for (;;) {
     if (fault) {
-      const record = describeFault(core, cpu, fault);
-      if (log.onException(record)) {
+      if (log.isWatched && log.onException(describeFault(core, cpu, fault))) {
         undo();
         return Delivery.Stopped;
       }
-      records.push(record);
+      note(fault);
       if (fault.vector === Vector.PF) cpu.set(L.CR2, fault.address ?? 0n);
       if (fault.vector === Vector.DB) recordDebugException(cpu, Number(fault.address ?? 0n));
       // Real mode has no error codes on its stack.
@@ -110,7 +149,6 @@ function deliver(core: Core, cpu: CpuState, event: Event | undefined, fault?: Gu
     }
     try {
       enterHandler(core, cpu, current!);
-      log.add(records);
       return Delivery.Delivered;
     } catch (error) {
       if (!(error instanceof GuestFault)) {
@@ -120,13 +158,12 @@ function deliver(core: Core, cpu: CpuState, event: Event | undefined, fault?: Gu
       // An interrupt that was being delivered counts as benign: the exception follows it.
       const outcome = fault ? combine(faultClass(fault.vector), faultClass(error.vector)) : 'serial';
       if (outcome === 'shutdown') {
-        log.add([...records, describeFault(core, cpu, error)]);
+        note(error);
         cpu.runState = RunState.Shutdown;
         return Delivery.Shutdown;
       }
       if (outcome === 'double') {
-        const second = describeFault(core, cpu, error);
-        records.push(second);
+        note(error);
         if (error.vector === Vector.PF) cpu.set(L.CR2, error.address ?? 0n);
         fault = new GuestFault(Vector.DF, 0);
       } else {

@@ -1,5 +1,6 @@
 import type { Core } from '../core.js';
 import { GuestFault, Vector } from '../core.js';
+import { ExceptionRing, join } from './exceptionRing.js';
 import * as L from './layout.js';
 import type { CpuState } from './state.js';
 
@@ -18,35 +19,46 @@ export interface ExceptionRecord {
   position: number;
 }
 
-const KEPT = 32;
 /** BD of DR6. */
 const GENERAL_DETECT = 1n << 13n;
+const NOBODY = (): boolean => false;
 
 /** What a machine remembers of exceptions, for who watches it. It does not influence the machine. */
 export class ExceptionLog {
-  private readonly records: ExceptionRecord[][] = [];
-  /** Asked before each delivery; true leaves the machine as it is, for a debugger to look at. */
-  onException: (record: ExceptionRecord) => boolean = () => false;
+  private readonly rings: readonly ExceptionRing[];
+  private hook: (record: ExceptionRecord) => boolean = NOBODY;
   /** The machine's position; by default the steps of all CPUs. */
   position: () => number;
 
-  constructor(core: Core) { this.position = () => core.cpus.reduce((sum, cpu) => sum + cpu.steps, 0); }
+  constructor(core: Core) {
+    this.rings = core.cpus.map(() => new ExceptionRing());
+    this.position = () => core.cpus.reduce((sum, cpu) => sum + cpu.steps, 0);
+  }
+
+  /** Asked before each delivery; true leaves the machine as it is, for a debugger to look at. Undefined: nobody asks, which is quickest. */
+  get onException(): (record: ExceptionRecord) => boolean { return this.hook; }
+  set onException(hook: ((record: ExceptionRecord) => boolean) | undefined) { this.hook = hook ?? NOBODY; }
+  /** True if somebody wants to hear of exceptions before they are delivered. */
+  get isWatched(): boolean { return this.hook !== NOBODY; }
 
   /** The last 32 exceptions of a CPU, oldest first. */
-  recent(cpu: number): readonly ExceptionRecord[] { return this.records[cpu] ?? []; }
-
-  add(records: readonly ExceptionRecord[]): void {
-    for (const record of records) {
-      const list = this.records[record.cpu] ??= [];
-      list.push(record);
-      if (list.length > KEPT) list.shift();
-    }
+  recent(cpu: number): readonly ExceptionRecord[] {
+    return this.rings[cpu]!.list().map(({ vector, errorCode, low, high, rip, cpl, cr3, position }) =>
+      ({ cpu, vector, errorCode, address: vector === Vector.PF ? join(low, high) : undefined, rip, cpl, cr3, position }));
   }
-  clear(): void { this.records.length = 0; }
+
+  /** Notes an exception that the CPU is about to deliver. */
+  note(cpu: CpuState, vector: number, errorCode: number | undefined, low: number, high: number): void {
+    this.rings[cpu.index]!.note(cpu, vector, errorCode !== undefined, errorCode ?? 0, low, high, this.position());
+  }
+  /** Takes back the last `note` of the CPU. */
+  retract(cpu: CpuState): void { this.rings[cpu.index]!.retract(); }
+
+  clear(): void { for (const ring of this.rings) ring.clear(); }
 
   /** What is remembered, for a snapshot. */
-  save(): readonly (readonly ExceptionRecord[])[] { return Array.from(this.records, list => list ? [...list] : []); }
-  restore(saved: readonly (readonly ExceptionRecord[])[]): void { this.records.splice(0, Infinity, ...saved.map(list => [...list])); }
+  save(): readonly (readonly number[])[] { return this.rings.map(ring => ring.save()); }
+  restore(saved: readonly (readonly number[])[]): void { this.rings.forEach((ring, n) => ring.restore(saved[n]!)); }
 }
 
 const logs = new WeakMap<Core, ExceptionLog>();
@@ -63,16 +75,6 @@ export function describeFault(core: Core, cpu: CpuState, fault: GuestFault): Exc
     cpu: cpu.index, vector: fault.vector, errorCode: fault.errorCode, address: fault.vector === Vector.PF ? fault.address : undefined,
     rip: cpu.rip, cpl: cpu.cpl, cr3: cpu.get(L.CR3), position: exceptionLog(core).position(),
   };
-}
-
-/** The fault that a memory access left in the CPU's FAULT_* fields, which are cleared by it. */
-export function takeFault(cpu: CpuState): GuestFault {
-  const vector = cpu.int(L.FAULT_VECTOR);
-  if (vector < 0) throw new Error('no fault is pending');
-  const fault = new GuestFault(vector, cpu.int(L.FAULT_HAS_ERROR) ? cpu.int(L.FAULT_ERROR) : undefined,
-    vector === Vector.PF || vector === Vector.DB ? cpu.get(L.FAULT_ADDRESS) : undefined);
-  cpu.setInt(L.FAULT_VECTOR, -1);
-  return fault;
 }
 
 /** Classes by which a second exception during delivery is judged (SDM Vol. 3A, table 6-4). */

@@ -1,6 +1,8 @@
 import { GuestFault, Vector } from '../core.js';
+import { MemoryKind } from '../memory/kind.js';
 import { Seg } from './layout.js';
 import { Rights } from './modes.js';
+import { leaveFault } from './pendingFault.js';
 import type { CpuState } from './state.js';
 
 /**
@@ -21,4 +23,15 @@ export function segmentToLinear(cpu: CpuState, segment: number, offset: number, 
     && (write ? !code && (rights & Rights.ReadWrite) !== 0 : !code || segment === Seg.CS || (rights & Rights.ReadWrite) !== 0);
   if (!inside || !allowed) throw new GuestFault(segment === Seg.SS ? Vector.SS : Vector.GP, 0);
   return Number(cpu.segBase(segment) & 0xffffffffn) + offset >>> 0;
+}
+
+/** `segmentToLinear` for translated code: -1 if there is an exception, which is left for the run loop. @param kind size and access, see `MemoryKind` */
+export function segmentOrFault(cpu: CpuState, segment: number, offset: number, kind: number): number {
+  try {
+    return segmentToLinear(cpu, segment, offset >>> 0, kind & 0xff, (kind & MemoryKind.Write) !== 0);
+  } catch (error) {
+    if (!(error instanceof GuestFault)) throw error;
+    leaveFault(cpu, error);
+    return -1;
+  }
 }

@@ -1,8 +1,8 @@
 import { Mnemonic } from 'iced-x86';
 import type { Core, Handler } from '../core.js';
-import { GuestFault } from '../core.js';
 import { readFlags, writeFlags } from '../cpu/flags.js';
 import { setResumeFlag } from '../cpu/debug.js';
+import { takeFault } from '../cpu/pendingFault.js';
 import * as L from '../cpu/layout.js';
 import { CodeMode, Flag, Seg } from '../cpu/layout.js';
 import { segmentToLinear } from '../cpu/segmentLimit.js';
@@ -200,7 +200,5 @@ function fill(u8: Uint8Array, view: DataView, at: number, count: number, size: n
 function physical(core: Core, cpu: CpuState, linear: bigint, size: number, access: number): number {
   const at = core.mmu.physical(cpu.base, Number(linear & 0xffffffffn) | 0, Number(linear >> 32n) | 0, memoryKind(size, access));
   if (at >= 0) return at;
-  const vector = cpu.int(L.FAULT_VECTOR);
-  cpu.setInt(L.FAULT_VECTOR, -1);
-  throw new GuestFault(vector, cpu.int(L.FAULT_ERROR), cpu.get(L.FAULT_ADDRESS));
+  throw takeFault(cpu);
 }

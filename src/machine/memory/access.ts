@@ -1,6 +1,7 @@
 import { GuestFault, Vector } from '../core.js';
 import { alignmentOf, isMisaligned } from '../cpu/alignment.js';
 import * as L from '../cpu/layout.js';
+import { takeFault } from '../cpu/pendingFault.js';
 import type { CpuState } from '../cpu/state.js';
 import { MemoryKind } from './kind.js';
 import { RAM_BASE, SCRATCH as SCRATCH_BASE } from './layout.js';
@@ -130,26 +131,20 @@ export class Access {
   private translate(cpu: CpuState, lo: number, hi: number, length: number, kind: number): number {
     const mmu = this.mmu;
     const crosses = (lo & 0xfff) + length > 0x1000, next = (lo & ~0xfff) + 0x1000 | 0;
-    if (crosses && next === 0 && !mmu.canonical(cpu.base, mmu.nextHigh(cpu.base, next, hi, kind), kind)) throw this.takeFault(cpu);
+    if (crosses && next === 0 && !mmu.canonical(cpu.base, mmu.nextHigh(cpu.base, next, hi, kind), kind)) throw takeFault(cpu);
     if (isMisaligned(cpu, lo, alignmentOf(length)) && !(kind & MemoryKind.Supervisor)) {
-      if (!mmu.canonical(cpu.base, hi, kind)) throw this.takeFault(cpu);
+      if (!mmu.canonical(cpu.base, hi, kind)) throw takeFault(cpu);
       throw new GuestFault(Vector.AC, 0);
     }
     const first = mmu.physical(cpu.base, lo, hi, kind);
-    if (first < 0) throw this.takeFault(cpu);
+    if (first < 0) throw takeFault(cpu);
     this.firstLength = length;
     if (crosses) {
       this.second = mmu.physical(cpu.base, next, mmu.nextHigh(cpu.base, next, hi, kind), kind);
-      if (this.second < 0) throw this.takeFault(cpu);
+      if (this.second < 0) throw takeFault(cpu);
       this.firstLength = 0x1000 - (lo & 0xfff);
     }
     return first;
-  }
-
-  private takeFault(cpu: CpuState): GuestFault {
-    const vector = cpu.int(L.FAULT_VECTOR);
-    cpu.setInt(L.FAULT_VECTOR, -1);
-    return new GuestFault(vector, cpu.int(L.FAULT_ERROR), vector === 14 ? cpu.get(L.FAULT_ADDRESS) : undefined);
   }
 }
 

@@ -354,11 +354,18 @@ export class Mmu {
     }
     const pcid = config & CONFIG_PCIDE && config & CONFIG_PAGING ? i32[b + CR3_W]! & 0xfff : 0;
     if (pcid !== i32[t + H_PCID]) this.tlb.selectPcid(t, pcid);
+    this.setPrivilege(cpu);
+    this.selectFast(cpu.base, t);
+  }
+
+  /** `setContext` where only CPL or RFLAGS.AC may have changed. */
+  setPrivilege(cpu: CpuState): void {
+    const i32 = this.i32, b = cpu.base >> 2, t = tlbWord(cpu.index), config = i32[t + H_CONFIG]!;
     const mode = cpu.cpl === 3 ? TlbTable.User
       : config & CONFIG_SMAP && i32[b + (L.FLAGS >> 2)]! & L.Flag.AC ? TlbTable.SupervisorAc : TlbTable.Supervisor;
     i32[t + H_MODE] = mode;
     i32[t + H_ALLOWED_NOW] = i32[t + H_ALLOWED + mode]!;
-    this.selectFast(cpu.base, t);
+    i32[b + FAST_TABLE_W] = fastTable(cpu.index, mode);
   }
 
   /** Takes PKRU as it is; the fast tables, which hold only what keys allow, begin anew. */

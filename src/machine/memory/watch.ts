@@ -109,6 +109,9 @@ export class Watch {
     if (registers.length) this.onDebugRegister(cpu, registers);
   }
 
+  /** True if there are hits to stop for. */
+  get hasStop(): boolean { return this.waiting !== undefined; }
+
   /** The hits to stop for, once. */
   takeStop(): { cpu: number; hits: WatchHit[] } | undefined {
     const stop = this.waiting;

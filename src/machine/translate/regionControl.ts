@@ -13,6 +13,8 @@ export interface RegionControl {
    * loop must look at what waits.
    */
   end(): void;
+  /** Pushes the i32 budget as it will be behind the instruction. */
+  pushBudgetBehind(): void;
   /** To be called after FAST_TABLE, FAST_INDEX or FAST_CONTEXT have changed in memory. */
   translationChanged(): void;
   /** A memory access that fails inside `emit` hands the instruction over to its handler. Nothing of the instruction may have been done before. */

@@ -377,8 +377,8 @@ export class RegionEmitter extends Emitter {
 
   readonly region: RegionControl = {
     event: () => {
-      const behind = this.block.insns.length - this.position - 1;
-      if (behind) this.f.get(this.budget).i32(behind).op(Op.i32_add).set(this.budget);
+      this.region.pushBudgetBehind();
+      this.f.set(this.budget);
       this.leave(this.insn.next, Exit.Event);
     },
     end: () => {
@@ -386,6 +386,11 @@ export class RegionEmitter extends Emitter {
       f.if(Type.I32);
       f.i32(Exit.Event).else().i32(Exit.Next).end().set(this.code).br(this.exitLabel);
       this.ended = true;
+    },
+    pushBudgetBehind: () => {
+      const behind = this.block.insns.length - this.position - 1;
+      this.f.get(this.budget);
+      if (behind) this.f.i32(behind).op(Op.i32_add);
     },
     translationChanged: () => {
       if (this.seenGroups.size) throw new Error(`${Mnemonic[this.insn.mnemonic]} changes the translation, and accessGroups.ts does not know it`);

@@ -3,6 +3,7 @@ import type { Core } from '../core.js';
 import { GuestFault, Unimplemented } from '../core.js';
 import * as L from '../cpu/layout.js';
 import { CodeMode, Seg } from '../cpu/layout.js';
+import { leaveFault } from '../cpu/pendingFault.js';
 import type { CpuState } from '../cpu/state.js';
 import { CPU_BASE, CPU_SIZE, PAGE_SIZE, RAM_BASE, RECORD_BASE, RECORD_END } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
@@ -332,10 +333,7 @@ export class Translator {
 
   private failed(cpu: CpuState, error: unknown): Exit {
     if (error instanceof GuestFault) {
-      cpu.setInt(L.FAULT_VECTOR, error.vector);
-      cpu.setInt(L.FAULT_HAS_ERROR, error.errorCode === undefined ? 0 : 1);
-      cpu.setInt(L.FAULT_ERROR, error.errorCode ?? 0);
-      cpu.set(L.FAULT_ADDRESS, error.address ?? 0n);
+      leaveFault(cpu, error);
       return Exit.Fault;
     }
     if (error instanceof Unimplemented) {

@@ -1,6 +1,6 @@
 import { Mnemonic } from 'iced-x86';
 import {
-  ARITHMETIC_FLAGS, CodeMode, Flag, FLAGS, GDTR_BASE, GDTR_LIMIT, NMI_BLOCKED, NMI_PENDING, RIP, Seg, SEG, SEG_BASE, SEG_LIMIT, SEG_RIGHTS, SEG_SELECTOR,
+  ARITHMETIC_FLAGS, CodeMode, Flag, FLAGS, GDTR_BASE, GDTR_LIMIT, NMI_BLOCKED, NMI_PENDING, RESUME_MARK, RIP, Seg, SEG, SEG_BASE, SEG_LIMIT, SEG_RIGHTS, SEG_SELECTOR,
   SEG_SIZE,
 } from '../../cpu/layout.js';
 import { Rights } from '../../cpu/modes.js';
@@ -18,7 +18,7 @@ const FRAME = 40;
 /** Bit 1 of RFLAGS is always set. */
 const ALWAYS = 2;
 /** What IRET of CPL 0 loads (SDM Vol. 2A, IRET). */
-const LOADED = Flag.DF | Flag.NT | Flag.ID | Flag.IOPL | Flag.IF | Flag.VIF | Flag.VIP;
+const LOADED = Flag.RF | Flag.DF | Flag.NT | Flag.ID | Flag.IOPL | Flag.IF | Flag.VIF | Flag.VIP;
 /** Rights that matter of a code segment for IRET, and what they are in 64-bit code that has been used before; DPL apart. */
 const CODE_CHECKED = Rights.Present | Rights.CodeData | Rights.Code | Rights.DownConforming | Rights.Accessed | Rights.Long | Rights.Big;
 const CODE_EXPECTED = Rights.Present | Rights.CodeData | Rights.Code | Rights.Accessed | Rights.Long;
@@ -52,7 +52,7 @@ define(Mnemonic.Iretq, inRegions((e, region) => {
   // To CPL 0 or 3 only.
   f.get(cs).i32(3).op(Op.i32_and).get(user).i32(3).op(Op.i32_mul, Op.i32_ne);
   handOverIf(e);
-  f.get(host).memory(Op.i32_load, 16).tee(flags).i32(UNUSUAL_FLAGS | Flag.RF).op(Op.i32_and);
+  f.get(host).memory(Op.i32_load, 16).tee(flags).i32(UNUSUAL_FLAGS).op(Op.i32_and);
   handOverIf(e);
   f.get(host).memory(Op.i64_load);
   const target = e.keep();
@@ -78,7 +78,7 @@ define(Mnemonic.Iretq, inRegions((e, region) => {
   e.popRegister(RSP);
   setSegment(e, Seg.CS, cs, code);
   setSegment(e, Seg.SS, ss, data);
-  f.get(e.cpu).get(e.cpu).memory(Op.i32_load, FLAGS).i32(~(LOADED | ARITHMETIC_FLAGS | Flag.RF)).op(Op.i32_and);
+  f.get(e.cpu).get(e.cpu).memory(Op.i32_load, FLAGS).i32(~(LOADED | ARITHMETIC_FLAGS)).op(Op.i32_and);
   f.get(flags).i32(LOADED).op(Op.i32_and, Op.i32_or).i32(ALWAYS).op(Op.i32_or).memory(Op.i32_store, FLAGS);
   f.get(flags).i32(ARITHMETIC_FLAGS).op(Op.i32_and, Op.i64_extend_i32_u);
   setFlagBits(e);
@@ -89,6 +89,10 @@ define(Mnemonic.Iretq, inRegions((e, region) => {
   f.else();
   setPrivilege(e, TlbTable.Supervisor, () => { stack32(); f.i32(CodeMode.Long).op(Op.i32_or); });
   f.end();
+  // RF counts until the next instruction has completed (`cpu/debug.ts`).
+  f.get(e.cpu);
+  region.pushBudgetBehind();
+  f.memory(Op.i32_store, RESUME_MARK);
   f.get(e.cpu).i32(0).memory(Op.i32_store, NMI_BLOCKED);
   pushEventsOpened(e, flags);
   f.get(e.cpu).memory(Op.i32_load, NMI_PENDING).op(Op.i32_or);
