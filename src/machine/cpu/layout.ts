@@ -92,6 +92,10 @@ export const FAULT_ADDRESS = 0x320;
 export const SIPI_VECTOR = 0x328;
 /** Instructions completed plus events delivered by this CPU, as a float64. */
 export const STEPS = 0x330;
+/** How the last MWAIT waits, for a CPU that is halted; 0 if HLT halted it. i32. */
+export const MWAIT = 0x338;
+/** Values of MWAIT: an interrupt ends the wait if RFLAGS.IF is set, or in any case. */
+export const MWAIT_OPEN = 1, MWAIT_MASKED = 2;
 /** Non-zero while the interpreter executes a single instruction: `Mmu.resolve` then serves accesses that are not plain RAM. i32. */
 export const STEPPING = 0x340;
 /** Stores that wait in SCRATCH for `Mmu.flushPending` after the instruction. i32. */
@@ -133,10 +137,6 @@ export const PKRU = 0x5c0;
 export const TSC_DEADLINE = 0x5c8;
 export const RANDOM_STATE = 0x5d0;
 export const MONITOR_ADDRESS = 0x5d8;
-/** How the last MWAIT waits, for a CPU that is halted; 0 if HLT halted it. i32. */
-export const MWAIT = 0x5e0;
-/** Values of MWAIT: an interrupt ends the wait if RFLAGS.IF is set, or in any case. */
-export const MWAIT_OPEN = 1, MWAIT_MASKED = 2;
 /** PDPTE registers 0-3 of PAE paging, 8 bytes each (SDM Vol. 3A, 4.4.1). */
 export const PDPTE = 0x5e0;
 
@@ -177,6 +177,8 @@ export const enum CodeMode {
   User = 8,
   /** Real mode (CR0.PE clear). */
   Real = 16,
+  /** CPL 1 or 2: supervisor as far as pages go, but without the privileged instructions. */
+  Middle = 0x20,
   /** CPL 3 with CR0.AM and RFLAGS.AC: unaligned data accesses raise #AC (SDM Vol. 3A, 6.15, interrupt 17). */
   AlignmentCheck = 0x100,
   /** CR0.EM or CR0.TS is set: x87 and MMX instructions raise #UD or #NM. */
