@@ -5,24 +5,29 @@
 
 import type { Simd } from './simd.js';
 
-export const enum Type { I32 = 0x7f, I64 = 0x7e, F64 = 0x7c, V128 = 0x7b, Void = 0x40 }
+export const enum Type { I32 = 0x7f, I64 = 0x7e, F32 = 0x7d, F64 = 0x7c, V128 = 0x7b, Void = 0x40 }
 
 /** Opcodes used by the translator, by their names in the specification. */
 export const enum Op {
   unreachable = 0x00, block = 0x02, loop = 0x03, if = 0x04, else = 0x05, end = 0x0b, br = 0x0c, br_if = 0x0d, br_table = 0x0e,
   return = 0x0f, call = 0x10, call_indirect = 0x11, drop = 0x1a, select = 0x1b,
   local_get = 0x20, local_set = 0x21, local_tee = 0x22,
-  i32_load = 0x28, i64_load = 0x29, i32_load8_u = 0x2d, i32_load16_u = 0x2f,
+  i32_load = 0x28, i64_load = 0x29, f32_load = 0x2a, f64_load = 0x2b, i32_load8_u = 0x2d, i32_load16_u = 0x2f,
   i64_load8_u = 0x31, i64_load16_u = 0x33, i64_load32_u = 0x35,
   i32_store = 0x36, i64_store = 0x37, i32_store8 = 0x3a, i32_store16 = 0x3b, i64_store8 = 0x3c, i64_store16 = 0x3d, i64_store32 = 0x3e,
   i32_const = 0x41, i64_const = 0x42,
   i32_eqz = 0x45, i32_eq = 0x46, i32_ne = 0x47, i32_lt_s = 0x48, i32_lt_u = 0x49, i32_gt_s = 0x4a, i32_gt_u = 0x4b, i32_le_s = 0x4c, i32_ge_s = 0x4e,
   i64_eqz = 0x50, i64_eq = 0x51, i64_ne = 0x52, i64_lt_s = 0x53, i64_lt_u = 0x54, i64_gt_s = 0x55, i64_gt_u = 0x56, i64_le_s = 0x57,
-  i64_le_u = 0x58, i64_ge_s = 0x59, i64_ge_u = 0x5a, f64_lt = 0x63,
+  i64_le_u = 0x58, i64_ge_s = 0x59, i64_ge_u = 0x5a,
+  f32_eq = 0x5b, f32_lt = 0x5d, f32_gt = 0x5e, f64_eq = 0x61, f64_ne = 0x62, f64_lt = 0x63, f64_gt = 0x64, f64_ge = 0x66,
   i32_add = 0x6a, i32_sub = 0x6b, i32_mul = 0x6c, i32_and = 0x71, i32_or = 0x72, i32_xor = 0x73, i32_shl = 0x74, i32_shr_s = 0x75, i32_shr_u = 0x76,
   i64_clz = 0x79, i64_ctz = 0x7a, i64_popcnt = 0x7b, i64_add = 0x7c, i64_sub = 0x7d, i64_mul = 0x7e, i64_div_s = 0x7f, i64_div_u = 0x80,
   i64_rem_s = 0x81, i64_rem_u = 0x82, i64_and = 0x83, i64_or = 0x84, i64_xor = 0x85, i64_shl = 0x86, i64_shr_s = 0x87, i64_shr_u = 0x88,
   i64_rotl = 0x89, i64_rotr = 0x8a,
+  f32_sqrt = 0x91, f32_add = 0x92, f32_sub = 0x93, f32_mul = 0x94, f32_div = 0x95,
+  f64_trunc = 0x9d, f64_nearest = 0x9e, f64_sqrt = 0x9f, f64_add = 0xa0, f64_sub = 0xa1, f64_mul = 0xa2, f64_div = 0xa3,
+  f32_convert_i64_s = 0xb4, f32_demote_f64 = 0xb6, f64_convert_i64_s = 0xb9, f64_promote_f32 = 0xbb,
+  i32_reinterpret_f32 = 0xbc, i64_reinterpret_f64 = 0xbd, f32_reinterpret_i32 = 0xbe, f64_reinterpret_i64 = 0xbf,
   i32_wrap_i64 = 0xa7, i64_extend_i32_s = 0xac, i64_extend_i32_u = 0xad, i64_trunc_f64_s = 0xb0,
   i64_extend8_s = 0xc2, i64_extend16_s = 0xc3, i64_extend32_s = 0xc4,
 }
@@ -86,13 +91,16 @@ export interface Signature { params: readonly Type[]; results: readonly Type[]; 
 /** A label of an open block, loop or if; branches are written to it, not to relative depths. */
 export type Label = number & { readonly __label: unique symbol };
 
+/** What a local can hold. */
+export type LocalType = Exclude<Type, Type.Void>;
+
 /** The body of one function under construction. */
 export class FunctionBody {
   private readonly prologue = new Bytes();
   private readonly body = new Bytes();
   private code = this.body;
   private readonly localTypes: Type[] = [];
-  private readonly free: { [type: number]: number[] } = { [Type.I32]: [], [Type.I64]: [], [Type.V128]: [] };
+  private readonly free: { [type: number]: number[] } = { [Type.I32]: [], [Type.I64]: [], [Type.F32]: [], [Type.F64]: [], [Type.V128]: [] };
   private depth = 0;
   /** Branch hints: where in `body`, and whether the branch is likely to be taken. */
   private readonly hints: { at: number; taken: boolean }[] = [];
@@ -100,9 +108,9 @@ export class FunctionBody {
   constructor(readonly signature: Signature) {}
 
   /** Takes a local of that type: a new one, or one given back with `release`. Its value is undefined. */
-  local(type: Type.I32 | Type.I64 | Type.V128): number { return this.free[type]!.pop() ?? this.newLocal(type); }
+  local(type: LocalType): number { return this.free[type]!.pop() ?? this.newLocal(type); }
   /** A local that nothing else has used: its value from the function's start is kept. */
-  newLocal(type: Type.I32 | Type.I64 | Type.V128): number { return this.signature.params.length + this.localTypes.push(type) - 1; }
+  newLocal(type: LocalType): number { return this.signature.params.length + this.localTypes.push(type) - 1; }
   release(...locals: number[]): void {
     for (const local of locals) this.free[this.localTypes[local - this.signature.params.length]!]!.push(local);
   }

@@ -95,7 +95,8 @@ export function generate(random: Random, form: FloatForm): FloatState {
   view.setUint16(AT.opcode, random.below(0x800), true);
   view.setBigUint64(AT.ip, BigInt(random.u32()), true);
   view.setBigUint64(AT.dataPointer, BigInt(random.u32()), true);
-  view.setUint32(AT.mxcsr, (random.chance(0.6) ? 0x3f : random.below(64)) << 7 | random.below(4) << 13 | (random.chance(0.3) ? random.below(64) : 0)
+  // Mostly what programs have: translated code computes by itself then.
+  view.setUint32(AT.mxcsr, random.chance(0.4) ? random.pick([0x1f80, 0x1fa0, 0x1fa0, 0x9fe0]) : (random.chance(0.6) ? 0x3f : random.below(64)) << 7 | random.below(4) << 13 | (random.chance(0.3) ? random.below(64) : 0)
     | (random.chance(0.2) ? 0x8000 : 0) | (random.chance(0.2) ? 0x40 : 0), true);
   view.setBigUint64(AT.rax, random.value(), true);
   view.setBigUint64(AT.rflags, BigInt(random.u32() & 0x8d5), true);

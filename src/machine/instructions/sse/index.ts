@@ -3,3 +3,4 @@ import './approximation.js';
 import './arithmetic.js';
 import './comparison.js';
 import './conversion.js';
+import './fast.js';
