@@ -48,8 +48,8 @@ export function allForms(bits: Bits = 64): Form[] {
     if (definitions.get(mnemonic)?.regionOnly && !MORE.has(mnemonic)) continue;
     if (!info.isInstruction || info.encoding !== EncodingKind.Legacy && info.encoding !== EncodingKind.VEX || !(bits === 64 ? info.mode64 && info.intelDecoder64 : bits === 32 ? info.mode32 && info.intelDecoder32 : info.mode16 && info.intelDecoder16) || info.isFpuNoWait) continue;
     if (operands.some(kind => !OPERANDS.has(kind))) continue;
-    // Numbers of chance and of the host; PEXTRW into memory, of SSE4.1; far transfers; forms of other decoders; FENCEs with unusual ModRM bytes, which processors may reserve.
-    if (/^Rd(rand|seed|pid)_|^Pextrw_r(32|64)m16_|m16(16|32|64)$|^[LMS]fence_|^Reservednop|^Prefetchreserved|^Xchg_r\d+_E?R?AX$/.test(name) || bits !== 64 && /^Swapgs/.test(name)) continue;
+    // Numbers of chance and of the host; approximations, in which processors differ; PEXTRW into memory, of SSE4.1; far transfers; forms of other decoders; FENCEs with unusual ModRM bytes, which processors may reserve.
+    if (/^Rd(rand|seed|pid)_|^R(cp|sqrt)[ps]s_|^Pextrw_r(32|64)m16_|m16(16|32|64)$|^[LMS]fence_|^Reservednop|^Prefetchreserved|^Xchg_r\d+_E?R?AX$/.test(name) || bits !== 64 && /^Swapgs/.test(name)) continue;
     const modrm = info.isGroup || info.isRmGroup || operands.some(kind => kind <= K.r64_or_mem && kind >= K.mem && kind !== K.mem_offs || kind >= K.r8_reg && kind <= K.r64_reg && !isOpcodeRegister(kind) || VECTOR_OPERANDS.has(kind));
     forms.push({ name, mnemonic, info, operands, modrm, vector: vector || STATE.has(mnemonic) });
   }

@@ -89,12 +89,12 @@ export function main(root: string, args: readonly string[]): number {
   }
   const count = Number(option('count', '20000')), seed = Number(option('seed', '1')), sequences = Number(option('sequences', '0.3'));
   if (!(count > 0) || !Number.isInteger(seed) || !['16', '32', '64'].includes(option('bits', '64'))) {
-    console.error('Usage: npm run oracle:native -- [--count N] [--seed S] [--form REGEXP] [--sequences SHARE] [--bits 16|32|64] [--keep FAILURES] [--all-flags] | --bytes [--count N] [--seed S] [--bits 16|32|64] | --float [--count N] [--seed S] [--form REGEXP] | [--float] --record');
+    console.error('Usage: npm run oracle:native -- [--count N] [--seed S] [--form REGEXP] [--sequences SHARE] [--bits 16|32|64] [--keep FAILURES] [--all-flags] | --bytes [--count N] [--seed S] [--bits 16|32|64] | --float [--count N] [--seed S] [--form REGEXP] | [--float] --record [FILE]');
     return 2;
   }
   if (args.includes('--float')) return floatMain(root, args, option);
   if (args.includes('--record')) {
-    console.log(`${record(root, seed)} cases are recorded in test/oracle.`);
+    console.log(`${record(root, seed, new RegExp(option('record', '').replace(/^--.*/, '')))} cases are recorded in test/oracle.`);
     return 0;
   }
   const start = Date.now();

@@ -12,8 +12,17 @@ import { expectedOutcome } from './run.js';
  * Recorded outcomes of a processor, so that any machine can compare with them: for each case one line of JSON with what it
  * starts from and what has changed, the whole compressed.
  */
-const FILE = 'vectors.json.gz';
-const CASES_A_FORM = 2, SEQUENCES = 350;
+interface Recording {
+  file: string;
+  /** Which forms: with x87, MMX or SSE state, or without. */
+  vector: boolean;
+  /** For code of each size: cases of each form, every how manieth form, number of sequences. */
+  parts: readonly { bits: Bits; each: number; every: number; sequences: number }[];
+}
+const RECORDINGS: readonly Recording[] = [
+  { file: 'vectors.json.gz', vector: false, parts: [{ bits: 64, each: 2, every: 1, sequences: 350 }, { bits: 32, each: 1, every: 1, sequences: 50 }, { bits: 16, each: 1, every: 1, sequences: 50 }] },
+  { file: 'vectorsSse.json.gz', vector: true, parts: [{ bits: 64, each: 1, every: 1, sequences: 220 }, { bits: 32, each: 1, every: 2, sequences: 40 }, { bits: 16, each: 1, every: 4, sequences: 20 }] },
+];
 
 interface Recorded {
   bits: Bits; text: string; code: string; flags: number; gpr: string[]; seed: number; patches: [number, string][]; undefined: number; steps: number;
@@ -26,8 +35,12 @@ interface Recorded {
   memory: Record<number, string>;
 }
 
-/** Records cases for every form on the processor that this runs on; gives their number. */
-export function record(root: string, seed: number): number {
+/** Records cases on the processor that this runs on, in the files whose name matches; gives their number. */
+export function record(root: string, seed: number, files: RegExp): number {
+  return RECORDINGS.reduce((sum, r) => files.test(r.file) ? sum + recordFile(root, seed, r) : sum, 0);
+}
+
+function recordFile(root: string, seed: number, { file, vector, parts }: Recording): number {
   const program = buildHarness(root), lines: string[] = [];
   let batch: Generated[] = [];
   const flush = () => {
@@ -43,9 +56,9 @@ export function record(root: string, seed: number): number {
     batch.push(c);
     if (batch.length === SLOTS - 1) flush();
   };
-  for (const [bits, each, sequences] of [[64, CASES_A_FORM, SEQUENCES], [32, 1, 50], [16, 1, 50]] as const) {
-    const generator = new Generator(seed + bits, bits);
-    for (const form of allForms(bits)) {
+  for (const { bits, each, every, sequences } of parts) {
+    const forms = allForms(bits).filter(form => form.vector === vector), generator = new Generator(seed + bits, bits, forms);
+    for (const form of forms.filter((_, n) => n % every === 0)) {
       for (let n = 0, tries = 0; n < each && tries < 50; tries++) {
         const made = generator.single(batch.length, form);
         if (made) { add(made); n++; }
@@ -54,18 +67,20 @@ export function record(root: string, seed: number): number {
     for (let n = 0; n < sequences; n++) add(generator.sequence(batch.length, 2 + n % 7));
   }
   flush();
-  writeFileSync(path.join(root, 'test/oracle', FILE), gzipSync(lines.join('\n'), { level: 9 }));
+  writeFileSync(path.join(root, 'test/oracle', file), gzipSync(lines.join('\n'), { level: 9 }));
   return lines.length;
 }
 
 /** The recorded cases, each in a slot of its batch. */
 export function readVectors(root: string): { c: Generated; expected: Outcome }[][] {
-  const lines = gunzipSync(readFileSync(path.join(root, 'test/oracle', FILE))).toString().split('\n'), batches: { c: Generated; expected: Outcome }[][] = [];
-  lines.forEach((line, n) => {
-    const slot = n % (SLOTS - 1);
-    if (slot === 0) batches.push([]);
-    batches[batches.length - 1]!.push(unpack(JSON.parse(line) as Recorded, slot));
-  });
+  const batches: { c: Generated; expected: Outcome }[][] = [];
+  for (const { file } of RECORDINGS) {
+    gunzipSync(readFileSync(path.join(root, 'test/oracle', file))).toString().split('\n').forEach((line, n) => {
+      const slot = n % (SLOTS - 1);
+      if (slot === 0) batches.push([]);
+      batches[batches.length - 1]!.push(unpack(JSON.parse(line) as Recorded, slot));
+    });
+  }
   return batches;
 }
 
