@@ -1,5 +1,5 @@
 /* A guest without a kernel: PVH entry, long mode with the first 64 MiB mapped by 2 MiB pages, one workload, debug exit.
-   WORKLOAD is 0 empty, 1 integer loop, 2 streaming, 3 calls, 4 memory with branches. */
+   WORKLOAD is 0 empty, 1 integer loop, 2 streaming, 3 calls, 4 memory with branches, 5 memory in one page. */
 
 #define PAGE_BITS 0x83 /* present, writable, 2 MiB */
 
@@ -53,6 +53,7 @@ long_mode:
   mov $COUNT, %ecx
   mov $1, %eax
   mov $0x9e3779b9, %edx
+hot_loop:
 1:
   add %rdx, %rax
   mov %rax, %rbx
@@ -111,6 +112,18 @@ long_mode:
   jb 2b
   dec %ebp
   jnz 3b
+#elif WORKLOAD == 5
+  /* 6 instructions each time round: two loads, two stores, all in the buffer's first page. */
+  mov $COUNT, %ecx
+  mov $buffer, %ebx
+hot_loop:
+1:
+  mov (%rbx), %rax
+  add %rcx, %rax
+  mov %rax, 0x100(%rbx)
+  add %rax, 0x208(%rbx)
+  dec %ecx
+  jnz 1b
 #endif
   mov $1, %eax
   mov $0xf4, %edx

@@ -11,8 +11,8 @@ interface RegisterDefinition {
   name: string;
   bits: number;
   read(cpu: CpuState): bigint;
-  /** Index among the 64-bit fields of the CPU's state, of a register that is one of them. */
-  field?: number;
+  /** Index among the 64-bit fields of the CPU's state, of a register that is one of them or the 16 low bits of one; -1 for others. */
+  field: number;
   /** For registers that conditions read often. */
   source?: (cpu: CpuState) => RegisterSource;
   /** Throws an Error with a message for the user for a value that the CPU could not hold. */
@@ -76,6 +76,7 @@ general.push(
   {
     name: 'rflags',
     bits: 64,
+    field: -1,
     read: cpu => BigInt(readFlags(cpu) >>> 0),
     source: cpu => ({ low: () => readFlags(cpu), high: () => 0 }),
     write(machine, cpu, value) {
@@ -118,6 +119,7 @@ const segmentNames = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'];
 const segments: RegisterDefinition[] = [1, 2, 3, 0, 4, 5, 6, 7].map(n => ({
   name: segmentNames[n]!,
   bits: 16,
+  field: (L.SEG + n * L.SEG_SIZE + L.SEG_SELECTOR) >> 3,
   read: cpu => BigInt(cpu.segSelector(n)),
   source: cpu => ({ low: () => cpu.segSelector(n), high: () => 0 }),
   readOnly: 'a selector is loaded together with its descriptor; let the guest do it',
@@ -131,7 +133,7 @@ const baseOf = (name: string, seg: Seg): RegisterDefinition => ({
 const table = (name: string, field: number, bits: number): RegisterDefinition => ({
   name,
   bits,
-  ...(bits === 64 ? at(field) : { read: cpu => BigInt(cpu.int(field) & 0xffff) }),
+  ...(bits === 64 ? at(field) : { field: field >> 3, read: (cpu: CpuState) => BigInt(cpu.int(field) & 0xffff) }),
   readOnly: 'a table is loaded with its limit; let the guest do it',
 });
 segments.push(
@@ -193,6 +195,7 @@ function part(name: string, whole: string, shift: number, bits: number): void {
   byName.set(name, {
     name,
     bits,
+    field: -1,
     read: cpu => (full.read(cpu) >> BigInt(shift)) & mask,
     source: cpu => {
       const { low } = full.source!(cpu);
@@ -222,19 +225,23 @@ for (const name of gprNames) {
   part(letters.endsWith('x') ? `${letters[0]}l` : `${letters}l`, name, 0, 8);
   if (letters.endsWith('x')) part(`${letters[0]}h`, name, 8, 8);
 }
-byName.set('eip', { name: 'eip', bits: 32, read: cpu => cpu.rip & 0xffffffffn, readOnly: 'write rip' });
+byName.set('eip', { name: 'eip', bits: 32, field: -1, read: cpu => cpu.rip & 0xffffffffn, readOnly: 'write rip' });
 byName.set('eflags', { ...byName.get('rflags')!, name: 'eflags', bits: 32 });
 
 /** All registers in the order of display. Plain loops: a debugger that steps asks for all of them at each instruction. */
 export function registerGroups(cpu: CpuState): RegisterGroup[] {
-  const result: RegisterGroup[] = [];
-  for (const { id, name, registers } of groups) {
-    const values: RegisterValue[] = [];
-    for (const register of registers) {
-      const value = register.field === undefined ? register.read(cpu) : cpu.u64[register.field]!;
-      values.push({ name: register.name, value, bits: register.bits });
+  const { u64 } = cpu;
+  const result = new Array<RegisterGroup>(groups.length);
+  for (let g = 0; g < groups.length; g++) {
+    const { id, name, registers } = groups[g]!;
+    const values = new Array<RegisterValue>(registers.length);
+    for (let n = 0; n < registers.length; n++) {
+      const register = registers[n]!;
+      const { field, bits } = register;
+      const value = field < 0 ? register.read(cpu) : bits === 64 ? u64[field]! : BigInt.asUintN(16, u64[field]!);
+      values[n] = { name: register.name, value, bits };
     }
-    result.push({ id, name, registers: values });
+    result[g] = { id, name, registers: values };
   }
   return result;
 }

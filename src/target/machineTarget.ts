@@ -23,8 +23,11 @@ import type {
 
 /** A run comes back to the host's event loop after so many milliseconds, so that `pause` and console input get through. */
 const SLICE_MS = 12;
-/** Steps between two looks at the clock. */
+/** Steps between two looks at the clock: few at first, and the more the faster the guest runs, so that looking costs little. */
 const STRIDE = 20_000;
+const LONGEST_STRIDE = 2_000_000;
+/** A stride that took less is doubled, one that took four times as long is halved. */
+const STRIDE_MS = 0.5;
 /** While the guest only waits, a rest of this length follows every few timer ticks, or an idle guest would keep a host CPU busy. */
 const IDLE_REST_MS = 30;
 /** The guest only waits when so many times more ticks pass idle than are spent on instructions. */
@@ -212,18 +215,25 @@ export class MachineTarget implements Target {
   private async runSlices(options: RunOptions): Promise<Stop> {
     const limit = options.until ?? Infinity;
     const { machine } = this;
+    let stride = STRIDE;
     for (;;) {
       const start = performance.now();
-      let isIdle = false;
+      let isIdle = false, now = start;
       do {
         if (this.position >= limit) return { kind: 'limit', cpu: machine.currentCpu };
         const { position, idle } = machine;
         const stop = options.follow
           ? this.followSlice(options.follow, limit)
-          : this.machineStop(Math.min(limit, position + STRIDE));
+          : this.machineStop(Math.min(limit, position + stride));
         if (stop) return stop;
         isIdle = options.restWhenIdle === true && machine.idle - idle > IDLE_RATIO * (machine.position - position);
-      } while (!isIdle && performance.now() - start < SLICE_MS && !this.pauseRequested);
+        const took = performance.now() - now;
+        now += took;
+        // How many steps a stride has decides nothing of the machine's course.
+        if (isIdle) stride = STRIDE;
+        else if (took < STRIDE_MS) stride = Math.min(LONGEST_STRIDE, 2 * stride);
+        else if (took > 4 * STRIDE_MS) stride = Math.max(STRIDE, stride >> 1);
+      } while (!isIdle && now - start < SLICE_MS && !this.pauseRequested);
       this.flushConsole();
       if (this.pauseRequested) return { kind: 'pause', cpu: machine.currentCpu };
       await rest(isIdle ? IDLE_REST_MS : 0);

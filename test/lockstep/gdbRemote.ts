@@ -61,6 +61,9 @@ export class GdbRemote {
     return text;
   }
 
+  /** Asks a running QEMU to stop; the reply to the request that made it run follows. */
+  interrupt(): void { this.socket.write('\x03'); }
+
   close(): void { this.socket.destroy(); }
 
   private receive(text: string): void {

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import type { Benchmark, Effort, Sample } from './benchmark.js';
+import { assemble, kernelFile, kernelImage } from './guests.js';
+import { runWhole, type Setup } from './ours.js';
+import { qemuNet } from './qemu.js';
+
+/** A guest of bench/guest on both; the figure is `factor` divided by the time for one of `count`, or that time times `factor`. */
+function guest(source: 'bench' | 'system', workload: number, count: number, figure: (seconds: number, count: number) => number): (effort: Effort) => Sample {
+  return ({ scale }) => {
+    const n = Math.max(1, Math.round(count * scale)), file = assemble(source, workload, n);
+    return { ours: figure(runWhole(readFileSync(file)).seconds, n), qemu: figure(qemuNet(file), n) };
+  };
+}
+
+const nanoseconds = (seconds: number, count: number) => seconds / count * 1e9;
+const atLeastAsFast = { target: 'at least as fast', met: (_: number, ratio: number | undefined) => (ratio ?? Infinity) >= 1 };
+const timesAsFast = (n: number) => ({ target: `${n} times as fast`, met: (_: number, ratio: number | undefined) => (ratio ?? Infinity) >= n });
+
+/** Programs without a kernel. */
+export const programs: Benchmark[] = [
+  { id: 'loop', work: 'integer loop', unit: 'million instructions/s', better: 'more', ...atLeastAsFast, measure: guest('bench', 1, 150_000_000, (s, n) => n * 10 / s / 1e6) },
+  { id: 'stream', work: '8 MiB read and written', unit: 'GB/s', better: 'more', ...atLeastAsFast, measure: guest('bench', 2, 150, (s, n) => n * 0x1000000 / s / 1e9) },
+  { id: 'calls', work: 'direct and indirect call and return', unit: 'ns', better: 'less', measure: guest('bench', 3, 30_000_000, nanoseconds) },
+  { id: 'sieve', work: 'sieve of 2 MiB', unit: 'ms', better: 'less', measure: guest('bench', 4, 30, (s, n) => s / n * 1e3) },
+  { id: 'syscall', work: 'system call and return, no CR3 write', unit: 'ns', better: 'less', ...atLeastAsFast, measure: guest('system', 1, 2_000_000, nanoseconds) },
+  { id: 'kaiser', work: 'system call with two CR3 writes (ours PCID and NOFLUSH)', unit: 'ns', better: 'less', ...timesAsFast(15), measure: guest('system', 2, 500_000, nanoseconds) },
+  { id: 'fault-map', work: 'page fault, map a page, INVLPG, retry', unit: 'ns', better: 'less', ...timesAsFast(10), measure: guest('system', 3, 300_000, nanoseconds) },
+  { id: 'fault-skip', work: 'page fault, skip, IRETQ', unit: 'ns', better: 'less', ...timesAsFast(10), measure: guest('system', 4, 300_000, nanoseconds) },
+];
+
+/** A million system calls of the guest kernel, without the time of its boot. */
+function storm(commandLine: string, comparable: boolean): (effort: Effort) => Sample {
+  return ({ scale }) => {
+    const trips = Math.round(400_000 * scale), script = [`storm ${trips}`, 'poweroff'], image = kernelImage();
+    const ours = (lines: string[]) => runWhole(image, { commandLine, script: lines } satisfies Setup).seconds;
+    const theirs = (lines: string[]) => qemuNet(kernelFile, commandLine, lines);
+    return {
+      ours: nanoseconds(ours(script) - ours(['poweroff']), trips),
+      qemu: comparable ? nanoseconds(theirs(script) - theirs(['poweroff']), trips) : undefined,
+    };
+  };
+}
+
+/** Work of the guest kernel. QEMU's TCG has no PCID: the row with it stands alone. */
+export const kernels: Benchmark[] = [
+  { id: 'storm-off', work: 'guest kernel: system call, KAISER off', unit: 'ns', better: 'less', measure: storm('nopcid kaiser=off', true) },
+  { id: 'storm-on', work: 'guest kernel: system call, KAISER on, no PCID', unit: 'ns', better: 'less', measure: storm('nopcid', true) },
+  { id: 'storm-pcid', work: 'guest kernel: system call, KAISER on, PCID', unit: 'ns', better: 'less', measure: storm('', false) },
+];
