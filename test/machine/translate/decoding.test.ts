@@ -58,7 +58,7 @@ describe('decoding', () => {
   it('tells nothing else by MODE than by the registers', () => {
     const machine = machineWith({ 0: [0x90, 0xeb, 0xfd] });
     compile(machine, 0);
-    expect(machine.cpus[0]!.int(L.MODE)).toBe(L.CodeMode.Long | L.CodeMode.Stack32);
+    expect(machine.cpus[0]!.int(L.MODE)).toBe(L.CodeMode.Long | L.CodeMode.Stack32 | L.CodeMode.SseOn);
     run(machine, 10);
     expect(machine.cpus[0]!.rip).toBe(BigInt(CODE));
   });

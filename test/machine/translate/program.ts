@@ -112,7 +112,7 @@ export function machineFor(program: Program, options: { cpus?: number; schedule?
     const tss = TSS + 0x70 * cpu.index;
     memory.writeU64(SYSTEM_AT + tss - SYSTEM + 0x24, BigInt(STACKS + (cpu.index + 1) * 0x1000));
     cpu.set(L.CR0, 0x80010033n);
-    cpu.set(L.CR4, 0x20n);
+    cpu.set(L.CR4, 0x40620n);
     cpu.set(L.EFER, 0xd00n);
     cpu.setSegment(Seg.CS, 0x08, 0xa09b, 0xffffffff, 0n);
     for (const seg of [Seg.SS, Seg.DS, Seg.ES, Seg.FS]) cpu.setSegment(seg, 0x10, 0xc093, 0xffffffff, 0n);
