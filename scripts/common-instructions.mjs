@@ -26,18 +26,16 @@ for (const [append, features] of [['', {}], ['nopcid', {}], ['kaiser_design=naiv
   machine.devices.uart.onOutput = () => {};
   loadKernel(machine, kernel, { commandLine: append, name: 'kaiser.elf' });
   machine.devices.uart.feed(new TextEncoder().encode(script.map(line => `${line}\n`).join('')));
-  const { translator } = machine;
-  const decodeOne = translator.decodeOne.bind(translator);
-  translator.decodeOne = (...args) => {
-    const insn = decodeOne(...args);
-    const mode = insn && (insn.mode & LONG || insn.mode & (CODE32 | STACK32));
-    if (insn?.meaning.definition) examples.get(mode)?.set(templateKey(insn), Buffer.from(insn.bytes).toString('hex'));
-    return insn;
-  };
   machine.run(300_000_000);
+  for (const { insns } of machine.translator.blocks) {
+    for (const insn of insns) {
+      const mode = insn.mode & LONG || insn.mode & (CODE32 | STACK32);
+      if (insn.meaning.definition) examples.get(mode)?.set(templateKey(insn), Buffer.from(insn.bytes).toString('hex'));
+    }
+  }
 }
 const lines = [...examples].map(([mode, list]) => {
-  const text = [...list].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })).map(([, bytes]) => bytes).join('');
+  const text = [...list].sort(([a], [b]) => a - b).map(([, bytes]) => bytes).join('');
   const parts = text.match(/.{1,116}/g).map(part => `    + '${part}'`).join('\n').replace('    + ', '    ');
   return `  [${mode === LONG ? 'CodeMode.Long' : 'CodeMode.Code32 | CodeMode.Stack32'},\n${parts}],\n`;
 });

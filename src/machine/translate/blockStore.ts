@@ -29,6 +29,7 @@ export class BlockStore {
   regions = 0;
   private readonly byTag = new Map<bigint, Block[]>();
   private readonly byPage = new Map<number, Set<Block>>();
+  private readonly decoded = new Map<number, Map<number, Decoded>>();
 
   constructor(private readonly memory: GuestMemory, private readonly functions: FunctionTable) {}
 
@@ -36,6 +37,17 @@ export class BlockStore {
   find(tag: bigint, key: number): Block | undefined { return this.byTag.get(tag)?.find(b => b.key === key); }
   has(block: Block): boolean { return this.byTag.get(block.tag)?.includes(block) ?? false; }
   *[Symbol.iterator](): IterableIterator<Block> { for (const list of [...this.byTag.values()]) yield* [...list]; }
+
+  /**
+   * Instructions that have been decoded from the page at `host`, by host address; what counts is only that with the right `ip` and
+   * `mode`. They are forgotten with the page's blocks, so who decodes adds a block.
+   */
+  instructions(host: number): Map<number, Decoded> {
+    const number = host - RAM_BASE >>> 12;
+    let page = this.decoded.get(number);
+    if (!page) this.decoded.set(number, page = new Map());
+    return page;
+  }
 
   add(block: Block): void {
     const list = this.byTag.get(block.tag);
@@ -108,6 +120,7 @@ export class BlockStore {
   dropPage(page: number): void {
     for (const block of [...this.byPage.get(page) ?? []]) this.drop(block);
     this.byPage.delete(page);
+    this.decoded.delete(page);
     this.memory.clearCode(page);
   }
 
@@ -118,5 +131,6 @@ export class BlockStore {
     for (const block of this) this.freeRegion(block);
     this.byTag.clear();
     this.byPage.clear();
+    this.decoded.clear();
   }
 }

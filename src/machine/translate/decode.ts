@@ -43,14 +43,44 @@ function read(i: Instruction, bytes: Uint8Array, ip: bigint, linear: bigint, mod
     linear, ip,
     // 16-bit code may lie above 64 KiB of its segment: EIP is not cut to 16 bits by going on to the next instruction.
     next: BigInt.asUintN(bitness === 64 ? 64 : 32, ip + BigInt(length)), length, bytes: bytes.slice(0, length), code: i.code, mnemonic: i.mnemonic,
-    operands: [], immediate: 0n, immediate2: 0, target: 0n, farSelector: 0, lock: i.hasLockPrefix,
-    rep: i.hasRepnePrefix ? 'repne' : i.hasRepPrefix ? 'rep' : 'none', operandSize: 0, mode,
+    operands: [], immediate: 0n, immediate2: 0, target: 0n, farSelector: 0, lock: false, rep: 'none', operandSize: 0, mode,
   };
-  const count = i.opCount;
-  for (let n = 0; n < count; n++) insn.operands.push(readOperand(i, n, insn));
-  const stack = Math.abs(i.stackPointerIncrement);
-  insn.operandSize = stack === 2 || stack === 4 || stack === 8 ? stack : 0;
+  if (isPrefix(bytes[0]!)) {
+    insn.lock = i.hasLockPrefix;
+    insn.rep = i.hasRepnePrefix ? 'repne' : i.hasRepPrefix ? 'rep' : 'none';
+  }
+  const form = formOf(i, insn.code);
+  for (let n = 0; n < form.operands; n++) insn.operands.push(readOperand(i, n, insn));
+  insn.operandSize = form.stack ?? stackSize(i);
   return insn;
+}
+
+/** Legacy prefixes (SDM Vol. 2A, 2.1.1). */
+function isPrefix(byte: number): boolean {
+  return (byte & 0xe7) === 0x26 || (byte & 0xfc) === 0x64 || byte === 0xf0 || byte === 0xf2 || byte === 0xf3;
+}
+
+/** What is the same for all instructions of a `Code`; reading a field of iced's instruction costs a call into its WebAssembly. */
+interface Form { operands: number; /** Operand size of stack instructions; undefined where it depends on an immediate. */ stack: number | undefined; }
+const forms: (Form | undefined)[] = [];
+
+function formOf(i: Instruction, code: number): Form {
+  let form = forms[code];
+  if (form) return form;
+  const operands = i.opCount;
+  let fixed = true;
+  for (let n = 0; n < operands; n++) {
+    const kind = i.opKind(n);
+    if (kind >= OpKind.Immediate8 && kind <= OpKind.Immediate32to64) fixed = false;
+  }
+  forms[code] = form = { operands, stack: fixed ? stackSize(i) : undefined };
+  return form;
+}
+
+/** What a stack instruction moves the stack pointer by, if it is the size of one operand. */
+function stackSize(i: Instruction): number {
+  const size = Math.abs(i.stackPointerIncrement);
+  return size === 2 || size === 4 || size === 8 ? size : 0;
 }
 
 function readOperand(i: Instruction, n: number, insn: Insn): Operand {

@@ -28,7 +28,13 @@ export function decodeOne(bytes: Uint8Array, ip: bigint, linear: bigint, mode: n
   const insn = decode(bytes, ip, linear, mode, set);
   if (insn === 'truncated') return undefined;
   if (insn === 'invalid') return undecodable(bytes, ip, linear, mode, UNDEFINED);
-  return insn === 'too long' ? undecodable(bytes, ip, linear, mode, TOO_LONG) : { ...insn, meaning: meaningOf(insn) };
+  return insn === 'too long' ? undecodable(bytes, ip, linear, mode, TOO_LONG) : withMeaning(insn);
+}
+
+function withMeaning(insn: Insn): Decoded {
+  const decoded = insn as Decoded;
+  decoded.meaning = meaningOf(insn);
+  return decoded;
 }
 
 const UNDEFINED: Meaning = { handler: () => { throw new GuestFault(Vector.UD); } };

@@ -10,7 +10,7 @@ import { Type } from './wasm.js';
 /** The interpreter's templates: one function for all instructions of a form. */
 export class Templates {
   /** Index in the function table by `templateKey`. */
-  private readonly index = new Map<string, number>();
+  private readonly index = new Map<number, number>();
 
   constructor(private readonly functions: FunctionTable) { this.addCommon(); }
 
@@ -21,7 +21,7 @@ export class Templates {
 
   /** Compiles the templates that these instructions lack, in one module. */
   add(insns: readonly Decoded[]): void {
-    const missing = new Map<string, Decoded>();
+    const missing = new Map<number, Decoded>();
     for (const insn of insns) {
       const key = templateKey(insn);
       if (!this.index.has(key) && !missing.has(key)) missing.set(key, insn);
@@ -35,7 +35,7 @@ export class Templates {
    */
   private addCommon(): void {
     if (!commonTemplates) {
-      const insns = new Map<string, Decoded>();
+      const insns = new Map<number, Decoded>();
       for (const [mode, hex] of commonInstructions) {
         for (let at = 0; 2 * at < hex.length;) {
           const insn = decodeOne(bytesOf(hex, at), 0n, 0n, mode)!;
@@ -48,7 +48,7 @@ export class Templates {
     this.enter(commonTemplates.keys, this.functions.instantiate(commonTemplates.module));
   }
 
-  private compile(insns: ReadonlyMap<string, Decoded>): WebAssembly.Module {
+  private compile(insns: ReadonlyMap<number, Decoded>): WebAssembly.Module {
     const { module, imports } = this.functions.newModule();
     let number = 0;
     for (const insn of insns.values()) {
@@ -62,7 +62,7 @@ export class Templates {
     return new WebAssembly.Module(module.encode());
   }
 
-  private enter(keys: readonly string[], exports: WebAssembly.Exports): void {
+  private enter(keys: readonly number[], exports: WebAssembly.Exports): void {
     keys.forEach((key, n) => {
       this.index.set(key, this.functions.add(exports[`t${n}`]!));
     });
@@ -70,17 +70,23 @@ export class Templates {
 }
 
 /** The common templates, once a machine has been made. */
-let commonTemplates: { keys: string[]; module: WebAssembly.Module } | undefined;
+let commonTemplates: { keys: number[]; module: WebAssembly.Module } | undefined;
 
 /** Up to 15 bytes from position `at` of a text of hexadecimal digits. */
 function bytesOf(hex: string, at: number): Uint8Array {
   return Uint8Array.from(hex.slice(2 * at, 2 * (at + MAX_INSTRUCTION)).match(/../g) ?? [], byte => parseInt(byte, 16));
 }
 
-/** Instructions of one key share a template: all that a definition asks of an instruction before run time is in it. */
-export function templateKey(insn: Decoded): string {
-  if (!insn.meaning.definition || insn.meaning.definition.regionOnly) return 'handler';
-  let key = `${insn.code}.${insn.mode & CodeMode.Long || insn.mode & (CodeMode.Code32 | CodeMode.Stack32)}${insn.mode & CodeMode.Watched ? 'w' : ''}${insn.mode & CodeMode.AlignmentCheck ? 'a' : ''}`;
-  for (const operand of insn.operands) key += operand.kind === 'register' ? 'r' : operand.kind[0];
-  return insn.memory?.segment === Seg.SS ? key + 's' : key;
+/** The key of everything that TypeScript executes. */
+const HANDLER = -1;
+
+/**
+ * Instructions of one key share a template: all that a definition asks of an instruction before run time is in it. iced's Code says
+ * what the operands are, apart from the one that is a register or memory.
+ */
+export function templateKey(insn: Decoded): number {
+  const { code, mode, memory, meaning: { definition } } = insn;
+  if (!definition || definition.regionOnly) return HANDLER;
+  return code << 7 | (memory ? memory.segment === Seg.SS ? 3 : 1 : 0) << 5
+    | (mode & CodeMode.Long ? 4 : (mode & CodeMode.Code32 ? 1 : 0) | (mode & CodeMode.Stack32 ? 2 : 0)) << 2 | (mode & CodeMode.Watched ? 1 : 0) | (mode & CodeMode.AlignmentCheck ? 2 : 0);
 }

@@ -237,10 +237,14 @@ export class Translator {
    * next breakpoint. Empty if the first instruction crosses the page.
    */
   private decodeRun(ip: bigint, linear: bigint, host: number, mode: number): Decoded[] {
-    const insns: Decoded[] = [], end = (host | PAGE_SIZE - 1) + 1;
+    const page = this.blocks.instructions(host), insns: Decoded[] = [], end = (host | PAGE_SIZE - 1) + 1;
     while (insns.length < BLOCK_LIMIT && host < end && !(insns.length && this.breakpoints.has(linear))) {
-      const insn = decodeOne(this.core.memory.u8.subarray(host, Math.min(end, host + MAX_INSTRUCTION)), ip, linear, mode, this.instructionSet);
-      if (!insn) break;
+      let insn = page.get(host);
+      if (insn?.ip !== ip || insn.mode !== mode) {
+        insn = decodeOne(this.core.memory.u8.subarray(host, Math.min(end, host + MAX_INSTRUCTION)), ip, linear, mode, this.instructionSet);
+        if (!insn) break;
+        page.set(host, insn);
+      }
       insns.push(insn);
       // Behind the end of a 16-bit or 32-bit segment IP starts from 0 again, elsewhere in memory.
       if (!insn.meaning.definition || endsBlock(insn) || insn.next < ip) break;
