@@ -28,6 +28,7 @@ struct kaiserscope_abi {
   u64 init_pgd_phys_addr;   /* u64: physical address of the kernel's own root */
   u64 sites_start, sites_end; /* struct kaiser_site[] of kaiser/sites.h */
   u64 off_percpu_kaiser_word; /* u32: what this CPU tests, where the design asks each CPU's own word */
+  u64 off_percpu_loaded_mm;   /* pointer to the mm whose tables CR3 has; null before the CPU has left the boot's tables */
 };
 
 extern const struct kaiserscope_abi kaiserscope_abi;
@@ -53,4 +54,5 @@ const struct kaiserscope_abi kaiserscope_abi = {
   .sites_start = (u64)__kaiser_sites_start,
   .sites_end = (u64)__kaiser_sites_end,
   .off_percpu_kaiser_word = offsetof(struct percpu, kaiser_word),
+  .off_percpu_loaded_mm = offsetof(struct percpu, loaded_mm),
 };

@@ -6,7 +6,7 @@ import { type Site, SITE_BYTES, SITE_ENTRY_SIZE, siteAnswer, siteForm, siteKind 
 /** `kaiserscope_abi` of the guest kernel: all fields are u64, in this order (guest/kaiser/abi.c). */
 const fieldNames = ['magic', 'nrCpusAddress', 'percpuBaseAddress', 'offsetCurrent', 'offsetPid', 'offsetComm', 'offsetMm', 'offsetPgd', 'tasksHead', 'offsetNext',
   'offsetState', 'enabledAddress', 'flagAddress', 'designAddress', 'physmapBase', 'cpuEntryAreaBase', 'cpuEntryAreaStride', 'initPgdPhysicalAddress', 'sitesStart', 'sitesEnd',
-  'offsetCpuWord'] as const;
+  'offsetCpuWord', 'offsetLoadedMm'] as const;
 
 type Field = (typeof fieldNames)[number];
 
@@ -109,6 +109,18 @@ export class GuestReader {
   cpuWordAddress(cpu: number): bigint | undefined {
     const base = this.u64(this.abi.percpuBaseAddress + BigInt(cpu * 8));
     return base === undefined || base === 0n ? undefined : base + this.abi.offsetCpuWord;
+  }
+
+  /**
+   * Physical address of the kernel half that a CPU should have in CR3; undefined before the CPU has left the tables of the boot, and
+   * on kernels that do not say.
+   */
+  loadedRoot(cpu: number): bigint | undefined {
+    const base = this.u64(this.abi.percpuBaseAddress + BigInt(cpu * 8));
+    const mm = base === undefined || base === 0n ? undefined : this.u64(base + this.abi.offsetLoadedMm);
+    const pgd = mm === undefined || mm === 0n ? undefined : this.u64(mm + this.abi.offsetPgd);
+    const root = pgd === undefined || pgd === 0n ? undefined : this.physical(pgd);
+    return root === undefined ? undefined : BigInt(root);
   }
 
   /** The task that a CPU runs, or undefined before it has one. */

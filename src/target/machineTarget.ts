@@ -19,6 +19,7 @@ import type {
   TargetBreakpoint,
   TargetConfiguration,
   TargetWatchpoint,
+  TlbEntry,
 } from './target.js';
 
 /** A run comes back to the host's event loop after so many milliseconds, so that `pause` and console input get through. */
@@ -87,6 +88,10 @@ export class MachineTarget implements Target {
 
   cpu(index: number): CpuInfo {
     return cpuInfo(this.state(index));
+  }
+
+  tlb(cpu: number): readonly TlbEntry[] {
+    return this.machine.mmu.entries(this.machine.cpus[cpu]!);
   }
 
   registers(cpu: number): RegisterGroup[] {

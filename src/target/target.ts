@@ -122,6 +122,20 @@ export interface TargetWatchpoint {
 /** An access to watched bytes; `linear` and `size` say what was accessed. */
 export interface WatchpointHit { id: number; linear: bigint; size: number; write: boolean; }
 
+/** A translation that a CPU holds: what it uses whether or not the tables still say so. */
+export interface TlbEntry {
+  /** First linear address of the page. */
+  linear: bigint;
+  /** PCID under which it was made; a global entry serves every PCID. */
+  pcid: number;
+  global: boolean;
+  /** Bytes of the page. */
+  size: number;
+  /** Physical address of the page. */
+  frame: number;
+  rights: { user: boolean; write: boolean; execute: boolean };
+}
+
 export interface DisassembledInstruction { address: bigint; bytes: Uint8Array; text: string; }
 
 export interface Target {
@@ -139,6 +153,8 @@ export interface Target {
   registerSource(cpu: number, name: string): RegisterSource | undefined;
   /** Throws an Error with a message for the user if the register does not exist or refuses the value. */
   writeRegister(cpu: number, name: string, value: bigint): void;
+  /** Everything in the CPU's TLB, in no order that means anything. */
+  tlb(cpu: number): readonly TlbEntry[];
   /** Reads through the CPU's current page tables without setting A/D or filling the TLB; undefined where a byte does not translate. `root` walks another CR3. */
   readMemory(cpu: number, address: bigint, size: number, root?: bigint): Uint8Array | undefined;
   /** Writes as the debugger: ignores page permissions, invalidates translated code. False if nothing was written since a byte does not translate. */
