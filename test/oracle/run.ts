@@ -1,6 +1,7 @@
 // The long form of the comparison with the processor: `npm run oracle:native -- --count N [--seed S] [--form TEXT] [--sequences SHARE]
 // [--bits 16|32|64]`; without --bits in 64-bit code. `--bytes` compares random bytes instead of random instructions.
 import { compareBytes } from './bytes.js';
+import { recordBytes } from './bytesSample.js';
 import { differences, describe } from './compare.js';
 import { Emulated } from './emulated.js';
 import { allForms } from './forms.js';
@@ -93,6 +94,10 @@ export function main(root: string, args: readonly string[]): number {
     return 2;
   }
   if (args.includes('--float')) return floatMain(root, args, option);
+  if (args.includes('--record') && args.includes('--bytes')) {
+    console.log(`${recordBytes(root, seed)} cases of random bytes are recorded in test/oracle.`);
+    return 0;
+  }
   if (args.includes('--record')) {
     console.log(`${record(root, seed, new RegExp(option('record', '').replace(/^--.*/, '')))} cases are recorded in test/oracle.`);
     return 0;

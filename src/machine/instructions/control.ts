@@ -1,5 +1,4 @@
 import { Code, Mnemonic } from 'iced-x86';
-import { CodeMode } from '../cpu/layout.js';
 import { MemoryKind } from '../memory/kind.js';
 import { Emitter, loadOp } from '../translate/emitter.js';
 import { pushCondition } from '../translate/flags.js';
@@ -9,7 +8,8 @@ import { define } from './define.js';
 
 /** Size in bytes of the return address of a near call: always 8 in 64-bit code, else the operand size (prefix 66). */
 function returnSize(e: Emitter): number {
-  return e.long ? 8 : (e.insn.mode & CodeMode.Code32) !== 0 !== (e.insn.bytes[0] === 0x66) ? 4 : 2;
+  const { code } = e.insn;
+  return e.long ? 8 : code === Code.Retnd || code === Code.Retnd_imm16 ? 4 : 2;
 }
 
 define(Mnemonic.Jmp, e => {
