@@ -7,14 +7,18 @@ import { makeMachine, processorSeconds, type Setup } from './ours.js';
 /** How steps a second of processor time change with one property of a machine. */
 interface Curve { name: string; values: readonly number[]; speed(value: number, effort: Effort): number; }
 
-/** Millions of steps a second of the guest kernel with programs that only compute, some time after its boot. */
+/** Millions of steps a second of the guest kernel with programs that only compute, once all of them have been started. */
 function busy(setup: Setup, programs: number, { scale }: Effort): number {
   const script = Array.from({ length: programs }, () => 'spin &'), machine = makeMachine(kernelImage(), { ...setup, script });
+  let output = '';
+  machine.devices.uart.onOutput = bytes => { output += String.fromCharCode(...bytes); };
   const run = (steps: number) => {
     const from = machine.position, start = processorSeconds(), stop = machine.run(from + steps);
-    if (stop) throw new Error(`stopped by ${stop.kind}`);
+    if (stop) throw new Error(`stopped by ${stop.kind}: ${output.slice(-200)}`);
     return (machine.position - from) / (processorSeconds() - start) / 1e6;
   };
+  // The shell prompts once at first and once behind each line.
+  while (output.split('$ ').length <= programs + 1) run(5_000_000);
   run(20_000_000);
   return run(Math.round(200e6 * scale));
 }
