@@ -20,7 +20,8 @@ export const enum Simd {
   i32x4_extmul_low_i16x8_u = 190, i32x4_extmul_high_i16x8_u = 191,
   i64x2_bitmask = 196, i64x2_shl = 203, i64x2_shr_s = 204, i64x2_shr_u = 205, i64x2_add = 206, i64x2_sub = 209, i64x2_mul = 213,
   f32x4_eq = 65, f32x4_lt = 67, f32x4_gt = 68, f32x4_le = 69, f32x4_ge = 70, f64x2_eq = 71, f64x2_lt = 73, f64x2_gt = 74, f64x2_le = 75, f64x2_ge = 76,
-  v128_any_true = 83, f64x2_convert_low_i32x4_s = 254,
+  v128_any_true = 83, f64x2_promote_low_f32x4 = 95, i32x4_lt_u = 58,
+  i32x4_trunc_sat_f32x4_s = 248, f32x4_convert_i32x4_s = 250, f64x2_convert_low_i32x4_s = 254,
   f32x4_abs = 224, f32x4_sqrt = 227, f32x4_add = 228, f32x4_sub = 229, f32x4_mul = 230, f32x4_div = 231, f32x4_pmin = 234, f32x4_pmax = 235,
   f64x2_abs = 236, f64x2_sqrt = 239, f64x2_add = 240, f64x2_sub = 241, f64x2_mul = 242, f64x2_div = 243, f64x2_pmin = 246, f64x2_pmax = 247,
 }

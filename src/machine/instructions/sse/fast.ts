@@ -151,16 +151,20 @@ for (const [mnemonic, t] of [[Mnemonic.Comiss, f32], [Mnemonic.Ucomiss, f32], [M
   });
 }
 
-/** For each predicate of CMPSS and CMPSD a digit with the relations for which it holds: 1 less, 2 equal, 4 greater. */
+/** For each predicate of the CMP instructions a digit with the relations for which it holds: 1 less, 2 equal, 4 greater. */
 const PREDICATES = 0x74650312;
+/** Pushes the digit of the instruction's predicate as the low bits of an i32. */
+export function pushRelations(e: Emitter): void {
+  e.f.i32(PREDICATES);
+  e.pushImmediate();
+  e.f.op(Op.i32_wrap_i64).i32(7).op(Op.i32_and).i32(2).op(Op.i32_shl, Op.i32_shr_u);
+}
 for (const [mnemonic, t] of [[Mnemonic.Cmpss, f32], [Mnemonic.Cmpsd, f64]] as const) {
   defineVector(mnemonic, e => {
     const f = e.f, b = source(e, t, 1), a = source(e, t, 0);
     requireOrdered(e, t, a, b);
     pushInt(e, t, 0n);
-    f.i32(PREDICATES);
-    e.pushImmediate();
-    f.op(Op.i32_wrap_i64).i32(7).op(Op.i32_and).i32(2).op(Op.i32_shl, Op.i32_shr_u);
+    pushRelations(e);
     f.get(a).get(b).op(t.lt).get(a).get(b).op(t.eq).i32(1).op(Op.i32_shl, Op.i32_or).get(b).get(a).op(t.lt).i32(2).op(Op.i32_shl, Op.i32_or);
     f.op(Op.i32_and).i32(0).op(Op.i32_ne);
     if (t.bytes === 8) f.op(Op.i64_extend_i32_u, Op.i64_sub);

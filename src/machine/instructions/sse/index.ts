@@ -4,3 +4,4 @@ import './arithmetic.js';
 import './comparison.js';
 import './conversion.js';
 import './fast.js';
+import './fastPacked.js';
