@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { loadKernel } from '../../src/machine/boot/loadKernel.js';
 import { Machine } from '../../src/machine/machine.js';
 import { checkFastTables } from '../../src/machine/memory/fastCheck.js';
 import { PAGE_DIRTY } from '../../src/machine/memory/layout.js';
 import type { Snapshot } from '../../src/machine/snapshot.js';
+import { buildKernel } from '../fixtures/kernels.js';
 import { boot } from '../kernel/run.js';
 import { Random } from '../oracle/random.js';
 import { machineFor, randomProgram } from './translate/program.js';
@@ -173,5 +176,41 @@ describe('what runs on from a snapshot', () => {
     cold.devices.uart.feed(new TextEncoder().encode('storm 300 &\nforks 3\ncat /proc/cpuinfo\n'));
     expect(runTo(cold, 1_500_000)).toBe(first[2]);
     expect(sorted(machine.memory.dirtyPages)).toEqual(flaggedPages(machine));
+  });
+
+  it.each([
+    ['timers, interrupt controllers and the small devices', () => buildKernel('timer', ['multiboot.S', 'timer.c'], 'multiboot.ld', 32), 1],
+    ['page tables of 32 bits', () => buildKernel('paging', ['multiboot.S', 'paging.c'], 'multiboot.ld', 32), 1],
+    ['processors that start and stop', () => buildKernel('smp', ['smp.S', 'smp.c'], 'pvh.ld', 64), 4],
+  ] as const)('is the same for a kernel with %s, from wherever in its run', (_, build, cpus) => {
+    const file = readFileSync(build());
+    const make = () => {
+      const machine = new Machine({ cpus, ramSize: 16 << 20 });
+      loadKernel(machine, file, { commandLine: '', name: 'kernel' });
+      return machine;
+    };
+    // Without snapshots: where it ends, and the states on the way.
+    const plain = make(), states: { position: number; state: string }[] = [];
+    while (!plain.run(200_000_000)) continue;
+    const end = plain.position, machine = make(), live: Snapshot[] = [], cold = make();
+    for (let n = 1; n <= 7; n++) {
+      const position = Math.floor(end * n / 8);
+      states.push({ position, state: runTo(cold, position) });
+    }
+    for (const { position, state } of states) {
+      expect(runTo(machine, position)).toBe(state);
+      live.push(machine.takeSnapshot());
+    }
+    machine.run(end);
+    const random = new Random(9);
+    for (let n = 0; n < 6; n++) {
+      const at = random.below(states.length), on = Math.min(states.length - 1, at + 1 + random.below(2));
+      machine.restore(live[at]!);
+      expect(`${machine.position} ${machine.stateHash()}`).toBe(states[at]!.state);
+      expect(runTo(machine, states[on]!.position), `from ${at} to ${on}`).toBe(states[on]!.state);
+    }
+    machine.restore(live[0]!);
+    machine.run(200_000_000);
+    expect(`${machine.position} ${machine.stateHash()}`).toBe(`${plain.position} ${plain.stateHash()}`);
   });
 });
