@@ -70,11 +70,11 @@ export class Emulated {
     }
   }
 
-  /** The interpreter, one step at a time, until INT3 is next or an exception is raised. */
-  interpret(c: Case): Outcome {
+  /** The interpreter, one step at a time, until INT3 is next or an exception is raised, or `limit` steps are done. */
+  interpret(c: Case, limit = 1000): Outcome {
     this.start(c);
     const begin = this.machine.position;
-    while (!this.ended() && this.machine.position < begin + 1000) this.go(1);
+    while (!this.ended() && this.machine.position < begin + limit) this.go(1);
     this.steps = this.machine.position - begin;
     return this.outcome();
   }
