@@ -33,6 +33,7 @@ export const featureTable: readonly FeatureRow[] = [
   row('x2APIC', 1, 'ecx', 21, 'x2apic'),
   row('MOVBE', 1, 'ecx', 22, 'movbe', 'MOVBE'),
   row('POPCNT', 1, 'ecx', 23, 'popcnt', 'POPCNT'),
+  row('TSC-Deadline', 1, 'ecx', 24, 'tscDeadline'),
   row('XSAVE', 1, 'ecx', 26, 'xsave', 'XSAVE', 'XSAVEOPT'),
   row('RDRAND', 1, 'ecx', 30, 'rdrand', 'RDRAND'),
   row('FPU', 1, 'edx', 0, true, 'FPU', 'FPU287', 'FPU287XL_ONLY', 'FPU387', 'FPU387SL_ONLY'),

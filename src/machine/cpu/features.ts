@@ -21,6 +21,8 @@ export interface CpuFeatures {
   fsgsbase: boolean;
   /** SYSCALL and SYSRET with EFER.SCE. */
   syscall: boolean;
+  /** TSC-deadline mode of the local APIC's timer, IA32_TSC_DEADLINE. */
+  tscDeadline: boolean;
   /** x2APIC mode of the local APIC. */
   x2apic: boolean;
   /** RDTSCP and IA32_TSC_AUX. */
@@ -57,7 +59,7 @@ export interface CpuFeatures {
 
 /** Everything that the machine has. */
 export const allFeatures: Readonly<CpuFeatures> = {
-  pcid: true, invpcid: true, pge: true, nx: true, smep: true, smap: true, umip: true, fsgsbase: true, syscall: true, x2apic: true,
+  pcid: true, invpcid: true, pge: true, nx: true, smep: true, smap: true, umip: true, fsgsbase: true, syscall: true, x2apic: true, tscDeadline: true,
   rdtscp: true, pages1g: true, pku: true, sep: true, monitor: true, cx16: true, popcnt: true, rdrand: true, rdseed: true, rdpid: true, ssse3: true, xsave: true,
   lzcnt: true, movbe: true, bmi1: true, bmi2: true,
 };

@@ -10,6 +10,7 @@ import type { CpuState } from './state.js';
 
 /** Model-specific registers by index (SDM Vol. 4, table 2-2). */
 export const enum Msr {
+  PlatformId = 0x17, BiosSignature = 0x8b, DebugControl = 0x1d9, TscDeadline = 0x6e0,
   Tsc = 0x10, ApicBase = 0x1b, SysenterCs = 0x174, SysenterEsp = 0x175, SysenterEip = 0x176, MiscEnable = 0x1a0, Pat = 0x277,
   X2apicFirst = 0x800, X2apicLast = 0x8ff,
   Efer = 0xc0000080, Star = 0xc0000081, Lstar = 0xc0000082, Cstar = 0xc0000083, Sfmask = 0xc0000084,
@@ -68,6 +69,12 @@ export function readMsr(core: Core, cpu: CpuState, index: number): bigint {
   if (index >= Msr.X2apicFirst && index <= Msr.X2apicLast) return readX2apic(core, cpu, index - Msr.X2apicFirst);
   switch (index) {
     case Msr.Tsc: return timeStamp(core, cpu);
+    case Msr.TscDeadline:
+      if (!core.features.tscDeadline) refuse();
+      core.apics[cpu.index]!.advance(core.now());
+      return cpu.get(L.TSC_DEADLINE);
+    // No platform that would be told apart, no microcode that could be loaded, nothing of the debug controls.
+    case Msr.PlatformId: case Msr.BiosSignature: case Msr.DebugControl: return 0n;
     case Msr.ApicBase: return cpu.get(L.APIC_BASE);
     case Msr.Efer: return cpu.get(L.EFER);
     default: refuse();
@@ -85,7 +92,21 @@ export function writeMsr(core: Core, cpu: CpuState, index: number, value: bigint
   }
   if (index >= Msr.X2apicFirst && index <= Msr.X2apicLast) { writeX2apic(core, cpu, index - Msr.X2apicFirst, value); return; }
   switch (index) {
-    case Msr.Tsc: cpu.set(L.TSC_OFFSET, BigInt.asUintN(64, value - BigInt(Math.floor(core.now())))); return;
+    case Msr.Tsc:
+      cpu.set(L.TSC_OFFSET, BigInt.asUintN(64, value - BigInt(Math.floor(core.now()))));
+      if (cpu.get(L.TSC_DEADLINE)) core.apics[cpu.index]!.setTscDeadline(cpu.get(L.TSC_DEADLINE), value);
+      return;
+    case Msr.TscDeadline:
+      if (!core.features.tscDeadline) refuse();
+      core.apics[cpu.index]!.setTscDeadline(value, timeStamp(core, cpu));
+      return;
+    // Software writes 0 before it asks for the microcode's revision by CPUID (SDM Vol. 3A, 9.11.7.1).
+    case Msr.BiosSignature: return;
+    case Msr.DebugControl:
+      if (value & ~0x1dfc3n) refuse();
+      if (value) throw new Unimplemented(`CPU ${cpu.index}, rip 0x${cpu.rip.toString(16)}: IA32_DEBUGCTL = 0x${value.toString(16)}; this machine has neither branch records nor `
+        + 'traps on branches.');
+      return;
     case Msr.ApicBase: writeApicBase(core, cpu, value); return;
     case Msr.Efer: writeEfer(core, cpu, value); return;
     default: refuse();

@@ -1,7 +1,7 @@
 import type { Core } from '../core.js';
 import * as L from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
-import { ApicTimer } from './apicTimer.js';
+import { ApicTimer, TimerMode } from './apicTimer.js';
 import { sendIpi } from './interprocessorInterrupt.js';
 
 /** Registers by number: offset in the xAPIC page >> 4 = x2APIC MSR - 0x800 (SDM Vol. 3A, tables 10-1 and 10-6). */
@@ -14,15 +14,16 @@ export const enum ApicRegister {
 /** Version 0x14 (integrated APIC), six LVT entries. */
 const VERSION = 0x0005_0014;
 const LVT_MASKED = 1 << 16;
-const LVT_PERIODIC = 1 << 17;
+/** Bits 18:17 of LVT Timer; TSC-deadline mode where the processor has it. */
+const LVT_MODE_SHIFT = 17, LVT_TSC_DEADLINE = TimerMode.TscDeadline << LVT_MODE_SHIFT;
 const SVR_ENABLED = 1 << 8;
 /** Delivery modes of LINT0 (SDM Vol. 3A, 10.5.1). */
 const MODE_FIXED = 0, MODE_NMI = 4, MODE_EXTERNAL = 7;
 /** What `pendingVector` gives for an interrupt whose vector the 8259s will tell when it is acknowledged. */
 const EXTERNAL_VECTOR = 0x100;
-/** Writable bits of each LVT entry. Bits 12 and 14 are status. Timer: vector, mask, periodic (no TSC deadline). */
+/** Writable bits of each LVT entry. Bits 12 and 14 are status. Timer: vector, mask, mode. */
 const LVT_WRITABLE: Record<number, number> = {
-  [ApicRegister.LvtTimer]: 0x300ff, [ApicRegister.LvtThermal]: 0x107ff, [ApicRegister.LvtPerformance]: 0x107ff,
+  [ApicRegister.LvtTimer]: 0x700ff, [ApicRegister.LvtThermal]: 0x107ff, [ApicRegister.LvtPerformance]: 0x107ff,
   [ApicRegister.LvtLint0]: 0x1a7ff, [ApicRegister.LvtLint1]: 0x1a7ff, [ApicRegister.LvtError]: 0x100ff,
 };
 /** Error status bits (SDM Vol. 3A, 10.5.3). */
@@ -87,6 +88,7 @@ export class LocalApic {
     this.irrWords = this.isrWords = 0;
     this.timer.restore(new Array<number>(ApicTimer.stateLength).fill(0));
     this.cpu.set(L.CR8, 0n);
+    this.cpu.set(L.TSC_DEADLINE, 0n);
   }
 
   /** The register without effects, for views. */
@@ -133,13 +135,33 @@ export class LocalApic {
         // What expired under the old setting has expired.
         this.advance(this.core.now());
         r[register] = value & LVT_WRITABLE[register]! | (this.softwareEnabled ? 0 : LVT_MASKED);
-        if (register === ApicRegister.LvtTimer) this.timer.periodic = (value & LVT_PERIODIC) !== 0;
+        if (register === ApicRegister.LvtTimer) this.setTimerMode();
         break;
       case ApicRegister.InitialCount: this.advance(this.core.now()); this.timer.load(value >>> 0, this.core.now()); break;
       case ApicRegister.Divide: this.advance(this.core.now()); this.timer.setDivide(value, this.core.now()); break;
       case ApicRegister.Id: r[register] = this.id << 24; break; // fixed by this machine, as on newer processors
       default: this.raiseError(ApicError.IllegalRegister);
     }
+  }
+
+  private setTimerMode(): void {
+    const r = this.registers, timer = ApicRegister.LvtTimer;
+    if (!this.core.features.tscDeadline) r[timer]! &= ~LVT_TSC_DEADLINE;
+    const mode = r[timer]! >> LVT_MODE_SHIFT & 3;
+    this.timer.mode = mode === 3 ? TimerMode.OneShot : mode;
+    if (this.timer.deadline === Infinity) this.cpu.set(L.TSC_DEADLINE, 0n);
+  }
+
+  /**
+   * IA32_TSC_DEADLINE (SDM Vol. 3A, 10.5.4.1): the timer expires when the time stamp counter reaches the value; 0 disarms it. In other modes
+   * a write does nothing. Also to be called when the counter has been written.
+   */
+  setTscDeadline(value: bigint, timeStamp: bigint): void {
+    const now = this.core.now();
+    this.advance(now);
+    if (this.timer.mode !== TimerMode.TscDeadline) return;
+    this.cpu.set(L.TSC_DEADLINE, value);
+    this.timer.expireAt(value === 0n ? Infinity : value <= timeStamp ? now : now + Number(value - timeStamp));
   }
 
   setTaskPriority(value: number): void {
@@ -187,6 +209,7 @@ export class LocalApic {
   advance(now: number): void {
     if (this.external && now >= this.external.deadline) this.external.advance(now);
     if (!this.timer.advance(now)) return;
+    if (this.timer.mode === TimerMode.TscDeadline) this.cpu.set(L.TSC_DEADLINE, 0n);
     const lvt = this.registers[ApicRegister.LvtTimer]!;
     if (!(lvt & LVT_MASKED)) this.accept(lvt & 0xff);
   }

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Unimplemented, Vector } from '../../../src/machine/core.js';
 import * as L from '../../../src/machine/cpu/layout.js';
 import { CodeMode, RunState, Seg } from '../../../src/machine/cpu/layout.js';
-import { Msr, readMsr, writeMsr } from '../../../src/machine/cpu/msrs.js';
+import { Msr, readMsr, timeStamp, writeMsr } from '../../../src/machine/cpu/msrs.js';
 import { ApicRegister as R, LocalApic } from '../../../src/machine/devices/localApic.js';
 import { LocalApicPage } from '../../../src/machine/devices/localApicPage.js';
 import { TestCore } from '../cpu/testCore.js';
@@ -304,5 +304,70 @@ describe('state', () => {
     other.restore(apic.save());
     expect(other.save()).toEqual(apic.save());
     expect([other.pendingVector(), other.processorPriority(), other.nextDeadline()]).toEqual([0x91, 0x80, 100]);
+  });
+});
+
+describe('TSC-deadline mode of the timer', () => {
+  const DEADLINE = 1 << 18, deadline = () => readMsr(t, t.cpu, Msr.TscDeadline), arm = (value: bigint) => writeMsr(t, t.cpu, Msr.TscDeadline, value);
+  const letTimePass = (ticks: number) => {
+    t.time += ticks;
+    apic.advance(t.now());
+  };
+
+  it('requests the interrupt once, when the counter reaches the value, which then reads as 0', () => {
+    apic.write(R.LvtTimer, DEADLINE | 0x40);
+    arm(timeStamp(t, t.cpu) + 100n);
+    expect(deadline()).toBe(timeStamp(t, t.cpu) + 100n);
+    expect(apic.nextDeadline()).toBe(t.now() + 100);
+    letTimePass(99);
+    expect(requests(0)).toBe(-1);
+    letTimePass(1);
+    expect([requests(0), deadline(), apic.nextDeadline()]).toEqual([0x40, 0n, Infinity]);
+  });
+
+  it('a moment in the past expires at once, 0 disarms', () => {
+    apic.write(R.LvtTimer, DEADLINE | 0x40);
+    t.time = 500;
+    arm(timeStamp(t, t.cpu) + 100n);
+    arm(0n);
+    letTimePass(200);
+    expect(requests(0)).toBe(-1);
+    arm(1n);
+    letTimePass(0);
+    expect(requests(0)).toBe(0x40);
+  });
+
+  it('in other modes the MSR reads as 0 and cannot be written; a change of mode disarms; counts do not matter', () => {
+    arm(1000n);
+    expect(deadline()).toBe(0n);
+    apic.write(R.LvtTimer, DEADLINE | 0x40);
+    arm(timeStamp(t, t.cpu) + 100n);
+    apic.write(R.InitialCount, 5);
+    expect([apic.read(R.CurrentCount), apic.nextDeadline()]).toEqual([0, t.now() + 100]);
+    apic.write(R.LvtTimer, 0x40);
+    expect([deadline(), apic.nextDeadline()]).toEqual([0n, Infinity]);
+  });
+
+  it('follows the counter when that is written, and a mask holds the interrupt back only', () => {
+    apic.write(R.LvtTimer, DEADLINE | MASKED | 0x40);
+    arm(5000n);
+    writeMsr(t, t.cpu, Msr.Tsc, 4990n);
+    letTimePass(9);
+    expect(deadline()).toBe(5000n);
+    letTimePass(1);
+    expect([deadline(), requests(0)]).toEqual([0n, -1]);
+  });
+
+  it('is kept by save and restore, and absent without the feature', () => {
+    apic.write(R.LvtTimer, DEADLINE | 0x40);
+    arm(timeStamp(t, t.cpu) + 100n);
+    const state = apic.save();
+    apic.write(R.LvtTimer, PERIODIC | 0x41);
+    apic.restore(state);
+    expect(apic.nextDeadline()).toBe(t.now() + 100);
+    t.features.tscDeadline = false;
+    expect(() => deadline()).toThrow(expect.objectContaining({ vector: Vector.GP }) as Error);
+    apic.write(R.LvtTimer, DEADLINE | 0x40);
+    expect(apic.read(R.LvtTimer)).toBe(0x40);
   });
 });
