@@ -143,6 +143,8 @@ export const PDPTE = 0x5e0;
 /** All architectural state lies below this offset; the state hash covers it (fields that are caches excepted). */
 export const STATE_END = 0x600;
 
+/** Not hashed: RIP where the last turn of the CPU ended because its budget did, -1 if it ended otherwise. i64. */
+export const TURN_CUT = 0xef0;
 /**
  * Not hashed: CodeMode.Watched if the CPU has data watchpoints (i32), and the linear addresses watched for reads and for writes:
  * one range that bounds all, then up to WATCH_RANGES that together hold all. A range is its start and its length, i64 each; the

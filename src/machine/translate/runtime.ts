@@ -102,13 +102,17 @@ function emitWatched(f: FunctionBody, watched: number): void {
 function emitRun(f: FunctionBody, { resolve, execute, region }: { resolve: number; execute: number; region: number }): void {
   const cpu = 0;
   const rip = f.local(Type.I64), tag = f.local(Type.I64), mode = f.local(Type.I32), low = f.local(Type.I32), entry = f.local(Type.I32), page = f.local(Type.I32);
-  const left = f.local(Type.I32), exit = f.local(Type.I32), budget = f.local(Type.I32), interpret = f.local(Type.I32);
+  const left = f.local(Type.I32), exit = f.local(Type.I32), budget = f.local(Type.I32), interpret = f.local(Type.I32), cut = f.local(Type.I32);
   const field = (op: Op, offset: number) => f.get(cpu).memory(op, offset);
   const giveUp = (code: Exit) => f.i32(code).op(Op.return);
 
   f.get(cpu).i32(1).memory(Op.i32_store, L.STEPPING);
+  // Where a turn has been cut off says nothing of where loops begin: what is interpreted from there to the end of its block is not counted.
+  field(Op.i64_load, L.TURN_CUT);
+  field(Op.i64_load, L.RIP).op(Op.i64_eq).set(cut).get(cpu).i64(-1n).memory(Op.i64_store, L.TURN_CUT);
   const top = f.loop();
   field(Op.i32_load, L.BUDGET).tee(budget).i32(0).op(Op.i32_le_s).if();
+  f.get(cpu).get(cpu).memory(Op.i64_load, L.RIP).memory(Op.i64_store, L.TURN_CUT);
   giveUp(Exit.Budget);
   f.end();
 
@@ -151,7 +155,7 @@ function emitRun(f: FunctionBody, { resolve, execute, region }: { resolve: numbe
   // Translated: call it, unless it has just handed back.
   f.get(entry).memory(Op.i32_load, M.M_FUNCTION).op(Op.i32_eqz).get(interpret).op(Op.i32_or, Op.i32_eqz).if();
   f.get(cpu).i32(0).memory(Op.i32_store, L.STEPPING);
-  f.get(cpu).get(entry).memory(Op.i32_load, M.M_FUNCTION).callIndirect(region).set(exit);
+  f.get(cpu).get(entry).memory(Op.i32_load, M.M_FUNCTION).callIndirect(region).set(exit).i32(0).set(cut);
   f.get(cpu).i32(1).memory(Op.i32_store, L.STEPPING);
   f.get(exit).op(Op.i32_eqz).brIf(top);
   f.get(exit).i32(Exit.Interpret).op(Op.i32_eq).tee(interpret).brIf(top);
@@ -160,12 +164,12 @@ function emitRun(f: FunctionBody, { resolve, execute, region }: { resolve: numbe
 
   // Otherwise interpret its records. Blocks with a breakpoint or across pages are never translated; they must not come by
   // here twice before they are executed, for RESUME has been used up.
-  f.get(interpret).get(entry).memory(Op.i32_load, M.M_FLAGS).op(Op.i32_or, Op.i32_eqz).if();
+  f.get(interpret).get(cut).get(entry).memory(Op.i32_load, M.M_FLAGS).op(Op.i32_or, Op.i32_or, Op.i32_eqz).if();
   f.get(entry).get(entry).memory(Op.i32_load, M.M_HITS).i32(1).op(Op.i32_add).tee(left).memory(Op.i32_store, M.M_HITS);
   f.get(left).i32(M.HOT_PERIOD - 1).op(Op.i32_and, Op.i32_eqz).if();
   giveUp(Exit.Hot);
   f.end().end();
-  f.i32(0).set(interpret);
+  f.i32(0).tee(interpret).set(cut);
   f.get(cpu).get(entry).memory(Op.i32_load, M.M_RECORDS);
   f.get(entry).memory(Op.i32_load, M.M_COUNT).tee(left).get(budget);
   f.get(left).get(budget).op(Op.i32_lt_s, Op.select).call(execute).tee(exit).op(Op.i32_eqz).brIf(top);
