@@ -1,7 +1,8 @@
 /** The guest's groups of tests, in the order of guest/main.c: bit n of its parameter runs group n. */
 export const GROUPS = [
   'page rights', 'reserved bits', 'canonical addresses', 'control registers', 'MSRs', 'PCID', 'SYSCALL and SYSRET', 'far transfers', 'event delivery',
-  'double faults', 'segment loads', 'segment bases', 'NMI blocking', 'privileges', 'random segment loads', 'random far transfers', 'shutdown',
+  'double faults', 'segment loads', 'segment bases', 'NMI blocking', 'privileges', 'random segment loads', 'random far transfers',
+  'vector units', 'shutdown',
 ] as const;
 export type Group = typeof GROUPS[number];
 

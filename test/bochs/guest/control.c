@@ -78,7 +78,7 @@ void test_control_registers(void)
       write_cr3(cr3);
       write_cr4(pcide ? cr4 | CR4_PCIDE : cr4 & ~CR4_PCIDE);
       /* Bits of features that only one of the two processors has. */
-      if (bit == 0 || bit == 1 || (bit >= 9 && bit <= 15) || bit == 18 || bit == 19 || (bit >= 22 && bit < 32)) continue;
+      if (bit == 0 || bit == 1 || (bit >= 11 && bit <= 15) || bit == 19 || (bit >= 22 && bit < 32)) continue;
       print("pcide=%d bit %d ", pcide, bit);
       probe("cr4", to_cr4, 0, read_cr4() ^ 1UL << bit, 0);
       read_back("-");

@@ -16,4 +16,5 @@ void test_nmi(void);
 void test_random_segments(void);
 void test_random_returns(void);
 void test_privileges(void);
+void test_vectors(void);
 void test_shutdown(void);
