@@ -69,7 +69,11 @@ export class TurnRunner {
    */
   run(turn: Turn, limit: number): MachineStop | 'idle' | undefined {
     const { machine } = this, cpu = machine.cpus[turn.cpu]!, apic = machine.apics[turn.cpu]!, now = machine.now();
-    apic.advance(now);
+    let deadline = apic.nextDeadline();
+    if (now >= deadline) {
+      apic.advance(now);
+      deadline = apic.nextDeadline();
+    }
     const waits = apic.pendingVector() >= 0;
     cpu.setInt(L.EVENT_WAITS, waits ? 1 : 0);
     if (debugTrapReady(cpu)) return this.deliver(cpu, turn, Waiting.DebugTrap);
@@ -81,7 +85,7 @@ export class TurnRunner {
     if (cpu.runState !== RunState.Running) return 'idle';
     const breakpoint = instructionBreakpoint(cpu);
     if (breakpoint) return this.deliver(cpu, turn, Waiting.Fault, breakpoint);
-    this.deadline = apic.nextDeadline();
+    this.deadline = deadline;
     const shadow = cpu.int(L.SHADOW) !== 0, trap = (cpu.int(L.FLAGS) & Flag.TF) !== 0;
     const budget = shadow || trap ? 1 : Math.min(this.alone ? MAX_BUDGET : turn.steps, limit - machine.position, Math.max(1, Math.ceil(this.deadline - now)));
     cpu.setInt(L.SINGLE_STEP, trap ? 1 : 0);

@@ -1,6 +1,4 @@
 import type { Core } from '../core.js';
-import { MemoryKind, memoryKind } from '../memory/kind.js';
-import { PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, RAM_BASE } from '../memory/layout.js';
 import { readFlags, writeFlags } from './flags.js';
 import * as L from './layout.js';
 import { CodeMode, Flag, Seg } from './layout.js';
@@ -10,8 +8,6 @@ import type { CpuState } from './state.js';
 /** No error code, as the argument of `enterUsually`. */
 export const NO_ERROR = -1;
 
-const TABLE_READ = memoryKind(8, MemoryKind.Read | MemoryKind.Supervisor);
-const FRAME_WRITE = memoryKind(8, MemoryKind.Write | MemoryKind.Supervisor | MemoryKind.Stack);
 const CS_FIELD = L.SEG + Seg.CS * L.SEG_SIZE, SS_FIELD = L.SEG + Seg.SS * L.SEG_SIZE, TR_FIELD = L.SEG + Seg.TR * L.SEG_SIZE, RSP = L.GPR + 8 * 4;
 const LMA = 1 << 10;
 /** Gate: type and the bit above it, present. Interrupt gates have type 14, trap gates 15. */
@@ -60,14 +56,12 @@ export function enterUsually(core: Core, cpu: CpuState, vector: number, errorCod
   const top = (stackLow & ~0xf) >>> 0, size = errorCode === NO_ERROR ? 40 : 48;
   const bottomHigh = top < size ? stackHigh - 1 | 0 : stackHigh, bottom = top - size | 0;
   if ((bottom & 0xfff) > 0x1000 - size || !isCanonicalHigh(bottomHigh)) return false;
-  const physical = core.mmu.physical(cpu.base, bottom, bottomHigh, FRAME_WRITE);
-  if (physical < 0) return noFault(i32);
-  const page = physical >>> 12;
-  if (physical + size > core.memory.ramSize) return false;
+  const host = core.mmu.supervisorHost(cpu.base, bottom, bottomHigh, 1);
+  if (host < 0) return false;
 
   // Nothing can go wrong from here on.
   const flags = readFlags(cpu);
-  let at = RAM_BASE + physical >>> 2;
+  let at = host >>> 2;
   if (errorCode !== NO_ERROR) {
     memory[at] = errorCode;
     memory[at + 1] = 0;
@@ -83,7 +77,6 @@ export function enterUsually(core: Core, cpu: CpuState, vector: number, errorCod
   memory[at + 7] = i32[(RSP >> 2) + 1]!;
   memory[at + 8] = i32[SS_FIELD + L.SEG_SELECTOR >> 2]!;
   memory[at + 9] = 0;
-  if ((core.memory.u8[PAGE_FLAGS_BASE + page]! & (PAGE_DIRTY | PAGE_HAS_CODE)) !== PAGE_DIRTY) core.memory.pageChanged(page);
 
   const limit = codeLow & 0xffff | codeHigh & 0xf0000;
   i32[CS_FIELD + L.SEG_SELECTOR >> 2] = selector & 0xfffc;
@@ -117,16 +110,6 @@ export function enterUsually(core: Core, cpu: CpuState, vector: number, errorCod
 function tableWord(core: Core, cpu: CpuState, base: number, offset: number, size: number): number {
   const start = cpu.u32[base >> 2]! + offset, low = start | 0, high = cpu.i32[base + 4 >> 2]! + (start > 0xffffffff ? 1 : 0) | 0;
   if ((low & 0xfff) > 0x1000 - size || low & 3) return -1;
-  const physical = core.mmu.physical(cpu.base, low, high, TABLE_READ);
-  if (physical < 0) {
-    noFault(cpu.i32);
-    return -1;
-  }
-  return physical + size > core.memory.ramSize ? -1 : RAM_BASE + physical >>> 2;
-}
-
-/** Forgets the fault of an access: `enterHandler` will meet it again. */
-function noFault(i32: Int32Array): false {
-  i32[L.FAULT_VECTOR >> 2] = -1;
-  return false;
+  const host = core.mmu.supervisorHost(cpu.base, low, high, 0);
+  return host < 0 ? -1 : host >>> 2;
 }

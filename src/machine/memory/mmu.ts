@@ -121,7 +121,8 @@ export class Mmu {
       }
     }
     const page = RAM_BASE + (frame << 12);
-    this.fill(cpuBase, lo, hi, page, flags);
+    const mode = this.i32[TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS + H_MODE]!;
+    this.fill(cpuBase, this.i32[(cpuBase >> 2) + FAST_TABLE_W]!, mode, lo, hi, page, flags);
     return page + (lo & 0xfff);
   }
 
@@ -137,16 +138,41 @@ export class Mmu {
     this.pending.drop();
   }
 
-  /** Enters the page that `frameOf` has just found into the fast table, with all that its rights allow there. */
-  private fill(cpuBase: number, lo: number, hi: number, page: number, flags: number): void {
+  /**
+   * Host address for 1 to 4096 bytes in one page, accessed implicitly in supervisor mode (`MemoryKind.Supervisor`), with all effects
+   * on TLB and tables that such an access has: for event delivery.
+   * @param write 1 for a write, else 0
+   * @returns -1 if they are not plain RAM or if there is a page fault, which is forgotten
+   */
+  supervisorHost(cpuBase: number, lo: number, hi: number, write: number): number {
+    const { i32 } = this, b = cpuBase >> 2, table = fastTable(cpuIndex(cpuBase), TlbTable.Supervisor);
+    const entry = table + ((lo >>> 7 ^ i32[b + FAST_INDEX_W]!) & FAST_MASK) >> 2, tags = entry + (write ? WRITE_W : READ_W);
+    if (i32[tags] === (lo & ~0xfff | i32[b + FAST_CONTEXT_W]!) && i32[tags + 1] === hi) return lo + i32[entry + ADDEND_W]! >>> 0;
+    const frame = this.frameOf(cpuBase, lo, hi, write ? SUPERVISOR | MemoryKind.Write : SUPERVISOR);
+    if (frame < 0 || frame >= this.ramPages) {
+      i32[b + (L.FAULT_VECTOR >> 2)] = -1;
+      return -1;
+    }
+    const flags = this.u8[PAGE_FLAGS_BASE + frame]!;
+    if (write) {
+      if (flags & PAGE_SLOW_STORES) return -1;
+      if (!(flags & PAGE_DIRTY)) this.memory.markDirty(frame);
+    }
+    const page = RAM_BASE + frame * 0x1000;
+    this.fill(cpuBase, table, TlbTable.Supervisor, lo, hi, page, flags | (write ? PAGE_DIRTY : 0));
+    return page + (lo & 0xfff);
+  }
+
+  /** Enters the page that `frameOf` has just found into a fast table of that mode, with all that its rights allow there. */
+  private fill(cpuBase: number, table: number, mode: number, lo: number, hi: number, page: number, flags: number): void {
     const i32 = this.i32;
     const b = cpuBase >> 2;
     const t = TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS;
-    const entry = i32[b + FAST_TABLE_W]! + ((lo >>> 7 ^ i32[b + FAST_INDEX_W]!) & FAST_MASK) >> 2;
+    const entry = table + ((lo >>> 7 ^ i32[b + FAST_INDEX_W]!) & FAST_MASK) >> 2;
     const tag = lo & ~0xfff | i32[b + FAST_CONTEXT_W]!;
     const info = this.info;
-    let allowed = i32[t + H_ALLOWED_NOW]! >> (info >> INFO_RIGHTS_SHIFT & 7);
-    const keys = i32[t + H_KEYS + (i32[t + H_MODE]! & TlbTable.User)]!;
+    let allowed = i32[t + H_ALLOWED + mode]! >> (info >> INFO_RIGHTS_SHIFT & 7);
+    const keys = i32[t + H_KEYS + (mode & TlbTable.User)]!;
     if (keys !== 0 && info & INFO_USER) {
       const forbidden = keys >>> (info >>> INFO_PROTECTION_SHIFT);
       if (forbidden & 1) allowed &= ~1;

@@ -1,6 +1,6 @@
 import { Mnemonic } from 'iced-x86';
 import * as L from '../cpu/layout.js';
-import { endsBlock } from './decoded.js';
+import { ENDS_BLOCK, endsBlock } from './decoded.js';
 import { Cc, Emitter, Exit, Imports, NO_PAGE, type SeenPage } from './emitter.js';
 import type { Insn } from './insn.js';
 import type { RegionControl } from './regionControl.js';
@@ -194,7 +194,7 @@ export class RegionEmitter extends Emitter {
     for (this.position = 0; this.position < count; this.position++) {
       this.insn = block.insns[this.position]!;
       this.define(this);
-      if (this.position === this.shadowed) f.get(this.cpu).i32(0).memory(Op.i32_store, L.SHADOW);
+      if (!this.ended) this.endShadow();
     }
     if (this.ended) return;
     const end = count ? block.insns[count - 1]!.next : block.start;
@@ -330,7 +330,12 @@ export class RegionEmitter extends Emitter {
     this.unwind();
     this.f.br(this.exitLabel);
   }
+  /** An instruction that the one before has kept interrupts off for is about to complete. */
+  private endShadow(): void {
+    if (this.position === this.shadowed) this.f.get(this.cpu).i32(0).memory(Op.i32_store, L.SHADOW);
+  }
   jump(): void {
+    this.endShadow();
     const rip = this.keep();
     if (this.insn.mnemonic === Mnemonic.Ret) {
       // Most calls of a region's own functions return into it.
@@ -345,10 +350,12 @@ export class RegionEmitter extends Emitter {
     this.ended = true;
   }
   jumpDirect(): void {
+    this.endShadow();
     this.goto(this.insn.target);
     this.ended = true;
   }
   branch(): void {
+    this.endShadow();
     this.f.if();
     const number = this.labels.get(this.insn.target);
     if (number === undefined) this.leave(this.insn.target, Exit.Next);
@@ -412,5 +419,5 @@ export class RegionEmitter extends Emitter {
   };
 }
 
-/** True for instructions that leave a region in the middle only by failing or by being handed over. */
-function mayFollowShadow(insn: Insn): boolean { return !endsBlock(insn) && insn.mnemonic !== Mnemonic.Sti && insn.mnemonic !== Mnemonic.Popfq; }
+/** True for instructions that leave a region only by failing, by being handed over, or by a branch. */
+function mayFollowShadow(insn: Insn): boolean { return (!endsBlock(insn) || ENDS_BLOCK.has(insn.mnemonic)) && insn.mnemonic !== Mnemonic.Sti && insn.mnemonic !== Mnemonic.Popfq; }
