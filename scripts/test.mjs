@@ -22,6 +22,7 @@ await runMain(async () => {
   requireNpmPackages();
   requireTools(['gcc', 'libc', 'make', 'qemu']);
   if (wanted('unit')) offerTools(['bochs'], 'the comparison with Bochs, which is not installed');
+  if (wanted('unit')) offerTools(['unicorn'], 'the comparison with Unicorn, which is not installed');
   let browser;
   if (wanted('editor')) {
     browser = await requireBrowser();

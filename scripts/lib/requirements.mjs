@@ -15,6 +15,7 @@ const tools = {
   make: { programs: ['make', 'gmake'], package: 'make' },
   qemu: { programs: ['qemu-system-x86_64'], package: 'qemu-system-x86' },
   bochs: { programs: ['bochs'], package: 'bochs' },
+  unicorn: { files: ['/usr/include/unicorn/unicorn.h'], package: 'libunicorn-dev' },
 };
 
 /** Bochs needs one of its displays, and picks the largest by itself. */

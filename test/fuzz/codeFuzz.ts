@@ -81,8 +81,11 @@ function difference(expected: CodeOutcome, actual: CodeOutcome): string | undefi
 }
 
 /** Takes away whatever can go while the case still fails (with any finding). */
-export function minimise(fuzzer: CodeFuzzer, c: CodeCase): CodeCase {
-  const fails = (candidate: CodeCase) => fuzzer.check(candidate) !== undefined;
+export function minimise(fuzzer: CodeFuzzer, c: CodeCase, progress: (text: string) => void): CodeCase {
+  const fails = (candidate: CodeCase) => {
+    progress(`code ${c.seed}, which fails and is being shortened`);
+    return fuzzer.check(candidate) !== undefined;
+  };
   let best = c;
   const attempt = (candidate: CodeCase) => {
     if (!fails(candidate)) return false;
@@ -119,7 +122,7 @@ export function fuzzCode(options: { seed: number; until: number; keep: number; p
     const trespass = cases % 1000 === 999 ? fuzzer.trespass() : undefined;
     if (trespass) findings.push({ text: `${trespass}; one of the 1000 cases up to seed ${seed}` });
     if (!problem) continue;
-    const smallest = minimise(fuzzer, c), words = fuzzer.check(smallest) ?? problem, key = words.replace(/[0-9a-f]{4,}|\d+/g, '#').slice(0, 120);
+    const smallest = minimise(fuzzer, c, options.progress), words = fuzzer.check(smallest) ?? problem, key = words.replace(/[0-9a-f]{4,}|\d+/g, '#').slice(0, 120);
     if (seen.has(key) && findings.length > 3) continue;
     seen.add(key);
     findings.push({ text: `seed ${seed}: ${words}\n    ${showCase(smallest)}` });
