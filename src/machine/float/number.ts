@@ -30,14 +30,15 @@ export function quiet(nan: Float): Float { return { ...nan, kind: Kind.QuietNaN,
 export function isNaN(a: Float): boolean { return a.kind === Kind.QuietNaN || a.kind === Kind.SignalingNaN; }
 export function negate(a: Float): Float { return { ...a, sign: a.sign ? 0 : 1 }; }
 
+const double = new Float64Array(1), doubleWords = new Uint32Array(double.buffer);
 /** Bits of a positive integer. */
 export function bitLength(n: bigint): number {
-  let bits = 0;
-  for (let high = n >> 32n; high; high >>= 32n) {
-    bits += 32;
-    n = high;
-  }
-  return bits + 32 - Math.clz32(Number(n));
+  // A number tells the exponent, but for rounding up to a power of two; of long ones the upper part.
+  const long = n >> 1000n;
+  if (long) return 1000 + bitLength(long);
+  double[0] = Number(n);
+  const bits = (doubleWords[1]! >>> 20) - 1022;
+  return bits > 53 && !(n >> BigInt(bits - 1)) ? bits - 1 : bits;
 }
 
 /** An integer's value, exactly. */
@@ -79,6 +80,24 @@ export function unpack(format: Format, bits: bigint): Float {
   }
   if (explicit && !(stored & integerBit)) return { kind: Kind.Unsupported, sign, exponent: 0, significand: stored, denormal: false };
   return finite(sign, fraction | integerBit, biased - 1 + minExponent - precision + 1);
+}
+
+const EXTENDED_BIAS = 16383 + 63;
+/** `unpack` of double extended precision, with the significand and the 16 bits of sign and exponent apart. */
+export function unpackExtended(significand: bigint, high: number): Float {
+  const biased = high & 0x7fff;
+  if (biased !== 0 && biased !== 0x7fff && significand >> 63n) return finite(high & 0x8000 ? 1 : 0, significand, biased - EXTENDED_BIAS);
+  return unpack(extended, significand | BigInt(high) << 64n);
+}
+
+/** `pack` to double extended precision, in the same two parts. */
+export function packExtended(a: Float): { significand: bigint; high: number } {
+  if (a.kind === Kind.Finite) {
+    const shift = 64 - bitLength(a.significand), biased = a.exponent - shift + EXTENDED_BIAS;
+    if (shift >= 0 && biased > 0) return { significand: shift ? a.significand << BigInt(shift) : a.significand, high: biased | a.sign << 15 };
+  }
+  const bits = pack(extended, a);
+  return { significand: BigInt.asUintN(64, bits), high: Number(bits >> 64n) };
 }
 
 /** The bits of a datum whose value the format has; NaNs are cut to its significand. Not for unsupported ones. */

@@ -4,7 +4,7 @@ import * as L from '../../cpu/layout.js';
 import type { CpuState } from '../../cpu/state.js';
 import { raisePendingX87, X87_ES, X87_TOP, X87Tag } from '../../cpu/x87State.js';
 import { Environment, FloatException, Rounding } from '../../float/environment.js';
-import { extended, type Float, indefinite, pack, type Precision, unpack } from '../../float/number.js';
+import { extended, type Float, indefinite, packExtended, type Precision, unpackExtended } from '../../float/number.js';
 import type { Insn } from '../../translate/insn.js';
 import { effectiveAddress, effectiveOffset, privilegeOf } from '../operands.js';
 import { handle } from '../system/registry.js';
@@ -53,19 +53,28 @@ export class X87 {
     const at = L.X87 + 16 * this.physical(i);
     return this.cpu.get(at) | BigInt(this.cpu.int(at + 8) & 0xffff) << 64n;
   }
-  setBits(i: number, bits: bigint): void {
-    const at = L.X87 + 16 * this.physical(i), exponent = Number(bits >> 64n), low = BigInt.asUintN(64, bits);
+  setBits(i: number, bits: bigint): void { this.setParts(i, BigInt.asUintN(64, bits), Number(bits >> 64n)); }
+  private setParts(i: number, low: bigint, high: number): void {
+    const at = L.X87 + 16 * this.physical(i), biased = high & 0x7fff;
     this.cpu.set(at, low);
-    this.cpu.setInt(at + 8, exponent);
-    const biased = exponent & 0x7fff;
-    this.tag(i, biased === 0 ? (low ? X87Tag.Special : X87Tag.Zero) : biased === 0x7fff || !(low >> 63n) ? X87Tag.Special : X87Tag.Valid);
+    this.cpu.setInt(at + 8, high);
+    this.tag(i, biased === 0 ? (low ? X87Tag.Special : X87Tag.Zero) : biased === 0x7fff || this.cpu.int(at + 4) >= 0 ? X87Tag.Special : X87Tag.Valid);
   }
   /** ST(i) as a number. */
-  read(i: number): Float { return unpack(extended, this.bits(i)); }
-  write(i: number, value: Float): void { this.setBits(i, pack(extended, value)); }
+  read(i: number): Float {
+    const at = L.X87 + 16 * this.physical(i);
+    return unpackExtended(this.cpu.get(at), this.cpu.int(at + 8) & 0xffff);
+  }
+  write(i: number, value: Float): void {
+    const { significand, high } = packExtended(value);
+    this.setParts(i, significand, high);
+  }
   free(i: number): void { this.tag(i, X87Tag.Empty); }
 
-  push(value: Float): void { this.pushBits(pack(extended, value)); }
+  push(value: Float): void {
+    this.top--;
+    this.write(0, value);
+  }
   pushBits(bits: bigint): void {
     this.top--;
     this.setBits(0, bits);
@@ -118,13 +127,18 @@ export class X87 {
   get indefinite(): Float | undefined { return this.stopped ? undefined : indefinite(); }
 
   readMemory(size: number): bigint {
-    const { core, cpu, insn } = this, bytes = core.access.readBytes(cpu, effectiveAddress(cpu, insn, size), size, privilegeOf(insn.memory!.segment));
+    const { core, cpu, insn } = this, address = effectiveAddress(cpu, insn, size), privilege = privilegeOf(insn.memory!.segment);
+    if (size === 8) return core.access.read64(cpu, address, privilege);
+    if (size === 4) return BigInt(core.access.read32(cpu, address, privilege));
+    const bytes = core.access.readBytes(cpu, address, size, privilege);
     let value = 0n;
     for (let n = size - 1; n >= 0; n--) value = value << 8n | BigInt(bytes[n]!);
     return value;
   }
   writeMemory(size: number, value: bigint): void {
-    const { core, cpu, insn } = this, bytes = new Uint8Array(size);
+    const { core, cpu, insn } = this;
+    if (size === 8) { core.access.write64(cpu, effectiveAddress(cpu, insn, size, true), BigInt.asUintN(64, value), privilegeOf(insn.memory!.segment)); return; }
+    const bytes = new Uint8Array(size);
     for (let n = 0; n < size; n++) bytes[n] = Number(value >> BigInt(8 * n) & 0xffn);
     core.access.writeBytes(cpu, effectiveAddress(cpu, insn, size, true), bytes, privilegeOf(insn.memory!.segment));
   }
