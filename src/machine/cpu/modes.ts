@@ -55,7 +55,9 @@ export function codeMode(cpu: CpuState): number {
   if (isLongMode(cpu) && cs & Rights.Long) mode |= CodeMode.Long;
   else if (cs & Rights.Big) mode |= CodeMode.Code32;
   if (cpu.segRights(Seg.SS) & Rights.Big) mode |= CodeMode.Stack32;
-  if (cpu.cpl === 3) {
+  const cpl = cpu.cpl;
+  if (cpl === 1 || cpl === 2) mode |= CodeMode.Middle;
+  if (cpl === 3) {
     mode |= CodeMode.User;
     if (cpu.int(L.FLAGS) & L.Flag.AC && cpu.int(L.CR0) & AM) mode |= CodeMode.AlignmentCheck;
   }

@@ -53,7 +53,7 @@ define(Mnemonic.Pushfq, e => {
 /** POPF of 64-bit code with 8 bytes (SDM Vol. 2B), TF and AC clear before and after; at CPL 3 with an IOPL that leaves IF alone. */
 define(Mnemonic.Popfq, inRegions((e, region) => {
   const f = e.f, user = (e.insn.mode & CodeMode.User) !== 0;
-  if (!e.long) { e.handOver(); return; }
+  if (!e.long || e.insn.mode & CodeMode.Middle) { e.handOver(); return; }
   const flags = f.local(Type.I32), old = f.local(Type.I32);
   e.pushStackPointer(0);
   const host = e.resolveStack(8, MemoryKind.Read);

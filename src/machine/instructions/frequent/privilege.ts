@@ -22,10 +22,10 @@ export function handOverIf(e: Emitter): void {
 /** Hands over unless CPL is 0: known while a region is emitted, looked up in a template. */
 export function handOverUnlessKernel(e: Emitter): void {
   if (e.region) {
-    if (e.insn.mode & CodeMode.User) e.f.i32(1);
+    if (e.insn.mode & (CodeMode.User | CodeMode.Middle)) e.f.i32(1);
     else return;
   } else {
-    e.f.get(e.cpu).memory(Op.i32_load, MODE).i32(CodeMode.User).op(Op.i32_and);
+    e.f.get(e.cpu).memory(Op.i32_load, MODE).i32(CodeMode.User | CodeMode.Middle).op(Op.i32_and);
   }
   handOverIf(e);
 }

@@ -32,9 +32,7 @@ export function throughGate(core: Core, cpu: CpuState, insn: Insn, selector: num
     throw new Unimplemented(`CPU ${cpu.index}, eip 0x${insn.ip.toString(16)}: far ${call ? 'call' : 'jmp'} through selector 0x${selector.toString(16)}, a `
       + `${type === SystemType.TaskGate ? 'task gate' : 'TSS'}: this machine has no task switches.`);
   }
-  const code = gateCode(core, cpu, gate.selector);
-  const inner = !isConforming(code.rights) && code.dpl < cpu.cpl;
-  if (!call && inner) throw new GuestFault(Vector.GP, code.selector & 0xfffc);
+  const code = gateCode(core, cpu, gate.selector, call), inner = !isConforming(code.rights) && code.dpl < cpu.cpl;
   if (long) enterLong(core, cpu, insn, gate, code, call, inner);
   else enterProtected(core, cpu, insn, gate, code, call, inner);
   updateMode(core, cpu);
@@ -57,11 +55,11 @@ function readGate(core: Core, cpu: CpuState, selector: number): CallGate {
   return gate;
 }
 
-/** The code segment that the gate names: of an inner or the same level, in long mode 64-bit code. */
-function gateCode(core: Core, cpu: CpuState, selector: number): Descriptor {
+/** The code segment that the gate names: of an inner level (CALL only) or the same one, in long mode 64-bit code. */
+function gateCode(core: Core, cpu: CpuState, selector: number, call: boolean): Descriptor {
   if (isNull(selector)) throw new GuestFault(Vector.GP, 0);
   const code = readDescriptor(core, cpu, selector), error = selector & 0xfffc;
-  if (!isCode(code.rights) || dplOf(code.rights) > cpu.cpl) throw new GuestFault(Vector.GP, error);
+  if (!isCode(code.rights) || dplOf(code.rights) > cpu.cpl || !call && !isConforming(code.rights) && code.dpl < cpu.cpl) throw new GuestFault(Vector.GP, error);
   if (isLongMode(cpu) && (code.rights & (Rights.Long | Rights.Big)) !== Rights.Long) throw new GuestFault(Vector.GP, error);
   if (!(code.rights & Rights.Present)) throw new GuestFault(Vector.NP, error);
   return code;

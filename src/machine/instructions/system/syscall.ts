@@ -26,6 +26,9 @@ const syscall: Handler = (core, cpu, insn) => {
   cpu.setSegment(Seg.CS, selector, CODE64, FLAT_LIMIT, 0n);
   cpu.setSegment(Seg.SS, selector + 8 & 0xffff, DATA, FLAT_LIMIT, 0n);
   updateMode(core, cpu);
+  // A single step traps by the TF that SYSCALL and SYSRET leave, not by that of before: so a masked
+  // TF gives no trap in the kernel, and SYSRET with TF traps before the first instruction of the program.
+  if (!(cpu.int(L.FLAGS) & Flag.TF)) cpu.setInt(L.SINGLE_STEP, 0);
   return 'jumped';
 };
 
@@ -46,6 +49,7 @@ function sysret(wide: boolean): Handler {
     cpu.setSegment(Seg.SS, base + 8 & 0xffff | 3, DATA | DPL3, FLAT_LIMIT, 0n);
     writeFlags(cpu, flags);
     updateMode(core, cpu);
+    if (flags & Flag.TF) cpu.setInt(L.SINGLE_STEP, 1);
     return 'jumped';
   };
 }
