@@ -7,8 +7,8 @@ const DISTINCT = 4;
 const STEPS_BETWEEN = 20_000;
 
 interface Track {
-  /** The different exceptions of the current row, by what they are. */
-  seen: Map<string, number>;
+  /** The different exceptions of the current row: few, so that a new one is found among them by comparing. */
+  seen: ExceptionInfo[];
   count: number;
   position: number;
 }
@@ -25,18 +25,18 @@ export class SpinWatch {
   /** Takes one exception; true if its CPU has just been found spinning. */
   observe(exception: ExceptionInfo): boolean {
     let track = this.tracks.get(exception.cpu);
-    if (!track) this.tracks.set(exception.cpu, (track = { seen: new Map(), count: 0, position: exception.position }));
-    const key = `${exception.vector}/${exception.errorCode ?? '-'}/${exception.rip}/${exception.address ?? '-'}/${exception.cr3}/${exception.cpl}`;
-    const fresh = !track.seen.has(key);
-    if (exception.position - track.position > STEPS_BETWEEN || (fresh && track.seen.size >= DISTINCT)) {
-      track.seen.clear();
+    if (!track) this.tracks.set(exception.cpu, (track = { seen: [], count: 0, position: exception.position }));
+    let fresh = !track.seen.some(one => isSame(one, exception));
+    if (exception.position - track.position > STEPS_BETWEEN || (fresh && track.seen.length >= DISTINCT)) {
+      track.seen = [];
       track.count = 0;
+      fresh = true;
     }
     track.position = exception.position;
-    track.seen.set(key, (track.seen.get(key) ?? 0) + 1);
+    if (fresh) track.seen.push(exception);
     if (++track.count < REPEATS) return false;
-    this.spinning = { cpu: exception.cpu, exceptions: track.count, distinct: track.seen.size };
-    track.seen.clear();
+    this.spinning = { cpu: exception.cpu, exceptions: track.count, distinct: track.seen.length };
+    track.seen = [];
     track.count = 0;
     return true;
   }
@@ -44,4 +44,11 @@ export class SpinWatch {
   clear(): void {
     this.spinning = undefined;
   }
+}
+
+/** Whether two exceptions differ in nothing but their positions. */
+function isSame(a: ExceptionInfo, b: ExceptionInfo): boolean {
+  return (
+    a.vector === b.vector && a.rip === b.rip && a.address === b.address && a.errorCode === b.errorCode && a.cpl === b.cpl && a.cr3 === b.cr3
+  );
 }

@@ -1,6 +1,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Debuggee } from '../debuggee.js';
 import { messageOf } from '../errors.js';
+import { SHADOW_BIT } from '../../kaiser/index.js';
 import { exceptionsUpTo } from '../exceptionText.js';
 import type { Expression } from '../expression/ast.js';
 import { evaluate, isTrue } from '../expression/evaluate.js';
@@ -137,6 +138,9 @@ const USER_FETCH = 0x15;
 
 /** Asks for a verdict only where one is likely, since ordinary page faults come by the thousand. */
 function showsKaiserBroken(exception: ExceptionInfo, debuggee: Debuggee): boolean {
+  const isSuspicious =
+    exception.cpl === 3 ? exception.vector === PAGE_FAULT && exception.errorCode === USER_FETCH : (exception.cr3 & SHADOW_BIT) !== 0n;
+  if (!isSuspicious) return false;
   const { half } = debuggee.kaiser.cr3({ ...debuggee.target.cpu(exception.cpu), cr3: exception.cr3 });
   const isKernelOnShadow = exception.cpl !== 3 && half === 'shadow';
   const isUserRefused =
