@@ -12,6 +12,16 @@ import { FunctionBody, Label, Op, Type } from './wasm.js';
 /** A return is compared with so many places behind calls in its region. */
 const MAX_RETURNS = 4;
 
+const REGION_SIGNATURE = { params: [Type.I32], results: [Type.I32] };
+
+/** The kind and size of the operation that has set the flags. */
+interface KnownFlags { kind: Cc; size: number; }
+
+/** What is known where two branches meet. */
+function common(a: KnownFlags | undefined, b: KnownFlags | undefined): KnownFlags | undefined {
+  return a && b && a.kind === b.kind && a.size === b.size ? a : undefined;
+}
+
 /** A straight run of instructions: what the region is made of. */
 export interface RegionBlock {
   /** Instruction pointer of the first instruction. */
@@ -27,7 +37,7 @@ export interface RegionBlock {
  * from the budget, so the machine's position is exact at every exit.
  */
 export class RegionEmitter extends Emitter {
-  knownFlags: { kind: Cc; size: number } | undefined;
+  knownFlags: KnownFlags | undefined;
   private readonly registers: (number | undefined)[] = [];
   private readonly written = new Set<number>();
   private flagsUsed = false;
@@ -59,12 +69,16 @@ export class RegionEmitter extends Emitter {
   /** Labels of the loops and of the forward branches' targets that are open. */
   private readonly loops = new Map<number, Label>();
   private readonly targets = new Map<number, Label>();
+  /** What is known of the flags on all branches to a block so far: those that lead forward, and those that lead back. */
+  private readonly forwardFlags = new Map<number, KnownFlags | undefined>();
+  private readonly backFlags = new Map<number, KnownFlags | undefined>();
+  private unknownFlagsUsed = false;
   /** Position of the instruction that runs under the interrupt shadow of the one before, in the block; -1 if there is none. */
   private shadowed = -1;
   private tentative = false;
 
   constructor(f: FunctionBody, imports: Imports, private readonly define: (e: Emitter) => void, private readonly blocks: readonly RegionBlock[],
-    private readonly entry: number) {
+    private readonly entry: number, private readonly assumed: ReadonlyMap<number, KnownFlags | undefined> = new Map()) {
     super(f, imports);
     this.flagsKind = f.local(Type.I32);
     this.flagsResult = f.local(Type.I64);
@@ -82,6 +96,20 @@ export class RegionEmitter extends Emitter {
     }
     this.graph = analyseRegion(blocks.map(b => this.successors(b)), entry);
     this.seenGroups = busiestGroups(blocks, this.graph.depth);
+  }
+
+  /**
+   * The body of the function for a region that is entered at block `entry`. If flags of an unknown kind are needed in a loop, it is
+   * emitted again with what the first time has found out about the branches back.
+   */
+  static emit(imports: Imports, define: (e: Emitter) => void, blocks: readonly RegionBlock[], entry: number): FunctionBody {
+    const once = (assumed?: ReadonlyMap<number, KnownFlags | undefined>) => {
+      const emitter = new RegionEmitter(new FunctionBody(REGION_SIGNATURE), imports, define, blocks, entry, assumed);
+      emitter.emit();
+      return emitter;
+    };
+    const first = once();
+    return first.unknownFlagsUsed && [...first.backFlags.values()].some(known => known) ? once(first.backFlags).f : first.f;
   }
 
   /** Emits the whole function; the region is entered at block `entry`. */
@@ -138,7 +166,7 @@ export class RegionEmitter extends Emitter {
     const isLoop = this.graph.isLoop[number]!;
     if (isLoop) {
       this.loops.set(number, this.f.loop());
-      this.knownFlags = undefined;
+      this.knownFlags = common(this.knownFlags, this.assumed.get(number));
     }
     this.emitWithin(number, this.graph.merges[number]!.length);
     if (!isLoop) return;
@@ -154,7 +182,7 @@ export class RegionEmitter extends Emitter {
     this.emitWithin(number, count - 1);
     this.targets.delete(merge);
     this.f.end();
-    this.knownFlags = undefined;
+    this.knownFlags = this.forwardFlags.get(merge);
     this.emitTree(merge);
   }
 
@@ -222,8 +250,10 @@ export class RegionEmitter extends Emitter {
       return;
     }
     const back = this.graph.place[number]! <= this.graph.place[this.blockNumber]!, label = (back ? this.loops : this.targets).get(number);
-    if (label === undefined) this.emitHere(number);
-    else this.f.br(label);
+    if (label === undefined) { this.emitHere(number); return; }
+    const flags = back ? this.backFlags : this.forwardFlags;
+    flags.set(number, flags.has(number) ? common(flags.get(number), this.knownFlags) : this.knownFlags);
+    this.f.br(label);
   }
 
   private register(n: number): number { return this.registers[n] ??= this.f.newLocal(Type.I64); }
@@ -380,7 +410,11 @@ export class RegionEmitter extends Emitter {
   popFlagsSource(): void { this.flagsUsed = true; this.f.set(this.flagsSource); }
   pushFlagsResult(): void { this.flagsUsed = true; this.f.get(this.flagsResult); }
   pushFlagsSource(): void { this.flagsUsed = true; this.f.get(this.flagsSource); }
-  pushFlagsKind(): void { this.flagsUsed = true; this.f.get(this.flagsKind); }
+  pushFlagsKind(): void {
+    this.flagsUsed = true;
+    this.unknownFlagsUsed = true;
+    this.f.get(this.flagsKind);
+  }
 
   readonly region: RegionControl = {
     event: () => {

@@ -18,7 +18,6 @@ import { RECORD_SIZE, writeRecord } from './record.js';
 import { RegionBlock, RegionEmitter } from './regionEmitter.js';
 import { buildRuntime, Runtime } from './runtime.js';
 import { Templates } from './templates.js';
-import { Type } from './wasm.js';
 
 const BLOCK_LIMIT = 64;
 const REGION_BLOCKS = 24;
@@ -266,9 +265,8 @@ export class Translator {
     }
     const { module, imports } = this.functions.newModule();
     blocks.forEach((block, i) => {
-      const { body } = module.function({ params: [Type.I32], results: [Type.I32] }, `r${i}`);
-      const parts = this.collectRegion(block);
-      new RegionEmitter(body, imports, e => (e.insn as Decoded).meaning.definition!(e), parts, parts.findIndex(p => p.start === block.insns[0]!.ip)).emit();
+      const parts = this.collectRegion(block), entry = parts.findIndex(p => p.start === block.insns[0]!.ip);
+      module.add(RegionEmitter.emit(imports, e => (e.insn as Decoded).meaning.definition!(e), parts, entry), `r${i}`);
     });
     const exports = this.functions.instantiate(new WebAssembly.Module(module.encode()));
     blocks.forEach((block, i) => this.blocks.translated(block, this.functions.add(exports[`r${i}`]!)));

@@ -218,9 +218,11 @@ export class ModuleBuilder {
   /** Adds a function and gives its index; its body may be filled until `encode`. */
   function(signature: Signature, name?: string): { body: FunctionBody; index: number } {
     const body = new FunctionBody(signature);
-    this.functions.push({ body, type: this.type(signature), name });
-    return { body, index: this.imports.length + this.functions.length - 1 };
+    return { body, index: this.add(body, name) };
   }
+
+  /** Adds a function whose body has been made before. */
+  add(body: FunctionBody, name?: string): number { return this.imports.length + this.functions.push({ body, type: this.type(body.signature), name }) - 1; }
 
   /** Gives the module a table of its own, exported as `table`. */
   table(size: number): void { this.tableSize = size; }
