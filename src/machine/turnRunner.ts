@@ -5,6 +5,7 @@ import {
 } from './cpu/events.js';
 import * as L from './cpu/layout.js';
 import { Flag, RunState } from './cpu/layout.js';
+import { deliverMachineCheck, machineCheckReady } from './cpu/machineCheck.js';
 import { wakesMasked } from './cpu/monitor.js';
 import type { CpuState } from './cpu/state.js';
 import type { Machine, MachineStop } from './machine.js';
@@ -15,7 +16,7 @@ import { Exit } from './translate/emitter.js';
 const MAX_BUDGET = 2 ** 30;
 
 /** What can be delivered between instructions. */
-const enum Waiting { DebugTrap, Nmi, Interrupt, Fault }
+const enum Waiting { MachineCheck, DebugTrap, Nmi, Interrupt, Fault }
 
 /**
  * Runs turns: what waits is delivered, translated code gets a budget of steps, and its exits are dealt with. It knows which CPU is
@@ -76,6 +77,7 @@ export class TurnRunner {
     }
     const waits = apic.pendingVector() >= 0;
     cpu.setInt(L.EVENT_WAITS, waits ? 1 : 0);
+    if (machineCheckReady(cpu)) return this.deliver(cpu, turn, Waiting.MachineCheck);
     if (debugTrapReady(cpu)) return this.deliver(cpu, turn, Waiting.DebugTrap);
     if (!machine.inhibitInterrupts) {
       if (nmiReady(cpu)) return this.deliver(cpu, turn, Waiting.Nmi);
@@ -138,6 +140,8 @@ export class TurnRunner {
     } finally {
       this.active = undefined;
     }
+    // An instruction that was not completed leaves no stores to carry out.
+    if (exit === Exit.Fault || exit === Exit.Stop) this.machine.mmu.dropPending(cpu.base);
     expireResumeFlag(cpu);
     return exit;
   }
@@ -164,6 +168,7 @@ export class TurnRunner {
     let delivery: Delivery;
     try {
       switch (event) {
+        case Waiting.MachineCheck: delivery = deliverMachineCheck(machine, cpu); break;
         case Waiting.DebugTrap: delivery = deliverDebugTrap(machine, cpu); break;
         case Waiting.Nmi: delivery = deliverNmi(machine, cpu); break;
         case Waiting.Interrupt: delivery = deliverInterrupt(machine, cpu, machine.apics[cpu.index]!.acknowledge()); break;
