@@ -7,6 +7,7 @@ import * as L from './cpu/layout.js';
 import { RunState } from './cpu/layout.js';
 import { DEFAULT_SEED, seedRandom } from './cpu/randomSeed.js';
 import { connectMonitors, restoreMonitors, wakesMasked } from './cpu/monitor.js';
+import { machineCheckReady, requestMachineCheck } from './cpu/machineCheck.js';
 import { resetCpu } from './cpu/reset.js';
 import { segmentOrFault } from './cpu/segmentLimit.js';
 import { CpuState } from './cpu/state.js';
@@ -91,6 +92,7 @@ export class Machine implements Core {
       throw new RangeError(`A machine with ${options.cpus} CPUs is not possible: choose 1 to ${MAX_CPUS}.`);
     }
     this.memory = new GuestMemory(options.ramSize);
+    this.memory.cpus = options.cpus;
     this.features = cpuFeatures(options.features);
     this.cpus = Array.from({ length: options.cpus }, (_, n) => new CpuState(this.memory.wasm, n));
     const bus = new Bus(this.memory);
@@ -176,6 +178,9 @@ export class Machine implements Core {
     return stop;
   }
 
+  /** Raises a machine check on a CPU, before its next instruction: #MC if CR4.MCE is set, else the CPU shuts down. */
+  injectMachineCheck(cpu: number): void { requestMachineCheck(this.cpus[cpu]!); }
+
   /** A hash of everything that decides the machine's future, as 16 hex digits. */
   stateHash(): string { return hashState(this, [this.position, this.idle, ...this.schedule.state, this.turn?.cpu ?? -1, this.turn?.steps ?? 0, ...this.devices.save()]); }
 
@@ -241,7 +246,7 @@ export class Machine implements Core {
     if (cpu.runState !== RunState.Halted) return false;
     const apic = this.apics[cpu.index]!;
     apic.advance(this.now());
-    return debugTrapReady(cpu) || nmiReady(cpu) || (interruptsOpen(cpu) || wakesMasked(cpu)) && apic.pendingVector() >= 0;
+    return machineCheckReady(cpu) || debugTrapReady(cpu) || nmiReady(cpu) || (interruptsOpen(cpu) || wakesMasked(cpu)) && apic.pendingVector() >= 0;
   }
 
   /** Every CPU waits: lets time pass until a timer is due. False if none ever will be. */

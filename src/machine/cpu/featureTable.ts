@@ -46,6 +46,7 @@ export const featureTable: readonly FeatureRow[] = [
   row('CX8', 1, 'edx', 8, true, 'CX8'),
   row('SEP', 1, 'edx', 11, 'sep', 'SEP'),
   row('PGE', 1, 'edx', 13, 'pge'),
+  row('MCA', 1, 'edx', 14, true),
   row('CMOV', 1, 'edx', 15, true, 'CMOV'),
   row('PAT', 1, 'edx', 16, true),
   row('PSE-36', 1, 'edx', 17, true),

@@ -3,6 +3,7 @@ import { GuestFault, Unimplemented, Vector } from '../core.js';
 import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_BASE_EXTD, APIC_PHYSICAL } from '../devices/localApic.js';
 import { readX2apic, writeX2apic } from '../devices/x2apicMsrs.js';
 import { writeEfer } from './controlRegisters.js';
+import { readMachineCheckStatus, writeMachineCheckStatus } from './machineCheck.js';
 import * as L from './layout.js';
 import { Seg } from './layout.js';
 import { isCanonical } from './modes.js';
@@ -11,6 +12,7 @@ import type { CpuState } from './state.js';
 /** Model-specific registers by index (SDM Vol. 4, table 2-2). */
 export const enum Msr {
   PlatformId = 0x17, BiosSignature = 0x8b, DebugControl = 0x1d9, TscDeadline = 0x6e0,
+  McgCap = 0x179, McgStatus = 0x17a,
   Tsc = 0x10, ApicBase = 0x1b, SysenterCs = 0x174, SysenterEsp = 0x175, SysenterEip = 0x176, MiscEnable = 0x1a0, Pat = 0x277,
   X2apicFirst = 0x800, X2apicLast = 0x8ff,
   Efer = 0xc0000080, Star = 0xc0000081, Lstar = 0xc0000082, Cstar = 0xc0000083, Sfmask = 0xc0000084,
@@ -77,6 +79,9 @@ export function readMsr(core: Core, cpu: CpuState, index: number): bigint {
     case Msr.PlatformId: case Msr.BiosSignature: case Msr.DebugControl: return 0n;
     case Msr.ApicBase: return cpu.get(L.APIC_BASE);
     case Msr.Efer: return cpu.get(L.EFER);
+    // No banks of machine-check registers.
+    case Msr.McgCap: return 0n;
+    case Msr.McgStatus: return readMachineCheckStatus(cpu);
     default: refuse();
   }
 }
@@ -106,6 +111,9 @@ export function writeMsr(core: Core, cpu: CpuState, index: number, value: bigint
       if (value & ~0x1dfc3n) refuse();
       if (value) throw new Unimplemented(`CPU ${cpu.index}, rip 0x${cpu.rip.toString(16)}: IA32_DEBUGCTL = 0x${value.toString(16)}; this machine has neither branch records nor `
         + 'traps on branches.');
+      return;
+    case Msr.McgStatus:
+      if (!writeMachineCheckStatus(cpu, value)) refuse();
       return;
     case Msr.ApicBase: writeApicBase(core, cpu, value); return;
     case Msr.Efer: writeEfer(core, cpu, value); return;
