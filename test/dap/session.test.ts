@@ -270,7 +270,7 @@ describe('the end of a machine', () => {
   it.each([
     ['t', 'Triple fault', /CPU 0 shut down \(triple fault\) at position \d+: #UD at 0x\w+ <triple_fault\+0x8>, then #GP/],
     ['h', 'Dead halt', /CPU 0 is halted at 0x\w+ with interrupts off/],
-    ['u', 'Not implemented', /does not have, at 0x\w+ <unknown_port\+0x4>.*0x2e8/],
+    ['u', 'Not implemented', /does not have, at 0x\w+ <unknown_port\+0x4>.*0x300/],
     ['s', 'Spinning on exceptions', /CPU 0 spins: its last 2000 exceptions were only 1 different one \(#UD at 0x\w+ <again>\)/],
     ['c', 'The guest powered off with code 5', /powered off with code 5 at position/],
   ])('%s is told in words, and the state can be looked at', async (letter, title, text) => {

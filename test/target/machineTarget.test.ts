@@ -41,7 +41,7 @@ describe('ends', () => {
     expect(await target.run()).toMatchObject({ kind: 'shutdown' });
   });
   it('an unknown port, named', async () => {
-    expect(await (await make('u')).run()).toMatchObject({ kind: 'unimplemented', reason: expect.stringMatching(/0x2e8/) as string });
+    expect(await (await make('u')).run()).toMatchObject({ kind: 'unimplemented', reason: expect.stringMatching(/0x300/) as string });
   });
 });
 
