@@ -13,7 +13,7 @@ import type { Arguments, Io, Option, Positional } from './option.js';
 import { integer } from './parse.js';
 
 const features = Object.keys(launchAttributes.cpuFeatures.properties!) as CpuFeature[];
-const range = (name: 'cpus' | 'memory' | 'quantum'): string =>
+const range = (name: 'cpus' | 'memory' | 'quantum' | 'seed'): string =>
   `${launchAttributes[name].minimum} to ${launchAttributes[name].maximum}`;
 
 export const elfArgument: Positional = {
@@ -63,6 +63,12 @@ export const machineOptions: readonly Option[] = [
     default: String(launchAttributes.quantum.default),
   },
   {
+    name: 'seed',
+    value: 'N',
+    description: `The seed of RDRAND and RDSEED, ${range('seed')}.`,
+    default: String(launchAttributes.seed.default),
+  },
+  {
     name: 'features',
     value: 'LIST',
     description: `CPU features to switch, such as pcid=off,smap=off. There are ${features.join(', ')}; all are on.`,
@@ -72,7 +78,7 @@ export const machineOptions: readonly Option[] = [
 
 /** Launch arguments from the options. Throws UsageError. */
 export async function launchFromOptions(args: Arguments, program: string | undefined): Promise<LaunchArguments> {
-  const bounded = (name: 'cpus' | 'memory' | 'quantum'): number | undefined =>
+  const bounded = (name: 'cpus' | 'memory' | 'quantum' | 'seed'): number | undefined =>
     integer(args.text(name), `--${name}`, launchAttributes[name].minimum!, launchAttributes[name].maximum!);
   const schedule = parseSchedule(args.text('schedule'));
   const quantum = bounded('quantum') ?? schedule.quantum;
@@ -81,6 +87,7 @@ export async function launchFromOptions(args: Arguments, program: string | undef
     cpus: bounded('cpus'),
     memory: bounded('memory'),
     quantum,
+    seed: bounded('seed'),
     append: args.text('append'),
     modules: args.texts('module'),
     script: [...(await scriptLines(args.texts('script'))), ...args.texts('line').flatMap(toLines)],

@@ -96,6 +96,7 @@ export function targetConfiguration(launch: LaunchArguments, image: Uint8Array, 
     quantum: launch.quantum,
     schedule: launch.schedule,
     features: launch.cpuFeatures,
+    seed: launch.seed,
     consoleInput: launch.script.map(line => `${line}\n`).join(''),
   };
 }

@@ -19,6 +19,8 @@ export interface LaunchArguments {
   /** Instructions. */
   quantum: number;
   schedule: { kind: 'round-robin' | 'random'; seed: number };
+  /** Of RDRAND and RDSEED. */
+  seed: number;
   cpuFeatures: Record<CpuFeature, boolean>;
   sourceRoot: string | undefined;
   /** DAP: run without debugging; breakpoints are ignored. */

@@ -4,6 +4,8 @@
  * against it.
  */
 
+import type { TargetConfiguration } from '../target/target.js';
+
 /** What a launch configuration holds, beside VS Code's own attributes (type, request, name). */
 export interface LaunchConfiguration {
   program?: string;
@@ -17,10 +19,12 @@ export interface LaunchConfiguration {
   stopAt?: string;
   quantum?: number;
   schedule?: ScheduleConfiguration;
+  seed?: number;
   cpuFeatures?: Partial<Record<CpuFeature, boolean>>;
 }
 
-export type CpuFeature = 'pcid' | 'invpcid' | 'smep' | 'smap' | 'fsgsbase' | 'pge';
+/** Every part of the processor that a machine can be without. */
+export type CpuFeature = keyof TargetConfiguration['features'];
 
 export interface ScheduleConfiguration {
   kind: 'round-robin' | 'random';
@@ -42,6 +46,37 @@ export interface AttributeSchema {
   required?: readonly string[];
   additionalProperties?: false;
 }
+
+/** What each feature is, in the order in which they are listed. */
+const features: Record<CpuFeature, string> = {
+  pcid: 'Process-context identifiers (PCID).',
+  invpcid: 'The INVPCID instruction.',
+  smep: 'Supervisor-mode execution prevention (SMEP).',
+  smap: 'Supervisor-mode access prevention (SMAP).',
+  umip: 'User-mode instruction prevention (UMIP).',
+  fsgsbase: 'The RDFSBASE, RDGSBASE, WRFSBASE and WRGSBASE instructions.',
+  pge: 'Global pages (PGE).',
+  nx: 'Pages without execution (NX).',
+  pku: 'Protection keys of user pages (PKU).',
+  pages1g: 'Pages of 1 GiB.',
+  syscall: 'The SYSCALL and SYSRET instructions.',
+  sep: 'The SYSENTER and SYSEXIT instructions.',
+  x2apic: 'The x2APIC mode of the local APIC.',
+  tscDeadline: 'The TSC-deadline mode of the local APIC\'s timer.',
+  rdtscp: 'The RDTSCP instruction.',
+  rdpid: 'The RDPID instruction.',
+  monitor: 'The MONITOR and MWAIT instructions.',
+  rdrand: 'The RDRAND instruction.',
+  rdseed: 'The RDSEED instruction.',
+  cx16: 'The CMPXCHG16B instruction.',
+  popcnt: 'The POPCNT instruction.',
+  lzcnt: 'The LZCNT instruction.',
+  movbe: 'The MOVBE instruction.',
+  bmi1: 'The instructions of BMI1.',
+  bmi2: 'The instructions of BMI2.',
+  ssse3: 'The instructions of SSSE3.',
+  xsave: 'XSAVE and its kin, with CR4.OSXSAVE.',
+};
 
 const feature = (description: string): AttributeSchema => ({ type: 'boolean', default: true, description });
 
@@ -101,17 +136,11 @@ export const launchAttributes: Readonly<Record<keyof LaunchConfiguration, Attrib
       seed: { type: 'integer', minimum: 0, maximum: 4_294_967_295, default: 1, description: 'The seed of a random schedule.' },
     },
   },
+  seed: { type: 'integer', minimum: 0, maximum: 4_294_967_295, default: 1, description: 'The seed of the numbers that RDRAND and RDSEED give. The same seed gives the same run.' },
   cpuFeatures: {
     type: 'object',
     description: 'Features to take away from the CPUs, as the guest sees them through CPUID.',
     additionalProperties: false,
-    properties: {
-      pcid: feature('Process-context identifiers (PCID).'),
-      invpcid: feature('The INVPCID instruction.'),
-      smep: feature('Supervisor-mode execution prevention (SMEP).'),
-      smap: feature('Supervisor-mode access prevention (SMAP).'),
-      fsgsbase: feature('The RDFSBASE, RDGSBASE, WRFSBASE and WRGSBASE instructions.'),
-      pge: feature('Global pages (PGE).'),
-    },
+    properties: Object.fromEntries(Object.entries(features).map(([name, description]) => [name, feature(description)])),
   },
 };

@@ -42,6 +42,7 @@ export async function createMachineTarget(configuration: TargetConfiguration): P
     cpus: configuration.cpus,
     ramSize: configuration.ramSize,
     features,
+    seed: configuration.seed,
     schedule: schedule.kind === 'random' ? { kind: 'random', quantum, seed: schedule.seed } : { kind: 'round-robin', quantum },
   });
   loadKernel(machine, configuration.image, { name: configuration.imageName, commandLine: configuration.commandLine, modules: configuration.modules });

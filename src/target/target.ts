@@ -3,6 +3,7 @@
  * (`machineTarget.ts`); a gdb stub could. Addresses and 64-bit registers are bigints; positions are numbers
  * (steps completed machine-wide, exact up to 2^53).
  */
+import type { CpuFeatures } from '../machine/cpu/features.js';
 
 /** Everything a debugger shows of one CPU while the machine is stopped. */
 export interface CpuInfo {
@@ -94,7 +95,10 @@ export interface TargetConfiguration {
   /** The longest turn of a CPU, in instructions. */
   quantum: number;
   schedule: Schedule;
-  features: { pcid: boolean; invpcid: boolean; pge: boolean; smep: boolean; smap: boolean; fsgsbase: boolean };
+  /** What the CPUs have; they have all that is left out. */
+  features: Partial<CpuFeatures>;
+  /** Of the numbers that RDRAND and RDSEED give: 0 to 2^32 - 1, 1 if left out. */
+  seed?: number;
   /** Text that waits in the guest's console input from the start. */
   consoleInput: string;
 }

@@ -1,3 +1,4 @@
+import { allFeatures } from '../../src/machine/cpu/features.js';
 import { describe, expect, it } from 'vitest';
 import { validateLaunch } from '../../src/dap/launchArguments.js';
 import { launchAttributes } from '../../src/dap/launchSchema.js';
@@ -6,7 +7,8 @@ it('fills in the defaults', () => {
   expect(validateLaunch({ type: 'kaiserscope', request: 'launch', name: 'x', __sessionId: '1' })).toEqual({
     program: undefined, sourceRoot: undefined, cpus: 2, memory: 64, append: '', modules: [], script: [], stopOnEntry: false, stopAt: undefined, quantum: 1000,
     schedule: { kind: 'round-robin', seed: 1 }, noDebug: false,
-    cpuFeatures: { pcid: true, invpcid: true, smep: true, smap: true, fsgsbase: true, pge: true },
+    seed: 1,
+    cpuFeatures: { ...allFeatures },
   });
 });
 
