@@ -21,8 +21,8 @@ function bits(entries: readonly (readonly [bit: number, present: boolean])[]): n
 }
 
 /**
- * CPUID (SDM Vol. 2A): tells what this machine executes and nothing else. There are no x87, MMX and SSE units, no caches
- * to describe and no performance counters. A leaf beyond the highest gives the highest basic one, as on Intel's processors.
+ * CPUID (SDM Vol. 2A): tells what this machine executes and nothing else. There are no caches to describe and no
+ * performance counters. A leaf beyond the highest gives the highest basic one, as on Intel's processors.
  */
 export function cpuid(core: Core, cpu: CpuState, leaf: number, subleaf: number): CpuidResult {
   leaf >>>= 0;
