@@ -2,6 +2,7 @@ import { messageOf } from '../dap/errors.js';
 import { nearestName } from '../dap/nearest.js';
 import { dapCommand } from './commands/dap.js';
 import { disasmCommand } from './commands/disasm.js';
+import { hazardsCommand } from './commands/hazards.js';
 import { runCommand } from './commands/run.js';
 import { tablesCommand } from './commands/tables.js';
 import { commandHelp, overview } from './help.js';
@@ -9,7 +10,7 @@ import type { Command, Io } from './option.js';
 import { UsageError } from './option.js';
 import { parseArguments } from './parse.js';
 
-export const commands: readonly Command[] = [runCommand, dapCommand, tablesCommand, disasmCommand];
+export const commands: readonly Command[] = [runCommand, dapCommand, tablesCommand, disasmCommand, hazardsCommand];
 
 /** Runs the command line and gives the exit code. Never throws. */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {

@@ -8,7 +8,7 @@ import {
   readAbi,
   SHADOW_BIT,
 } from '../kaiser/index.js';
-import type { Cr3Fields, CrashFacts, EntryPoint, GuestTask } from '../kaiser/index.js';
+import type { Cr3Fields, CrashFacts, EntryPoint, GuestTask, MachineView } from '../kaiser/index.js';
 import { checkAccess, featuresOf, readerOf, rootOf, walk } from '../paging/index.js';
 import type { PagingFeatures } from '../paging/index.js';
 import type { Symbols } from '../symbols/index.js';
@@ -220,11 +220,40 @@ export class Kaiser {
       symbols: this.symbols,
       entryPoints: this.entryPoints(),
       ...(state ? { kaiser: state } : {}),
+      toggled: this.toggling !== undefined || this.history.length > 0,
       rsp: info.rsp,
       registers: register,
       idt: register('idtr_base'),
       gdt: register('gdtr_base'),
       tss: register('tr_base'),
+    };
+  }
+
+  /** The machine for the rules of KAISER (`checkInvariants`); undefined for a kernel whose tables are not known. */
+  machineView(): MachineView | undefined {
+    if (!this.guest) return undefined;
+    const { target } = this;
+    return {
+      guest: this.guest,
+      symbols: this.symbols,
+      reader: readerOf(target.physicalView()),
+      features: this.features(0),
+      ramSize: target.ramSize,
+      toggling: this.toggling !== undefined,
+      cpus: Array.from({ length: target.cpuCount }, (_, index) => {
+        const { state, rip, cpl, cr3, pagingOn, pcidEnabled } = target.cpu(index);
+        return {
+          index,
+          live: state === 'running' || state === 'halted',
+          rip,
+          cpl,
+          cr3,
+          pagingOn,
+          pcidEnabled,
+          register: name => target.readRegister(index, name),
+          tlb: () => target.tlb(index),
+        };
+      }),
     };
   }
 

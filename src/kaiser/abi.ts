@@ -39,6 +39,8 @@ export interface KaiserState {
   asks: 'flag' | 'cpu word' | 'code' | undefined;
   /** Entries believe CR3 alone. */
   entryByCr3: boolean;
+  /** Of the sites of one kind some switch and some do not, or one is an INT3: entry code is being patched. */
+  halfPatched: boolean;
   onlineCpus: number;
 }
 
@@ -78,6 +80,7 @@ export class GuestReader {
       enabled: this.u32(this.abi.enabledAddress),
       flag: exit === undefined ? this.u32(this.abi.flagAddress) : siteAnswer(exit, this.u32(this.abi.flagAddress), this.cpuWord(cpu)),
       asks: exit === undefined || exit === 'flag' ? 'flag' : exit === 'cpu word' ? 'cpu word' : 'code',
+      halfPatched: (['to kernel', 'to user'] as const).some(kind => new Set(sites.filter(site => site.kind === kind).map(site => site.form)).size > 1),
       entryByCr3: sites.some(site => site.form === 'by CR3'),
       onlineCpus: Math.min(this.u32(this.abi.nrCpusAddress) ?? 0, 8),
     };

@@ -37,7 +37,9 @@ export interface CrashFacts {
   /** Whether the kernel keeps its tables in pairs (see cr3.ts). */
   paired: boolean;
   /** What the kernel says about KAISER now, where it says anything. */
-  kaiser?: Pick<KaiserState, 'enabled' | 'flag'>;
+  kaiser?: Pick<KaiserState, 'enabled' | 'flag'> & Partial<Pick<KaiserState, 'asks' | 'halfPatched'>>;
+  /** Whether KAISER has been switched, or begun to be, since the boot; undefined where nobody has watched. */
+  toggled?: boolean;
   reader: PhysicalReader;
   features: PagingFeatures;
   symbols?: Symbols;

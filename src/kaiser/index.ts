@@ -5,4 +5,4 @@ export { GuestReader, type GuestTask, type KaiserAbi, type KaiserState, readAbi 
 export { type Site, siteText } from './sites.js';
 export type { CrashFacts, ExceptionRecord, Verdict } from './crash.js';
 export { judge } from './verdict.js';
-export { checkInvariants, type CpuView, type MachineView, type TlbView, type Violation } from './invariants/index.js';
+export { checkInvariants, type CpuView, type InvariantPart, type MachineView, type TlbView, type Violation } from './invariants/index.js';

@@ -85,9 +85,11 @@ function missedSwitch(scene: Scene, view: PageFaultView, cut: boolean): Verdict 
   const stayed = flag === 0 ? ', found kaiser off, stayed' : flag === undefined ? ' and stayed' : ', though kaiser is on, stayed';
   const instruction = fetch ? '' : ` The instruction is ${place(record.rip)}.`;
   const handler = record === last ? '' : ` The handler of that fault runs on the same CR3 and cannot work either${withoutEnd(facts)}.`;
+  const patching = facts.kaiser?.halfPatched;
   return {
-    hazard: 'H1', predicate: 'P20', title: 'Missed switch: kernel code on the shadow CR3', cause: record,
-    text: `CPU ${record.cpu} entered from user mode${by}${stayed} on the shadow CR3 and ${what} ${place(address)}, which it does not map.${instruction}${handler}${splitPolicy(scene)}`,
+    hazard: patching ? 'H23' : 'H1', predicate: 'P20', cause: record,
+    title: patching ? 'Missed switch: entry code is patched only in part' : 'Missed switch: kernel code on the shadow CR3',
+    text: `CPU ${record.cpu} entered from user mode${by}${stayed} on the shadow CR3 and ${what} ${place(address)}, which it does not map.${instruction}${handler}${patching ? ' Some entries switch by now and some do not.' : splitPolicy(scene)}`,
   };
 }
 
@@ -123,6 +125,9 @@ function judgeUserFault(scene: Scene, view: PageFaultView): Verdict | undefined 
     const why = `${whyStopped(view.kernel, view.access, scene)} in the kernel half${flag === undefined || split ? '' : `, and kaiser is ${flag === 0 ? 'off' : 'on'}`}`;
     return flag === 0 && !facts.kaiser?.enabled
       ? { hazard: 'H9', predicate: 'P9', title: 'Poison left behind while kaiser is off', cause: record, text: `${text}${why}: this table has been left poisoned, or was poisoned again.` }
+      : flag === 0 && facts.toggled === false
+        ? { hazard: 'H25', predicate: 'P21', title: 'Tripwire: the policy is on and entry code has never been', cause: record,
+          text: `${text}${why}. KAISER is on since the boot, yet ${facts.kaiser?.asks === 'code' ? 'no exit has been patched to switch: that was lost, or done too early' : 'the word that exits test says off'}.` }
       : flag === 0
         ? { hazard: 'H4', predicate: 'P21', title: 'Tripwire: user code on the kernel CR3', cause: record, text: `${text}${why}.${split}` }
         : { hazard: 'H4', predicate: 'P21', title: 'Tripwire: user code on the kernel CR3', cause: record,

@@ -35,7 +35,7 @@ describe('bad input gets code 2 and a message that names it, says what is wrong 
   const notElf = path.join(folder, 'notes.txt');
   writeFileSync(notElf, 'hello');
   it.each([
-    [['rum'], /no command "rum"\. Did you mean run\? The commands are run, dap, tables, disasm/],
+    [['rum'], /no command "rum"\. Did you mean run\? The commands are run, dap, tables, disasm, hazards/],
     [['run', '--cpu', '2'], /run has no option "--cpu"\. Did you mean --cpus\?/],
     [['run', '--cpus', '9'], /--cpus is "9": it must be a whole number from 1 to 8/],
     [['run', '--cpus', 'two'], /--cpus is "two": it must be a whole number/],

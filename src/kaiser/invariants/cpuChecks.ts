@@ -3,7 +3,8 @@ import type { CpuView, Ground, Violation } from './view.js';
 
 /** Rules about what a CPU has in CR3 and where it is. */
 
-type Check = (ground: Ground, cpu: CpuView) => string | undefined;
+/** What is wrong, in words that go on after `CPU 1`; with the hazard that it is the mark of. */
+type Check = (ground: Ground, cpu: CpuView) => string | { text: string; hazard: string } | undefined;
 
 /** P1 and P2: user mode runs on the half that this CPU's exits would choose, while no toggle is under way. */
 const userHalf = (wanted: 'shadow' | 'kernel'): Check => (ground, cpu) => {
@@ -38,13 +39,15 @@ const canEnter: Check = (ground, cpu) => {
   if (cpu.cpl !== 3) return undefined;
   const root = Number(ground.cr3(cpu).root);
   const maps = (address: bigint): boolean => ground.walk(root, address).kind === 'mapped';
-  for (const [register, name] of [['idtr_base', 'the IDT'], ['gdtr_base', 'the GDT'], ['tr_base', 'the TSS'], ['lstar', 'the target of SYSCALL']] as const) {
+  for (const [register, name] of [['idtr_base', 'the IDT'], ['gdtr_base', 'the GDT'], ['tr_base', 'the TSS']] as const) {
     const address = cpu.register(register);
     if (address && !maps(address)) return `is in user mode and could not enter the kernel: ${name} at ${ground.place(address)} is not mapped`;
   }
+  const lstar = cpu.register('lstar');
+  if (lstar && !maps(lstar)) return { hazard: 'H17', text: `is in user mode and could not enter the kernel: the target of SYSCALL at ${ground.place(lstar)} is not mapped` };
   const tss = cpu.register('tr_base');
   const rsp0 = tss ? word(ground, root, tss + 4n) : undefined;
-  if (rsp0 && !maps(rsp0 - 8n)) return `is in user mode and could not enter the kernel: the stack of RSP0 below 0x${rsp0.toString(16)} is not mapped`;
+  if (rsp0 && !maps(rsp0 - 8n)) return { hazard: 'H18', text: `is in user mode and could not enter the kernel: the stack of RSP0 below 0x${rsp0.toString(16)} is not mapped` };
   const idt = cpu.register('idtr_base');
   const gate = idt ? gateTarget(ground, root, idt + 14n * 16n) : undefined;
   return gate && !maps(gate) ? `is in user mode and could not enter the kernel: the target of the page-fault gate at ${ground.place(gate)} is not mapped` : undefined;
@@ -73,7 +76,7 @@ function sameFlags(ground: Ground): Violation[] {
   const first = cpus[0] && ground.state(cpus[0]);
   if (!first || ground.view.toggling || first.design === 'per_process') return [];
   return cpus.filter(cpu => ground.state(cpu).flag !== first.flag).map(cpu => ({
-    predicate: 'P17', cpu: cpu.index, text: `CPU ${cpu.index} finds KAISER ${ground.state(cpu).flag ? 'on' : 'off'}, CPU ${cpus[0]!.index} finds it ${first.flag ? 'on' : 'off'}`,
+    predicate: 'P17', hazard: 'H28', cpu: cpu.index, text: `CPU ${cpu.index} finds KAISER ${ground.state(cpu).flag ? 'on' : 'off'}, CPU ${cpus[0]!.index} finds it ${first.flag ? 'on' : 'off'}`,
   }));
 }
 
@@ -81,8 +84,10 @@ const checks: readonly (readonly [string, Check])[] = [['P1', userHalf('shadow')
 
 export function checkCpus(ground: Ground): Violation[] {
   const found = ground.cpus.flatMap(cpu => checks.flatMap(([predicate, check]) => {
-    const text = check(ground, cpu);
-    return text === undefined ? [] : [{ predicate, cpu: cpu.index, text: `CPU ${cpu.index} ${text}` }];
+    const found = check(ground, cpu);
+    if (found === undefined) return [];
+    const { text, ...hazard } = typeof found === 'string' ? { text: found } : found;
+    return [{ predicate, ...hazard, cpu: cpu.index, text: `CPU ${cpu.index} ${text}` }];
   }));
   return [...found, ...sameFlags(ground)];
 }

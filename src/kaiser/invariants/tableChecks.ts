@@ -20,7 +20,8 @@ function checkUserHalf(ground: Ground, root: number): Violation[] {
   for (let slot = 0; slot < KERNEL_SLOT; slot++) {
     const kernel = ground.entry(root, slot), shadow = ground.entry(root + SHADOW_OFFSET, slot);
     if ((kernel & ~LOOSE) !== (shadow & ~LOOSE)) {
-      found.push({ predicate: 'P8', text: `The halves of the pair at 0x${root.toString(16)} differ in slot ${slot}: 0x${kernel.toString(16)} in the kernel half, 0x${shadow.toString(16)} in the shadow half` });
+      const hole = kernel & PRESENT && !(shadow & PRESENT);
+      found.push({ predicate: 'P8', ...(hole ? { hazard: 'H14' } : {}), text: `The halves of the pair at 0x${root.toString(16)} differ in slot ${slot}: 0x${kernel.toString(16)} in the kernel half, 0x${shadow.toString(16)} in the shadow half` });
     } else if (steady && (kernel & (PRESENT | USER)) === (PRESENT | USER) && ((kernel & NX) !== 0n) !== (enabled !== 0) && ground.view.features.noExecute) {
       found.push({ predicate: 'P9', text: `KAISER is ${enabled ? 'on' : 'off'}, but slot ${slot} of the kernel half at 0x${root.toString(16)} is ${enabled ? 'not ' : ''}poisoned` });
     }

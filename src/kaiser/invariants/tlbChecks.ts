@@ -10,13 +10,14 @@ export function checkTlbs(ground: Ground): Violation[] {
     const { flag } = ground.state(cpu);
     const kernel = cpu.tlb().filter(entry => entry.linear & KERNEL_HALF && !ground.mayBeExposed(entry.linear));
     const found: Violation[] = [];
-    const report = (predicate: string, entry: TlbView | undefined, text: string): void => {
-      if (entry) found.push({ predicate, cpu: cpu.index, text: `CPU ${cpu.index} ${text} ${ground.place(entry.linear)} (${describe(entry)}), which the shadow half does not show` });
+    const report = (predicate: string, entry: TlbView | undefined, text: string, hazard?: string): void => {
+      if (entry) found.push({ predicate, ...(hazard ? { hazard } : {}), cpu: cpu.index, text: `CPU ${cpu.index} ${text} ${ground.place(entry.linear)} (${describe(entry)}), which the shadow half does not show` });
     };
     // P6: in user mode no translation works that leads to what is hidden.
-    if (cpu.cpl === 3 && flag) report('P6', kernel.find(entry => entry.global || entry.pcid === current(cpu)), 'is in user mode and can use a translation of');
+    const usable = kernel.find(entry => entry.global || entry.pcid === current(cpu));
+    if (cpu.cpl === 3 && flag) report('P6', usable, 'is in user mode and can use a translation of', usable?.global ? 'H13' : undefined);
     // P7: nor is one kept that could.
-    if (flag && !ground.view.toggling) report('P7', kernel.find(entry => entry.global), 'keeps a global translation of');
+    if (flag && !ground.view.toggling) report('P7', kernel.find(entry => entry.global), 'keeps a global translation of', 'H13');
     if (cpu.pcidEnabled) report('P7', kernel.find(entry => !entry.global && entry.pcid & SHADOW_PCID), 'keeps a translation under a user PCID of');
     return found;
   });

@@ -39,6 +39,8 @@ export interface MachineView {
 export interface Violation {
   /** P1 to P24. */
   predicate: string;
+  /** The hazard that it is the mark of, where the state alone tells: H1 to H32. */
+  hazard?: string;
   cpu?: number;
   text: string;
 }

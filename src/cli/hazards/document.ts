@@ -1,0 +1,22 @@
+import type { Scenario } from './scenario.js';
+
+/** docs/hazards.md: what each scenario shows and how to see it. Written from the scenarios themselves. */
+export function hazardsDocument(scenarios: readonly Scenario[]): string {
+  const shown = new Set(scenarios.map(one => one.hazard));
+  const missing = Array.from({ length: 32 }, (_, i) => `H${i + 1}`).filter(hazard => !shown.has(hazard));
+  return `# Hazards
+
+What can go wrong when KAISER is switched while the machine runs, each as an experiment that anybody can repeat. The numbers H1 to H32 are
+those of the project's research report. \`npx kaiserscope hazards\` runs them all and prints a table; \`npx kaiserscope hazards H17 --story\` runs one
+and tells what happened. The hazard that it prints is derived from the state of the machine (\`src/kaiser\`); it never learns which scenario
+is running. The second machine of each has the cure, and survives.
+
+To see one in the editor, put its \`append\` and \`script\` into a launch configuration and press F5.
+
+| hazard | shown by | what happens |
+|---|---|---|
+${scenarios.map(one => `| ${one.hazard} | [\`${one.id}\`](../examples/hazards/${one.id}.json) | **${one.title}.** ${one.about} With the cure: \`append: "${one.cured.append}"\`. |`).join('\n')}
+
+Not shown yet: ${missing.join(', ')}.
+`;
+}

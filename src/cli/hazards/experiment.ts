@@ -1,0 +1,67 @@
+import type { Debuggee } from '../../dap/debuggee.js';
+import { verdictAt } from '../../dap/verdict.js';
+import type { Verdict } from '../../kaiser/index.js';
+import { checkInvariants } from '../../kaiser/index.js';
+import type { ExceptionInfo, Stop } from '../../target/target.js';
+import type { Scenario } from './scenario.js';
+
+/** How a run ended. What is told comes from the machine's state alone; the scenario says only what to run. */
+export interface Outcome {
+  survived: boolean;
+  /** The hazard that the machine's state names, if it names one. */
+  hazard?: string;
+  predicate?: string;
+  text: string;
+  position: number;
+  cpu?: number;
+}
+
+/** So many steps at a time where nothing else sets the pace. */
+const STRIDE = 1_000_000;
+
+/** Runs a machine until something explodes, its guest powers off, or the scenario's end. */
+export async function runExperiment(debuggee: Debuggee, scenario: Scenario): Promise<Outcome> {
+  const { target, kaiser } = debuggee;
+  let verdict: Verdict | undefined;
+  target.setExceptionStops(exception => {
+    verdict = verdictAt(debuggee, { kind: 'exception', cpu: exception.cpu, exceptions: withThis(debuggee, exception) });
+    return verdict !== undefined || debuggee.spinWatch.observe(exception);
+  });
+  for (const { cpu, at } of scenario.nmis) injectOnce(debuggee, cpu, at);
+  for (;;) {
+    const next = scenario.check && target.position >= scenario.check.from ? scenario.check.every : STRIDE;
+    const until = Math.min(scenario.until, target.position + next);
+    const stop = await target.run({ until });
+    if (stop.kind !== 'limit') return outcomeOf(debuggee, stop, verdict);
+    const view = scenario.check && target.position >= scenario.check.from ? kaiser.machineView() : undefined;
+    const violation = view && checkInvariants(view, scenario.check?.parts).find(one => one.hazard !== undefined);
+    if (violation) return { survived: false, ...violation, position: target.position };
+    if (target.position >= scenario.until) return { survived: true, text: `ran for ${scenario.until} steps`, position: target.position };
+  }
+}
+
+function outcomeOf(debuggee: Debuggee, stop: Stop, verdict: Verdict | undefined): Outcome {
+  const { position } = debuggee.target;
+  if (stop.kind === 'exit' && stop.code === 0) return { survived: true, text: 'powered off', position };
+  const kind = stop.kind === 'exception' ? (verdict ? 'exception' : 'spin') : stop.kind === 'shutdown' || stop.kind === 'dead' || stop.kind === 'exit' ? stop.kind : undefined;
+  const found = verdict ?? (kind && verdictAt(debuggee, { kind, cpu: stop.cpu, exceptions: stop.kind === 'shutdown' ? stop.exceptions : debuggee.target.recentExceptions(stop.cpu) }));
+  if (!found) return { survived: false, text: `stopped: ${stop.kind}`, position, cpu: stop.cpu };
+  const { hazard, predicate, text } = found;
+  return { survived: false, ...(hazard ? { hazard } : {}), ...(predicate ? { predicate } : {}), text, position, cpu: found.cause.cpu };
+}
+
+function withThis(debuggee: Debuggee, exception: ExceptionInfo): ExceptionInfo[] {
+  return [...debuggee.target.recentExceptions(exception.cpu), exception];
+}
+
+/** An NMI to `cpu` when execution first comes to the symbol. */
+function injectOnce(debuggee: Debuggee, cpu: number, at: string): void {
+  const address = debuggee.symbols.table.addressOf(at);
+  if (address === undefined) throw new Error(`The kernel has no symbol ${at}, at which an NMI is to come.`);
+  let done = false;
+  debuggee.target.addProbe(address, () => {
+    if (done) return;
+    done = true;
+    debuggee.target.injectNmi(cpu);
+  });
+}

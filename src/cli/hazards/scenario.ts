@@ -1,0 +1,77 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { validateLaunch } from '../../dap/launchArguments.js';
+import type { LaunchArguments } from '../../dap/launchArguments.js';
+import type { InvariantPart } from '../../kaiser/index.js';
+
+/** A hazard as an experiment: a machine on which it happens, and the same machine with the cure. One JSON file each, in examples/hazards. */
+export interface Scenario {
+  /** Name of the file without its ending. */
+  id: string;
+  /** H1 to H32. */
+  hazard: string;
+  title: string;
+  /** What happens, and where to look. */
+  about: string;
+  broken: LaunchArguments;
+  cured: LaunchArguments;
+  /** Steps after which a run that nothing has stopped counts as survived. */
+  until: number;
+  /** How often the rules of KAISER are checked, in steps, and from which position on; without it only exceptions are judged. */
+  check?: { every: number; from: number; parts: readonly InvariantPart[] };
+  /** NMIs: to which CPU, when any CPU first comes to this symbol. */
+  nmis: { cpu: number; at: string }[];
+}
+
+const UNTIL = 20_000_000;
+const PARTS: readonly InvariantPart[] = ['cpus', 'tables', 'tlbs'];
+
+/** Reads all scenarios of a folder, in the order of their hazards. Throws an Error that names the file and what is wrong. */
+export async function readScenarios(folder: string): Promise<Scenario[]> {
+  const names = (await readdir(folder)).filter(name => name.endsWith('.json'));
+  const scenarios = await Promise.all(names.map(async name => parseScenario(name, await readFile(path.join(folder, name), 'utf8'))));
+  const number = (scenario: Scenario): number => Number(scenario.hazard.slice(1));
+  return scenarios.sort((a, b) => number(a) - number(b) || a.id.localeCompare(b.id));
+}
+
+/** Reads one scenario. Throws an Error that names the file, the member and what it must be. */
+export function parseScenario(name: string, text: string): Scenario {
+  const wrong = (message: string): Error => new Error(`${name}: ${message}`);
+  let json: Record<string, unknown>;
+  try {
+    json = JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw wrong(`this is no JSON: ${(error as Error).message}`);
+  }
+  const member = <T>(key: string, what: string, is: (value: unknown) => value is T, otherwise?: T): T => {
+    const value = json[key] ?? otherwise;
+    if (!is(value)) throw wrong(`"${key}" must be ${what}; it is ${JSON.stringify(value) ?? 'missing'}.`);
+    return value;
+  };
+  const known = ['hazard', 'title', 'about', 'launch', 'cured', 'until', 'check', 'nmis'];
+  const unknown = Object.keys(json).find(key => !known.includes(key));
+  if (unknown !== undefined) throw wrong(`there is no member "${unknown}"; the members are ${known.join(', ')}.`);
+  const hazard = member('hazard', 'the name of a hazard, H1 to H32', isText);
+  if (!/^H([1-9]|[12]\d|3[0-2])$/.test(hazard)) throw wrong(`"hazard" is "${hazard}"; write H1 to H32.`);
+  const launch = member('launch', 'an object of launch attributes', isObject);
+  const cured = member('cured', 'an object with the launch attributes that differ with the cure', isObject);
+  const check = json['check'] === undefined ? undefined : member('check', 'an object with "every" and, if wanted, "from"', isObject);
+  if (check && !(isCount(check['every']) && (check['from'] === undefined || isCount(check['from'])))) throw wrong('"check" needs "every", a number of steps above 0, and may have "from", a position.');
+  const parts = check?.['parts'] ?? PARTS;
+  if (!isList(parts) || !parts.every(part => PARTS.includes(part as InvariantPart))) throw wrong(`"parts" of "check" must be a list of ${PARTS.join(', ')}.`);
+  const nmis = member('nmis', 'a list of objects with "cpu" and "at"', isList, []);
+  return {
+    id: name.replace(/\.json$/, ''), hazard, title: member('title', 'a text', isText), about: member('about', 'a text', isText),
+    broken: validateLaunch({ ...launch }), cured: validateLaunch({ ...launch, ...cured }), until: member('until', 'a number of steps above 0', isCount, UNTIL),
+    ...(check ? { check: { every: Number(check['every']), from: Number(check['from'] ?? 0), parts: parts as InvariantPart[] } } : {}),
+    nmis: nmis.map(nmi => {
+      if (!isObject(nmi) || !isText(nmi['at']) || !Number.isInteger(nmi['cpu'])) throw wrong('each of "nmis" needs "cpu", a number, and "at", a symbol.');
+      return { cpu: Number(nmi['cpu']), at: nmi['at'] };
+    }),
+  };
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0;
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isList = (value: unknown): value is unknown[] => Array.isArray(value);

@@ -1,0 +1,52 @@
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { tryScenario } from '../../src/cli/commands/hazards.js';
+import { hazardsDocument } from '../../src/cli/hazards/document.js';
+import { parseScenario, readScenarios } from '../../src/cli/hazards/scenario.js';
+import { runCli } from './runCli.js';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const scenarios = await readScenarios(path.join(root, 'examples/hazards'));
+const io = { stdout: () => {}, stderr: () => {}, installFolder: root };
+
+it('docs/hazards.md is current', async () => {
+  await expect(hazardsDocument(scenarios)).toMatchFileSnapshot('../../docs/hazards.md');
+});
+
+describe('a scenario', () => {
+  it.each(scenarios.map(one => [one.hazard, one.title, one] as const))('of %s is named as such, and its cure survives: %s', async (hazard, _title, scenario) => {
+    const { broken, cured } = await tryScenario(scenario, io);
+    expect({ hazard: broken.hazard, text: broken.text }).toEqual({ hazard, text: broken.text });
+    expect({ survived: cured.survived, text: cured.text }).toEqual({ survived: true, text: cured.text });
+    expect(cured.hazard).toBeUndefined();
+  }, 120_000);
+
+  const good = { hazard: 'H1', title: 't', about: 'a', launch: {}, cured: {} };
+  it.each<[string, Record<string, unknown> | string, RegExp]>([
+    ['no JSON', '{', /^x\.json: this is no JSON/],
+    ['a hazard that does not exist', { ...good, hazard: 'H33' }, /"hazard" is "H33"; write H1 to H32/],
+    ['a missing title', { ...good, title: undefined }, /"title" must be a text; it is missing/],
+    ['a member that does not exist', { ...good, untill: 5 }, /there is no member "untill"; the members are/],
+    ['a bad launch attribute', { ...good, launch: { cpu: 2 } }, /cpus/],
+    ['a bad limit', { ...good, until: -1 }, /"until" must be a number of steps above 0; it is -1/],
+    ['a bad check', { ...good, check: { from: 3 } }, /"check" needs "every"/],
+    ['a bad NMI', { ...good, nmis: [{ cpu: 1 }] }, /each of "nmis" needs "cpu"/],
+  ])('with %s is refused in words', (_what, content, message) => {
+    expect(() => parseScenario('x.json', typeof content === 'string' ? content : JSON.stringify(content))).toThrow(message);
+  });
+});
+
+describe('kaiserscope hazards', () => {
+  it('runs the scenarios of one hazard and prints what was found', async () => {
+    const { code, stdout } = await runCli('hazards', 'h16', '--story');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/✓ H16 +H16 +P23 +\d+ +survives +PGDs of 4 KiB/);
+    expect(stdout).toContain('It has nothing of its kernel half either');
+  }, 60_000);
+
+  it('says which hazards there are when it has none of the one asked for', async () => {
+    const { code, stderr } = await runCli('hazards', 'H99');
+    expect(code).toBe(2);
+    expect(stderr).toContain('There is no scenario of "H99"; there are some of H1, H4,');
+  });
+});
