@@ -4,6 +4,7 @@ import { loadKernel } from '../../src/machine/boot/loadKernel.js';
 import { Machine } from '../../src/machine/machine.js';
 import { checkFastTables } from '../../src/machine/memory/fastCheck.js';
 import { PAGE_DIRTY } from '../../src/machine/memory/layout.js';
+import { H_ENTRIES, H_PCID_STAMPS, SET_WORDS, SETS, tlbWord } from '../../src/machine/memory/tlbLayout.js';
 import type { Snapshot } from '../../src/machine/snapshot.js';
 import { buildKernel } from '../fixtures/kernels.js';
 import { boot } from '../kernel/run.js';
@@ -176,6 +177,28 @@ describe('what runs on from a snapshot', () => {
     cold.devices.uart.feed(new TextEncoder().encode('storm 300 &\nforks 3\ncat /proc/cpuinfo\n'));
     expect(runTo(cold, 1_500_000)).toBe(first[2]);
     expect(sorted(machine.memory.dirtyPages)).toEqual(flaggedPages(machine));
+  });
+
+  it.each(['', 'nopcid'])('has the TLBs word by word, while translated code switches address spaces (command line "%s")', commandLine => {
+    const { machine } = boot(commandLine), random = new Random(4);
+    machine.devices.uart.feed(new TextEncoder().encode('storm 20000 &\nforks 20\n'));
+    machine.run(3_000_000);
+    // All but the context ids, which belong to the fast tables.
+    const words = () => machine.cpus.map(({ index }) => {
+      const t = tlbWord(index), { i32 } = machine.memory;
+      return [...i32.slice(t, t + 8), ...i32.slice(t + H_PCID_STAMPS, t + H_PCID_STAMPS + 4096), ...i32.slice(t + H_ENTRIES, t + H_ENTRIES + SETS * SET_WORDS)].join();
+    });
+    const kept: { snapshot: Snapshot; words: string[]; hash: string }[] = [];
+    for (let n = 0; n < 20; n++) {
+      kept.push({ snapshot: machine.takeSnapshot(), words: words(), hash: machine.stateHash() });
+      if (random.chance(0.5)) {
+        const one = random.pick(kept);
+        machine.restore(one.snapshot);
+        expect(machine.stateHash()).toBe(one.hash);
+        expect(words().map((text, cpu) => text === one.words[cpu])).toEqual(machine.cpus.map(() => true));
+      }
+      machine.run(machine.position + random.pick([300, 1500, 80_000]));
+    }
   });
 
   it.each([

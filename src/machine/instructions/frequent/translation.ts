@@ -2,6 +2,7 @@ import { Code } from 'iced-x86';
 import { CR0, CR2, CR3, CR4, FAST_CONTEXT, FAST_INDEX, RIP } from '../../cpu/layout.js';
 import { FIRST_CONTEXT, LAST_CONTEXT } from '../../memory/contexts.js';
 import { FAST_INDEX_FACTOR, FAST_INDEX_MASK } from '../../memory/fastTable.js';
+import { TLB_BASE, TLB_TOUCHED_BASE, TLB_UNIT } from '../../memory/layout.js';
 import { LAST_STAMP } from '../../memory/tlb.js';
 import {
   H_CONTEXT_GENERATION, H_EPOCH, H_NEXT_CONTEXT, H_NEXT_STAMP, H_PCID, H_PCID_CONTEXTS, H_PCID_STAMPS, H_STAMP,
@@ -50,6 +51,8 @@ defineForm(Code.Mov_cr_r64, insn => controlNumber(insn.operands[0]) === CR3_NUMB
   f.get(t).get(stamp).i32(1).op(Op.i32_add).memory(Op.i32_store, tlbField(H_NEXT_STAMP));
   f.get(t).get(context).i32(1).op(Op.i32_add).memory(Op.i32_store, tlbField(H_NEXT_CONTEXT));
   f.get(at).get(stamp).memory(Op.i32_store, tlbField(H_PCID_STAMPS));
+  // As `Tlb` does for snapshots, which find changed stamps by these marks.
+  f.get(at).i32(tlbField(H_PCID_STAMPS) - TLB_BASE).op(Op.i32_add).i32(Math.log2(TLB_UNIT)).op(Op.i32_shr_u).i32(1).memory(Op.i32_store8, TLB_TOUCHED_BASE);
   f.get(at);
   load(t, H_CONTEXT_GENERATION).i32(12).op(Op.i32_shl).get(context).op(Op.i32_or).memory(Op.i32_store, tlbField(H_PCID_CONTEXTS));
   f.end();
