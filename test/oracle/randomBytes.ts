@@ -58,9 +58,12 @@ export function randomRegisters(random: Random, bits: Bits): bigint[] {
   });
 }
 
-/** Byte pairs that would leave the harness for the kernel of the host, wherever a branch may land: SYSCALL, SYSENTER, INT n. */
+/**
+ * Byte pairs that would leave the harness for the kernel of the host, wherever a branch may land: SYSCALL, SYSENTER, INT n; or for a
+ * hypervisor, which may answer VMCALL and VMMCALL.
+ */
 export function leavesHarness(bytes: Uint8Array): boolean {
-  return bytes.some((b, n) => b === 0xcd || b === 0x0f && (bytes[n + 1] === 0x05 || bytes[n + 1] === 0x34));
+  return bytes.some((b, n) => b === 0xcd || b === 0x0f && (bytes[n + 1] === 0x05 || bytes[n + 1] === 0x34 || bytes[n + 1] === 0x01 && (bytes[n + 2] === 0xc1 || bytes[n + 2] === 0xd9)));
 }
 
 /** Linear address of the first byte of a slot's code. */

@@ -45,7 +45,8 @@ function read(i: Instruction, bytes: Uint8Array, ip: bigint, linear: bigint, mod
     next: BigInt.asUintN(bitness === 64 ? 64 : 32, ip + BigInt(length)), length, bytes: bytes.slice(0, length), code: i.code, mnemonic: i.mnemonic,
     operands: [], immediate: 0n, immediate2: 0, target: 0n, farSelector: 0, lock: false, rep: 'none', operandSize: 0, mode,
   };
-  if (isPrefix(bytes[0]!)) {
+  // A REX prefix in front of other prefixes counts for nothing.
+  if (isPrefix(bytes[0]!) || bitness === 64 && isRex(bytes[0]!) && (isPrefix(bytes[1]!) || isRex(bytes[1]!))) {
     insn.lock = i.hasLockPrefix;
     insn.rep = i.hasRepnePrefix ? 'repne' : i.hasRepPrefix ? 'rep' : 'none';
   }
@@ -59,6 +60,8 @@ function read(i: Instruction, bytes: Uint8Array, ip: bigint, linear: bigint, mod
 function isPrefix(byte: number): boolean {
   return (byte & 0xe7) === 0x26 || (byte & 0xfc) === 0x64 || byte === 0xf0 || byte === 0xf2 || byte === 0xf3;
 }
+
+function isRex(byte: number): boolean { return byte >>> 4 === 4; }
 
 /** What is the same for all instructions of a `Code`; reading a field of iced's instruction costs a call into its WebAssembly. */
 interface Form { operands: number; /** Operand size of stack instructions; undefined where it depends on an immediate. */ stack: number | undefined; }

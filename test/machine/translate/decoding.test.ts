@@ -25,6 +25,15 @@ describe('decoding', () => {
     expect(raised(0xf0, 0x8b, 0x04, 0x24)).toBe(6); // lock mov
   });
 
+  it('knows REP and LOCK behind a REX prefix, which then counts for nothing', () => {
+    const machine = machineWith({ 0: [0x48, 0xf3, 0xab] }), cpu = machine.cpus[0]!; // rex.w rep stosd
+    cpu.setGpr(1, 2n);
+    cpu.setGpr(7, BigInt(CODE + 0x100));
+    run(machine, 2);
+    expect([cpu.gpr(1), cpu.gpr(7), cpu.rip]).toEqual([0n, BigInt(CODE + 0x108), BigInt(CODE + 3)]);
+    expect(raised(0x48, 0xf0, 0x8b, 0x04, 0x24)).toBe(6); // lock mov
+  });
+
   it('raises #GP for more than 15 bytes', () => {
     expect(raised(...new Array<number>(14).fill(0x66), 0x90)).toBeUndefined();
     expect(raised(...new Array<number>(15).fill(0x66), 0x90)).toBe(13);
