@@ -1,4 +1,4 @@
-import { FLAGS_SIGNATURE, HANDLER_SIGNATURE, Imports, RESOLVE_SIGNATURE, SEGMENT_SIGNATURE, WATCHED_SIGNATURE } from './emitter.js';
+import { FLAGS_SIGNATURE, HANDLER_SIGNATURE, type Imports, RESOLVE_SIGNATURE, SEGMENT_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
 import { TABLE_SIZE } from './runtime.js';
 import { ModuleBuilder } from './wasm.js';
 

@@ -1,26 +1,18 @@
 import { Mnemonic } from 'iced-x86';
 import * as L from '../cpu/layout.js';
+import { accessGroup, busiestGroups } from './accessGroups.js';
 import { ENDS_BLOCK, endsBlock } from './decoded.js';
-import { Cc, Emitter, Exit, Imports, NO_PAGE, type SeenPage } from './emitter.js';
+import { type Emitter, Exit, type Imports, NO_PAGE, type SeenPage } from './emitter.js';
 import type { Insn } from './insn.js';
 import type { RegionControl } from './regionControl.js';
-import { registerOffset } from './record.js';
-import { accessGroup, busiestGroups } from './accessGroups.js';
 import { analyseRegion, type RegionGraph } from './regionGraph.js';
+import { common, type KnownFlags, RegionValues } from './regionValues.js';
 import { FunctionBody, Label, Op, Type } from './wasm.js';
 
 /** A return is compared with so many places behind calls in its region. */
 const MAX_RETURNS = 4;
 
 const REGION_SIGNATURE = { params: [Type.I32], results: [Type.I32] };
-
-/** The kind and size of the operation that has set the flags. */
-interface KnownFlags { kind: Cc; size: number; }
-
-/** What is known where two branches meet. */
-function common(a: KnownFlags | undefined, b: KnownFlags | undefined): KnownFlags | undefined {
-  return a && b && a.kind === b.kind && a.size === b.size ? a : undefined;
-}
 
 /** A straight run of instructions: what the region is made of. */
 export interface RegionBlock {
@@ -32,26 +24,12 @@ export interface RegionBlock {
 }
 
 /**
- * Makes one WebAssembly function (cpu) -> Exit of several blocks that branch to each other. Registers that the region
- * uses are held in locals; on every way out those it writes are stored back. Each block first takes its instructions
- * from the budget, so the machine's position is exact at every exit.
+ * Makes one WebAssembly function (cpu) -> Exit of several blocks that branch to each other. Each block first takes its
+ * instructions from the budget, so the machine's position is exact at every exit.
  */
-export class RegionEmitter extends Emitter {
-  knownFlags: KnownFlags | undefined;
-  private readonly registers: (number | undefined)[] = [];
-  private readonly written = new Set<number>();
-  private flagsUsed = false;
-  private readonly flagsKind: number;
-  private readonly flagsResult: number;
-  private readonly flagsSource: number;
-  private readonly budget: number;
+export class RegionEmitter extends RegionValues {
   private readonly next: number;
   private readonly code: number;
-  private readonly fastTable: number;
-  private readonly fastIndex: number;
-  private readonly fastContext: number;
-  /** Locals with the fields of the watched ranges, by field. */
-  private readonly watched = new Map<number, number>();
   private readonly labels = new Map<bigint, number>();
   /** Blocks behind calls, to which a return may lead. */
   private readonly returns: number[] = [];
@@ -72,7 +50,6 @@ export class RegionEmitter extends Emitter {
   /** What is known of the flags on all branches to a block so far: those that lead forward, and those that lead back. */
   private readonly forwardFlags = new Map<number, KnownFlags | undefined>();
   private readonly backFlags = new Map<number, KnownFlags | undefined>();
-  private unknownFlagsUsed = false;
   /** Position of the instruction that runs under the interrupt shadow of the one before, in the block; -1 if there is none. */
   private shadowed = -1;
   private tentative = false;
@@ -80,15 +57,8 @@ export class RegionEmitter extends Emitter {
   constructor(f: FunctionBody, imports: Imports, private readonly define: (e: Emitter) => void, private readonly blocks: readonly RegionBlock[],
     private readonly entry: number, private readonly assumed: ReadonlyMap<number, KnownFlags | undefined> = new Map()) {
     super(f, imports);
-    this.flagsKind = f.local(Type.I32);
-    this.flagsResult = f.local(Type.I64);
-    this.flagsSource = f.local(Type.I64);
-    this.budget = f.local(Type.I32);
     this.next = f.local(Type.I32);
     this.code = f.local(Type.I32);
-    this.fastTable = f.local(Type.I32);
-    this.fastIndex = f.local(Type.I32);
-    this.fastContext = f.local(Type.I64);
     blocks.forEach((b, i) => this.labels.set(b.start, i));
     for (const { insns } of blocks) {
       const last = insns[insns.length - 1], number = last?.mnemonic === Mnemonic.Call ? this.labels.get(last.next) : undefined;
@@ -119,33 +89,13 @@ export class RegionEmitter extends Emitter {
     if (this.graph.reducible) this.emitTree(this.entry);
     else this.emitDispatched();
     f.end();
-    f.get(this.cpu).get(this.budget).memory(Op.i32_store, L.BUDGET);
-    for (const n of this.written) f.get(this.cpu).get(this.registers[n]!).memory(Op.i64_store, L.GPR + 8 * n);
-    if (this.flagsUsed) {
-      f.get(this.cpu).get(this.flagsKind).memory(Op.i32_store, L.CC_OP);
-      f.get(this.cpu).get(this.flagsResult).memory(Op.i64_store, L.CC_DST);
-      f.get(this.cpu).get(this.flagsSource).memory(Op.i64_store, L.CC_SRC);
-    }
+    this.storeState();
     f.get(this.code);
-    f.atStart(() => this.emitPrologue());
-  }
-
-  private emitPrologue(): void {
-    const f = this.f;
-    const load = (op: Op, field: number, local: number) => f.get(this.cpu).memory(op, field).set(local);
-    load(Op.i32_load, L.BUDGET, this.budget);
-    if (!this.graph.reducible) f.i32(this.entry).set(this.next);
-    load(Op.i32_load, L.FAST_TABLE, this.fastTable);
-    load(Op.i32_load, L.FAST_INDEX, this.fastIndex);
-    load(Op.i64_load, L.FAST_CONTEXT, this.fastContext);
-    this.registers.forEach((local, n) => { if (local !== undefined) load(Op.i64_load, L.GPR + 8 * n, local); });
-    for (const [field, local] of this.watched) load(Op.i64_load, field, local);
-    for (const { page } of this.seen.values()) f.i64(NO_PAGE).set(page);
-    if (this.flagsUsed) {
-      load(Op.i32_load, L.CC_OP, this.flagsKind);
-      load(Op.i64_load, L.CC_DST, this.flagsResult);
-      load(Op.i64_load, L.CC_SRC, this.flagsSource);
-    }
+    f.atStart(() => {
+      this.loadState();
+      for (const { page } of this.seen.values()) f.i64(NO_PAGE).set(page);
+      if (!this.graph.reducible) f.i32(this.entry).set(this.next);
+    });
   }
 
   /** The blocks that a block branches to, as often as it does. */
@@ -256,67 +206,6 @@ export class RegionEmitter extends Emitter {
     this.f.br(label);
   }
 
-  private register(n: number): number { return this.registers[n] ??= this.f.newLocal(Type.I64); }
-  pushRegister(n: number): void { this.f.get(this.register(n)); }
-  popRegister(n: number): void {
-    this.written.add(n);
-    this.f.set(this.register(n));
-  }
-  protected pushRegisterOperand(i: number, size: number): void {
-    const register = this.registerOf(i);
-    this.pushRegister(register.number);
-    if (register.class === 'high8') this.f.i64(8n).op(Op.i64_shr_u);
-    this.truncate(size);
-  }
-  protected popRegisterOperand(i: number, size: number): void {
-    const register = this.registerOf(i);
-    if (register.class !== 'high8') { this.popPart(register.number, size); return; }
-    const value = this.keep();
-    this.pushRegister(register.number);
-    this.f.i64(~0xff00n).op(Op.i64_and).get(value).i64(8n).op(Op.i64_shl, Op.i64_or);
-    this.f.release(value);
-    this.popRegister(register.number);
-  }
-  private registerOf(i: number) {
-    const operand = this.insn.operands[i]!;
-    if (operand.kind !== 'register') throw new Error('not a register operand');
-    return operand.register;
-  }
-
-  pushOperandBase(i: number): number {
-    this.f.get(this.cpu);
-    return registerOffset(this.registerOf(i));
-  }
-
-  get constant(): bigint { return this.insn.immediate; }
-  pushImmediate(): void { this.f.i64(this.insn.immediate); }
-  pushNext(): void { this.f.i64(this.insn.next); }
-  pushTarget(): void { this.f.i64(this.insn.target); }
-  pushImmediate2(): void { this.f.i32(this.insn.immediate2); }
-  pushOffset(): void {
-    const f = this.f, m = this.insn.memory!;
-    let terms = 0;
-    if (m.base >= 0) { this.pushRegister(m.base); terms++; }
-    if (m.index >= 0) {
-      this.pushRegister(m.index);
-      if (m.scale > 1) f.i64(BigInt(Math.log2(m.scale))).op(Op.i64_shl);
-      if (terms++) f.op(Op.i64_add);
-    }
-    if (m.displacement !== 0n || !terms) {
-      f.i64(m.displacement);
-      if (terms) f.op(Op.i64_add);
-    }
-    this.maskOffset();
-  }
-  protected maskOffset(): void { this.truncate(this.insn.memory!.addressSize); }
-  protected addSegmentBase(): void {
-    const segment = this.insn.memory!.segment;
-    if (segment >= L.Seg.FS) this.f.get(this.cpu).memory(Op.i64_load, L.SEG + segment * L.SEG_SIZE + L.SEG_BASE).op(Op.i64_add);
-  }
-  protected pushSegmentNumber(): void { this.f.i32(this.insn.memory!.segment); }
-  protected pushFastTable(): void { this.f.get(this.fastTable); }
-  protected pushFastIndex(): void { this.f.get(this.fastIndex); }
-  protected pushFastContext(): void { this.f.get(this.fastContext); }
   protected lastPage(write: boolean, stack: boolean): SeenPage | undefined {
     if (!this.graph.depth[this.blockNumber]) return undefined;
     const group = accessGroup(this.insn, stack);
@@ -344,11 +233,6 @@ export class RegionEmitter extends Emitter {
     else this.f.i32(-1).op(Op.i32_mul).set(this.code);
     this.unwind();
     this.f.br(this.exitLabel);
-  }
-  protected pushWatch(field: number): void {
-    let local = this.watched.get(field);
-    if (local === undefined) this.watched.set(field, local = this.f.newLocal(Type.I64));
-    this.f.get(local);
   }
   protected exitWatched(): void {
     this.f.if();
@@ -401,21 +285,6 @@ export class RegionEmitter extends Emitter {
     this.f.br(this.exitLabel);
   }
 
-  setFlagsKind(kind: Cc, size: number): void {
-    this.flagsUsed = true;
-    this.knownFlags = { kind, size };
-    this.f.i32(kind * 4 + Math.log2(size)).set(this.flagsKind);
-  }
-  popFlagsResult(): void { this.flagsUsed = true; this.f.set(this.flagsResult); }
-  popFlagsSource(): void { this.flagsUsed = true; this.f.set(this.flagsSource); }
-  pushFlagsResult(): void { this.flagsUsed = true; this.f.get(this.flagsResult); }
-  pushFlagsSource(): void { this.flagsUsed = true; this.f.get(this.flagsSource); }
-  pushFlagsKind(): void {
-    this.flagsUsed = true;
-    this.unknownFlagsUsed = true;
-    this.f.get(this.flagsKind);
-  }
-
   readonly region: RegionControl = {
     event: () => {
       this.region.pushBudgetBehind();
@@ -435,9 +304,7 @@ export class RegionEmitter extends Emitter {
     },
     translationChanged: () => {
       if (this.seenGroups.size) throw new Error(`${Mnemonic[this.insn.mnemonic]} changes the translation, and accessGroups.ts does not know it`);
-      this.f.get(this.cpu).memory(Op.i32_load, L.FAST_TABLE).set(this.fastTable);
-      this.f.get(this.cpu).memory(Op.i32_load, L.FAST_INDEX).set(this.fastIndex);
-      this.f.get(this.cpu).memory(Op.i64_load, L.FAST_CONTEXT).set(this.fastContext);
+      this.loadFastTable();
     },
     tentative: emit => {
       this.tentative = true;

@@ -1,4 +1,3 @@
-import { Mnemonic } from 'iced-x86';
 import type { Core } from '../core.js';
 import { GuestFault, Unimplemented } from '../core.js';
 import * as L from '../cpu/layout.js';
@@ -10,31 +9,22 @@ import { MemoryKind, memoryKind } from '../memory/kind.js';
 import { type Block, BlockStore } from './blockStore.js';
 import * as M from './codeMap.js';
 import { MAX_INSTRUCTION } from './decode.js';
-import { type Decoded, decodeOne, endsBlock, neverFalls } from './decoded.js';
+import { type Decoded, decodeOne, endsBlock } from './decoded.js';
 import { Exit } from './emitter.js';
 import { FunctionTable } from './functionTable.js';
 import { InstructionSet } from './instructionSet.js';
 import { RECORD_SIZE, writeRecord } from './record.js';
-import { RegionBlock, RegionEmitter } from './regionEmitter.js';
+import { blocksOf, reachable } from './regionBlocks.js';
+import { RegionEmitter } from './regionEmitter.js';
+import { DEFAULT_TUNING, type TranslatorCounts, type Tuning } from './tuning.js';
 import { buildRuntime, Runtime } from './runtime.js';
 import { Templates } from './templates.js';
 
+export type { TranslatorCounts, Tuning } from './tuning.js';
+
 const BLOCK_LIMIT = 64;
-const REGION_BLOCKS = 24;
-/** When blocks are translated; nothing but speed depends on it. */
-export interface Tuning {
-  /** Interpreted runs of a block before it is queued for translation, and before it is translated without waiting for others. Multiples of HOT_PERIOD. */
-  queueAt: number;
-  compileAt: number;
-  /** Blocks that are translated together, in one module. */
-  batch: number;
-}
-export const DEFAULT_TUNING: Tuning = { queueAt: 2 * M.HOT_PERIOD, compileAt: 16 * M.HOT_PERIOD, batch: 24 };
 /** Live region modules are kept well below what V8 can map (each takes two mappings). */
 const MAX_MODULES = 4000;
-
-/** Figures about the translator's work, for reports and benchmarks. */
-export interface TranslatorCounts { blocks: number; templates: number; regions: number; modules: number; flushes: number; }
 
 /**
  * Turns guest code into what runs: decodes blocks into records for the interpreter and compiles hot ones into regions.
@@ -219,7 +209,7 @@ export class Translator {
     block.records = this.nextRecord;
     if (insns.some(insn => !this.templates.has(insn))) {
       // A module costs as much as dozens of functions in it, so what can be reached in this page comes along.
-      const near = block.flags & M.M_CROSSING ? [] : [...this.reachable(cpu.rip, linear, host & -PAGE_SIZE, insns[0]!.mode).values()].flat();
+      const near = block.flags & M.M_CROSSING ? [] : [...this.reachable(insns[0]!, linear, host & -PAGE_SIZE).values()].flat();
       this.templates.add([...insns, ...near]);
     }
     for (const insn of insns) {
@@ -265,49 +255,17 @@ export class Translator {
     }
     const { module, imports } = this.functions.newModule();
     blocks.forEach((block, i) => {
-      const parts = this.collectRegion(block), entry = parts.findIndex(p => p.start === block.insns[0]!.ip);
+      const parts = blocksOf(this.reachable(block.insns[0]!, block.linear, block.key & -PAGE_SIZE));
+      const entry = parts.findIndex(p => p.start === block.insns[0]!.ip);
       module.add(RegionEmitter.emit(imports, e => (e.insn as Decoded).meaning.definition!(e), parts, entry), `r${i}`);
     });
     const exports = this.functions.instantiate(new WebAssembly.Module(module.encode()));
     blocks.forEach((block, i) => this.blocks.translated(block, this.functions.add(exports[`r${i}`]!)));
   }
 
-  /** The blocks that can be reached from `entry` by direct branches inside its page, in the order of their addresses. */
-  private collectRegion(entry: Block): RegionBlock[] {
-    const runs = this.reachable(entry.insns[0]!.ip, entry.linear, entry.key & -PAGE_SIZE, entry.insns[0]!.mode);
-    const starts = [...runs.keys()].sort((a, b) => a < b ? -1 : 1);
-    return starts.map(start => {
-      // Cut where another block of the region starts, and before what only the interpreter does.
-      const run = runs.get(start)!;
-      let count = 1;
-      while (count < run.length && !runs.has(run[count]!.ip)) count++;
-      const interpretNext = count === run.length && !run[count - 1]!.meaning.definition;
-      return { start, insns: run.slice(0, interpretNext ? count - 1 : count), interpretNext };
-    });
-  }
-
-  /**
-   * Runs of instructions by the instruction pointer they start at: `first`, at linear address `linear`, and what direct
-   * branches reach from there inside the page.
-   */
-  private reachable(first: bigint, linear: bigint, pageHost: number, mode: number): Map<bigint, Decoded[]> {
-    const linearOf = (ip: bigint) => mode & CodeMode.Long ? ip : BigInt.asUintN(32, ip + linear - first);
-    const runs = new Map<bigint, Decoded[]>(), work = [first];
-    for (let next = work.pop(); next !== undefined; next = work.pop()) {
-      const at = linearOf(next);
-      if (runs.has(next) || runs.size >= REGION_BLOCKS || at >> 12n !== linear >> 12n || next !== first && this.breakpoints.has(at)) continue;
-      const run = this.decodeRun(next, at, pageHost | Number(at & 0xfffn), mode);
-      if (!run.length) continue;
-      runs.set(next, run);
-      const last = run[run.length - 1]!;
-      if (!last.meaning.definition) continue;
-      const direct = last.operands[0]?.kind === 'branch';
-      if (direct) work.push(last.target);
-      // Behind a call execution goes on soon if the callee is here; else a region of its own serves it with fewer registers.
-      const falls = last.mnemonic === Mnemonic.Call ? direct && linearOf(last.target) >> 12n === linear >> 12n : !neverFalls(last);
-      if (falls) work.push(last.next);
-    }
-    return runs;
+  /** What direct branches reach inside the page at `pageHost` from an instruction, which is at that linear address. */
+  private reachable(first: Decoded, linear: bigint, pageHost: number): Map<bigint, Decoded[]> {
+    return reachable(first, linear, (ip, at) => ip !== first.ip && this.breakpoints.has(at) ? [] : this.decodeRun(ip, at, pageHost | Number(at & 0xfffn), first.mode));
   }
 
   private cpuAt(base: number): CpuState { return this.core.cpus[(base - CPU_BASE) / CPU_SIZE]!; }
