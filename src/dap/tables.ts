@@ -1,8 +1,8 @@
 import type { Debuggee } from './debuggee.js';
 import { hex } from './debuggee.js';
 import { RequestError } from './errors.js';
-import { featuresOf, readerOf, renderTable, renderWalk, rootOf, walk } from '../paging/index.js';
-import type { PagingFeatures, PhysicalReader } from '../paging/index.js';
+import { featuresOf, pagingModeOf, readerOf, renderTable, renderWalk, rootOf, walk } from '../paging/index.js';
+import type { PagingFeatures, PagingMode, PhysicalReader } from '../paging/index.js';
 
 /** Physical memory as src/paging reads it. */
 export function readerFor(debuggee: Debuggee): PhysicalReader {
@@ -11,9 +11,16 @@ export function readerFor(debuggee: Debuggee): PhysicalReader {
 
 /** What the CPU's control registers make of page-table entries. */
 export function featuresFor(debuggee: Debuggee, cpu: number): PagingFeatures {
-  const register = (name: string): bigint => debuggee.target.readRegister(cpu, name)!;
-  return featuresOf({ cr0: register('cr0'), cr4: register('cr4'), efer: register('efer') });
+  return featuresOf(controlsOf(debuggee, cpu));
 }
+
+function controlsOf({ target }: Debuggee, cpu: number): { cr0: bigint; cr4: bigint; efer: bigint } {
+  const register = (name: string): bigint => target.readRegister(cpu, name)!;
+  return { cr0: register('cr0'), cr4: register('cr4'), efer: register('efer') };
+}
+
+/** How a CPU translates addresses: only tables of 4-level paging can be shown. */
+export function pagingMode(debuggee: Debuggee, cpu: number): PagingMode { return pagingModeOf(controlsOf(debuggee, cpu)); }
 
 /**
  * The physical address of a top-level table that a request names: an address, or a half of what the CPU uses.
@@ -24,6 +31,9 @@ export function rootNamed(debuggee: Debuggee, cpu: number, name: unknown): numbe
   if (name === 'kernel' || name === 'shadow' || name === undefined) {
     if (!info.pagingOn)
       throw new RequestError(`CPU ${cpu} has paging off: there is no page table yet. Run on, for example with stopAt.`);
+    const mode = pagingMode(debuggee, cpu);
+    if (mode !== '4-level')
+      throw new RequestError(`CPU ${cpu} uses ${mode} paging, and only tables of 4-level paging can be shown: run on until the kernel is in long mode.`);
     const here = rootOf(info.cr3);
     if (name === undefined) return here;
     const pair = debuggee.kaiser.pairOf(BigInt(here));

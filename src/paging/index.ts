@@ -1,4 +1,5 @@
 export * from './bits.js';
+export { pagingModeOf, type PagingMode } from './mode.js';
 export { decodeAttributes, type PageAttributes } from './attributes.js';
 export { PAGE_SIZE, type PhysicalReader, readerOf, readWord } from './physical.js';
 export { type Access, type AccessCheck, checkAccess, type EffectiveRights, isCanonical, levels, type RightLimits, rootOf, saying, type Walk, walk, type WalkResult, type WalkStep } from './walk.js';

@@ -1,5 +1,6 @@
 import { hex } from '../../debuggee.js';
 import { defineRequest } from '../../request.js';
+import { pagingMode } from '../../tables.js';
 import { rootOf } from '../../../paging/index.js';
 
 interface Space {
@@ -35,7 +36,8 @@ export const addressSpaces = defineRequest<unknown, { spaces: Space[] }>({
     for (const root of kaiser.knownRoots()) spaceAt(root);
     for (let index = 0; index < target.cpuCount; index++) {
       const info = target.cpu(index);
-      if (!info.pagingOn) continue;
+      // Tables of 32-bit and PAE paging cannot be shown.
+      if (pagingMode(adapter.debuggee, index) !== '4-level') continue;
       const root = BigInt(rootOf(info.cr3));
       spaceAt(kaiser.pairOf(root)?.kernel ?? root).cpus.push({ index, half: kaiser.cr3(info).half });
     }
