@@ -6,6 +6,7 @@ import '../../src/machine/instructions/vector/index.js';
 import type { Bits } from './layout.js';
 import { rareHandlers } from '../../src/machine/instructions/rare.js';
 import { stringHandlers } from '../../src/machine/instructions/strings.js';
+import { handlers as x87AndSystem } from '../../src/machine/instructions/system/index.js';
 
 /** Instructions of the system that a user program may execute and whose result does not depend on the kernel. */
 const MORE = new Set([Mnemonic.Pushfq, Mnemonic.Pushf, Mnemonic.Ud2]);
@@ -17,11 +18,19 @@ const STATE = new Set([Mnemonic.Emms, Mnemonic.Ldmxcsr, Mnemonic.Stmxcsr, Mnemon
 /** Operands in XMM and MMX registers. */
 const VECTOR_OPERANDS = new Set<K>([K.xmm_reg, K.xmm_or_mem, K.xmm_rm, K.mm_reg, K.mm_or_mem, K.mm_rm]);
 
+/** Operands of the x87. */
+const X87_OPERANDS = new Set<K>([K.st0, K.sti_opcode, K.mem, K.ax]);
+/** Instructions of the x87, but for those whose last bit processors decide, and FRSTPM, which the SDM does not have. */
+function isX87(name: string, mnemonic: Mnemonic, operands: readonly K[]): boolean {
+  return (name.startsWith('F') || mnemonic === Mnemonic.Wait) && x87AndSystem.has(mnemonic) && operands.every(kind => X87_OPERANDS.has(kind))
+    && !/^F(sin|cos|sincos|ptan|patan|2xm1|yl2x|yl2xp1|rstpm|x(save|rstor)\w*)(_|$)/i.test(name);
+}
+
 const OPERANDS = new Set<K>([
   K.r8_or_mem, K.r16_or_mem, K.r32_or_mem, K.r64_or_mem, K.mem, K.r8_reg, K.r16_reg, K.r32_reg, K.r64_reg,
   K.r8_opcode, K.r16_opcode, K.r32_opcode, K.r64_opcode, K.al, K.ax, K.eax, K.rax, K.cl, K.imm8_const_1,
   K.imm8, K.imm16, K.imm32, K.imm64, K.imm32sex64, K.imm8sex16, K.imm8sex32, K.imm8sex64, K.br64_1, K.br64_4,
-  K.mem_offs, K.es_rDI, K.seg_rSI, K.br32_1, K.br32_4, K.br16_1, K.br16_2, K.r32_vvvv, K.r64_vvvv, ...VECTOR_OPERANDS, K.seg_rDI,
+  K.mem_offs, K.es_rDI, K.seg_rSI, K.br32_1, K.br32_4, K.br16_1, K.br16_2, K.r32_vvvv, K.r64_vvvv, ...VECTOR_OPERANDS, K.seg_rDI, K.st0, K.sti_opcode,
 ]);
 
 /** A way to encode an instruction: what the SDM's opcode tables have as one line. */
@@ -31,8 +40,9 @@ export interface Form {
   info: OpCodeInfo;
   operands: K[];
   modrm: boolean;
-  /** It uses MMX or SSE state. */
+  /** It uses x87, MMX or SSE state. */
   vector: boolean;
+  x87: boolean;
 }
 
 /** Every form in code of that many bits of every instruction that the machine defines, system instructions apart. */
@@ -41,22 +51,22 @@ export function allForms(bits: Bits = 64): Form[] {
   for (const [name, code] of Object.entries(Code) as [string, Code][]) {
     if (typeof code !== 'number') continue;
     const info = CodeExt.opCode(code), mnemonic = info.mnemonic;
-    const operands = Array.from({ length: info.opCount }, (_, n) => info.opKind(n)), vector = operands.some(kind => VECTOR_OPERANDS.has(kind));
-    if (vector ? !vectorDefinitions.has(mnemonic) && !vectorHandlers.has(mnemonic)
+    const operands = Array.from({ length: info.opCount }, (_, n) => info.opKind(n)), vector = operands.some(kind => VECTOR_OPERANDS.has(kind)), x87 = isX87(name, mnemonic, operands);
+    if (x87 ? false : vector ? !vectorDefinitions.has(mnemonic) && !vectorHandlers.has(mnemonic)
       : !definitions.has(mnemonic) && !stringHandlers.has(mnemonic) && !rareHandlers.has(mnemonic) && !MORE.has(mnemonic) && !STATE.has(mnemonic)) continue;
     // System instructions whose usual case is translated: test/machine/instructions/frequent compares them with their handlers.
     if (definitions.get(mnemonic)?.regionOnly && !MORE.has(mnemonic)) continue;
-    if (!info.isInstruction || info.encoding !== EncodingKind.Legacy && info.encoding !== EncodingKind.VEX || !(bits === 64 ? info.mode64 && info.intelDecoder64 : bits === 32 ? info.mode32 && info.intelDecoder32 : info.mode16 && info.intelDecoder16) || info.isFpuNoWait) continue;
+    if (!info.isInstruction || info.encoding !== EncodingKind.Legacy && info.encoding !== EncodingKind.VEX || !(bits === 64 ? info.mode64 && info.intelDecoder64 : bits === 32 ? info.mode32 && info.intelDecoder32 : info.mode16 && info.intelDecoder16) || info.isFpuNoWait && !x87) continue;
     if (operands.some(kind => !OPERANDS.has(kind))) continue;
     // Numbers of chance and of the host; approximations, in which processors differ; PEXTRW into memory, of SSE4.1; far transfers; forms of other decoders; FENCEs with unusual ModRM bytes, which processors may reserve.
     if (/^Rd(rand|seed|pid)_|^R(cp|sqrt)[ps]s_|^Pextrw_r(32|64)m16_|m16(16|32|64)$|^[LMS]fence_|^Reservednop|^Prefetchreserved|^Xchg_r\d+_E?R?AX$/.test(name) || bits !== 64 && /^Swapgs/.test(name)) continue;
     const modrm = info.isGroup || info.isRmGroup || operands.some(kind => kind <= K.r64_or_mem && kind >= K.mem && kind !== K.mem_offs || kind >= K.r8_reg && kind <= K.r64_reg && !isOpcodeRegister(kind) || VECTOR_OPERANDS.has(kind));
-    forms.push({ name, mnemonic, info, operands, modrm, vector: vector || STATE.has(mnemonic) });
+    forms.push({ name, mnemonic, info, operands, modrm, vector: vector || x87 || STATE.has(mnemonic), x87 });
   }
   return forms;
 }
 
-export function isOpcodeRegister(kind: K): boolean { return kind === K.r8_opcode || kind === K.r16_opcode || kind === K.r32_opcode || kind === K.r64_opcode; }
+export function isOpcodeRegister(kind: K): boolean { return kind === K.r8_opcode || kind === K.r16_opcode || kind === K.r32_opcode || kind === K.r64_opcode || kind === K.sti_opcode; }
 export function isMemoryOrRegister(kind: K): boolean { return kind === K.r8_or_mem || kind === K.r16_or_mem || kind === K.r32_or_mem || kind === K.r64_or_mem || kind === K.xmm_or_mem || kind === K.mm_or_mem; }
 /** Registers in ModRM.rm that cannot be memory. */
 export function isRegisterOnly(kind: K): boolean { return kind === K.xmm_rm || kind === K.mm_rm; }

@@ -16,12 +16,15 @@ interface Recording {
   file: string;
   /** Which forms: with x87, MMX or SSE state, or without. */
   vector: boolean;
+  /** Instructions of the x87. `float/vectors.ts` has each of their forms with values that matter; here they come in sequences and with faults. */
+  x87?: boolean;
   /** For code of each size: cases of each form, every how manieth form, number of sequences. */
   parts: readonly { bits: Bits; each: number; every: number; sequences: number }[];
 }
 const RECORDINGS: readonly Recording[] = [
   { file: 'vectors.json.gz', vector: false, parts: [{ bits: 64, each: 2, every: 1, sequences: 350 }, { bits: 32, each: 1, every: 1, sequences: 50 }, { bits: 16, each: 1, every: 1, sequences: 50 }] },
   { file: 'vectorsSse.json.gz', vector: true, parts: [{ bits: 64, each: 1, every: 1, sequences: 220 }, { bits: 32, each: 1, every: 2, sequences: 40 }, { bits: 16, each: 1, every: 4, sequences: 20 }] },
+  { file: 'vectorsX87.json.gz', vector: true, x87: true, parts: [{ bits: 64, each: 1, every: 4, sequences: 40 }, { bits: 32, each: 1, every: 6, sequences: 20 }, { bits: 16, each: 1, every: 6, sequences: 20 }] },
 ];
 
 interface Recorded {
@@ -40,7 +43,7 @@ export function record(root: string, seed: number, files: RegExp): number {
   return RECORDINGS.reduce((sum, r) => files.test(r.file) ? sum + recordFile(root, seed, r) : sum, 0);
 }
 
-function recordFile(root: string, seed: number, { file, vector, parts }: Recording): number {
+function recordFile(root: string, seed: number, { file, vector, x87, parts }: Recording): number {
   const program = buildHarness(root), lines: string[] = [];
   let batch: Generated[] = [];
   const flush = () => {
@@ -57,7 +60,7 @@ function recordFile(root: string, seed: number, { file, vector, parts }: Recordi
     if (batch.length === SLOTS - 1) flush();
   };
   for (const { bits, each, every, sequences } of parts) {
-    const forms = allForms(bits).filter(form => form.vector === vector), generator = new Generator(seed + bits, bits, forms);
+    const forms = allForms(bits).filter(form => form.vector === vector && form.x87 === (x87 ?? false)), generator = new Generator(seed + bits, bits, forms);
     for (const form of forms.filter((_, n) => n % every === 0)) {
       for (let n = 0, tries = 0; n < each && tries < 50; tries++) {
         const made = generator.single(batch.length, form);

@@ -6,7 +6,7 @@ import { isProtected } from '../../cpu/modes.js';
 import type { CpuState } from '../../cpu/state.js';
 import { contentTag, raisePendingX87, X87_ALL_EMPTY, X87_ES, X87Tag } from '../../cpu/x87State.js';
 import type { Insn } from '../../translate/insn.js';
-import { effectiveAddress, privilegeOf, readOperand, writeOperand } from '../operands.js';
+import { effectiveAddress, privilegeOf, readLinear, readOperand, writeOperand } from '../operands.js';
 import { handle } from '../system/registry.js';
 import { BUSY, requireX87, SF } from './unit.js';
 
@@ -122,17 +122,27 @@ function loadEnvironment(cpu: CpuState, bytes: Uint8Array, small: boolean): void
   cpu.setInt(L.X87_OPCODE, opcode);
 }
 
-/** Accesses longer than one of `Access`, in pieces; the whole is checked first. */
+/** Accesses longer than one of `Access`, in pieces; the whole is checked first, and before that its first field and its last byte (measured). */
 const PIECE = 32;
+function probe(core: Core, cpu: CpuState, insn: Insn, length: number, write: boolean): void {
+  const privilege = privilegeOf(insn.memory!.segment);
+  const field = isSmall(insn) ? 2 : 4;
+  for (const [at, size] of [[0, field], [length - 1, 1]] as const) {
+    const address = effectiveAddress(cpu, insn, size, write, at);
+    if (at === 0) requireAlignment(cpu, address, field);
+    if (write) core.access.checkWrite(cpu, address, size, privilege);
+    else readLinear(core, cpu, address, size, privilege);
+  }
+}
 function writeLong(core: Core, cpu: CpuState, insn: Insn, bytes: Uint8Array): void {
+  probe(core, cpu, insn, bytes.length, true);
   const address = effectiveAddress(cpu, insn, bytes.length, true), privilege = privilegeOf(insn.memory!.segment);
-  requireAlignment(cpu, address, 4);
   core.access.checkWrite(cpu, address, bytes.length, privilege);
   for (let n = 0; n < bytes.length; n += PIECE) core.access.writeBytes(cpu, BigInt.asUintN(64, address + BigInt(n)), bytes.slice(n, n + PIECE), privilege);
 }
 function readLong(core: Core, cpu: CpuState, insn: Insn, length: number): Uint8Array {
+  probe(core, cpu, insn, length, false);
   const address = effectiveAddress(cpu, insn, length), privilege = privilegeOf(insn.memory!.segment), bytes = new Uint8Array(length);
-  requireAlignment(cpu, address, 4);
   for (let n = 0; n < length; n += PIECE) bytes.set(core.access.readBytes(cpu, BigInt.asUintN(64, address + BigInt(n)), Math.min(PIECE, length - n), privilege), n);
   return bytes;
 }
