@@ -84,6 +84,31 @@ export const expectedDifferences: readonly ExpectedDifference[] = [
   {
     what: 'handler stack that begins just above the canonical addresses',
     why: 'SDM Vol. 2A, INT n: the stack address must be canonical. All bytes of the frame are, and we judge by them; Bochs judges by the pointer.',
-    covers: (b, o) => caseOf(b) === caseOf(o) && /stack 800000000000 /.test(b) && /#SS e=(10|11|28|29) /.test(b) && /#PF e=2 cr2=7ffffffffff8 /.test(o),
+    covers: (b, o) => caseOf(b) === caseOf(o) && /(stack|rsp0) 800000000000 /.test(b) && /#SS e=(10|11|28|29) /.test(b) && /#PF e=2 cr2=7ffffffffff8 /.test(o),
+  },
+  {
+    what: 'RF between the iterations of a string instruction',
+    why: 'SDM Vol. 3B, 17.3.1.1: traps and interrupts that come after an iteration other than the last push RF set. Bochs pushes it clear.',
+    covers: (b, o) => /rep|stos|movs/.test(b) && /#DB/.test(b) && o.replace(/fl=10102/, 'fl=102').replace(/rf=10(0|1)00 /, (_, tf: string) => tf === '1' ? 'rf=100 ' : 'rf=0 ') === b,
+  },
+  {
+    what: 'RF in the frame of general detect',
+    why: 'SDM Vol. 3B, 17.3.1.1: fault-class exceptions push RF set, a debug exception for an instruction breakpoint excepted. Bochs excepts all of #DB.',
+    covers: (b, o) => / gd 1 /.test(b) && o.replace('rf=10000 ', 'rf=0 ').replace('rf=10100 ', 'rf=100 ') === b,
+  },
+  {
+    what: 'single step over SYSCALL with TF in IA32_FMASK',
+    why: 'The SDM is silent. Linux masks TF and counts on no trap at its entry, and QEMU goes by the TF that SYSCALL leaves, as we do. Bochs traps in the kernel.',
+    covers: (b, o) => /^TF, .* syscall: #DB /.test(b) && /^TF, .* syscall: ok /.test(o),
+  },
+  {
+    what: 'an instruction breakpoint on the instruction behind one that traps',
+    why: 'SDM Vol. 3A, table 6-2: traps of the previous instruction come before code breakpoints, which are met again afterwards. Bochs reports both in DR6 at once.',
+    covers: (b, o) => / code: #DB /.test(b) && b.replace('dr6=4009 ', 'dr6=4000 ').replace('dr6=b ', 'dr6=2 ') === o,
+  },
+  {
+    what: 'data breakpoints that are not enabled, when a single step traps',
+    why: 'SDM Vol. 3B, 17.2.3: B0-B3 may or may not be set for a breakpoint that is not enabled. We set them where an enabled one has been met, Bochs in any #DB.',
+    covers: (b, o) => / several: #DB /.test(b) && b.replace(/dr6=40\w\w /, 'dr6=4000 ') === o,
   },
 ];

@@ -2,7 +2,7 @@
 export const GROUPS = [
   'page rights', 'reserved bits', 'canonical addresses', 'control registers', 'MSRs', 'PCID', 'SYSCALL and SYSRET', 'far transfers', 'event delivery',
   'double faults', 'segment loads', 'segment bases', 'NMI blocking', 'privileges', 'random segment loads', 'random far transfers',
-  'vector units', 'shutdown',
+  'debug registers', 'protection keys', 'call gates', 'alignment checks', 'vector units', 'shutdown',
 ] as const;
 export type Group = typeof GROUPS[number];
 

@@ -8,7 +8,8 @@ static const struct { const char *name; void (*run)(void); } groups[] = {
   { "control registers", test_control_registers }, { "MSRs", test_msrs }, { "PCID", test_pcid }, { "SYSCALL and SYSRET", test_syscall },
   { "far transfers", test_return }, { "event delivery", test_delivery }, { "double faults", test_double_faults }, { "segment loads", test_segments },
   { "segment bases", test_segment_bases }, { "NMI blocking", test_nmi }, { "privileges", test_privileges },
-  { "random segment loads", test_random_segments }, { "random far transfers", test_random_returns }, { "vector units", test_vectors }, { "shutdown", test_shutdown },
+  { "random segment loads", test_random_segments }, { "random far transfers", test_random_returns },
+  { "debug registers", test_debug }, { "protection keys", test_keys }, { "call gates", test_gates }, { "alignment checks", test_alignment }, { "vector units", test_vectors }, { "shutdown", test_shutdown },
 };
 
 /* Ends the machine: by the debug-exit port here, by the shutdown port in Bochs. */
