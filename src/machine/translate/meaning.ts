@@ -33,7 +33,8 @@ export function meaningOf(insn: Insn): Meaning {
     : { definition: formDefinition(insn), handler: system ?? unimplemented };
 }
 
-const unimplemented: Handler = (_core, cpu, insn) => {
+/** Stops the machine: the instruction has no meaning yet. */
+export const unimplemented: Handler = (_core, cpu, insn) => {
   const bytes = Array.from(insn.bytes, b => b.toString(16).padStart(2, '0')).join(' ');
   throw new Unimplemented(`CPU ${cpu.index} reached an instruction that this machine does not implement: ${Mnemonic[insn.mnemonic]!.toLowerCase()} `
     + `(bytes ${bytes}) at 0x${insn.ip.toString(16)}.`);

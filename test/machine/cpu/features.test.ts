@@ -5,7 +5,9 @@ import { featureTable, type FeatureRow, isPresent } from '../../../src/machine/c
 import { allFeatures, type CpuFeatures } from '../../../src/machine/cpu/features.js';
 import { updateMode } from '../../../src/machine/cpu/modes.js';
 import type { Machine, MachineStop } from '../../../src/machine/machine.js';
+import type { Insn } from '../../../src/machine/translate/insn.js';
 import { InstructionSet, wholeInstructionSet } from '../../../src/machine/translate/instructionSet.js';
+import { meaningOf, unimplemented } from '../../../src/machine/translate/meaning.js';
 import { machineWith, run } from '../translate/code.js';
 
 /** Instructions of each feature that has some, in 64-bit code: executed at CPL 0, with registers of zero. */
@@ -38,6 +40,11 @@ const SAMPLES: Record<string, string[]> = {
   SYSCALL: ['0f 05', '0f 07'],
   LM: ['48 01 c1'],
   RDTSCP: ['0f 01 f9'],
+};
+
+const NOTHING: Insn = {
+  linear: 0n, ip: 0n, next: 0n, length: 0, bytes: new Uint8Array(), code: 0, mnemonic: 0, operands: [], immediate: 0n, immediate2: 0, target: 0n, farSelector: 0, lock: false, rep: 'none',
+  operandSize: 0, mode: 0,
 };
 
 /** What an instruction does at first: the vector of its exception, how it stops the machine, or that it completes. */
@@ -109,6 +116,20 @@ describe('features of the processor', () => {
     instruction.free();
     for (const name of ['AVX', 'AVX2', 'AES', 'SSE4_1', 'SSE4_2', 'ADX', 'VMX', 'RTM', 'CLFLUSHOPT', 'WAITPKG', 'D3NOW']) expect(refused).toContain(name);
     for (const name of ['SSE2', 'INTEL386', 'CMOV', 'MULTIBYTENOP', 'CET_IBT']) expect(refused).not.toContain(name);
+  });
+
+  it('give every instruction that is not refused a meaning', () => {
+    const instruction = new Instruction(), without: string[] = [];
+    const classes = ['general', 'segment', 'control', 'debug', 'mmx', 'xmm', 'x87'] as const;
+    for (const [name, code] of Object.entries(Code).filter((entry): entry is [string, Code] => typeof entry[1] === 'number')) {
+      instruction.code = code;
+      if (!CodeExt.opCode(code).isInstruction || !wholeInstructionSet.has(instruction)) continue;
+      // The kind of operand decides which of two meanings a mnemonic has.
+      const meanings = [undefined, ...classes].map(kind => meaningOf({ ...NOTHING, code, mnemonic: instruction.mnemonic, operands: kind ? [{ kind: 'register', register: { class: kind, number: 0, size: 8 } }] : [] }));
+      if (meanings.every(meaning => !meaning.definition && meaning.handler === unimplemented)) without.push(name);
+    }
+    instruction.free();
+    expect(without).toEqual([]);
   });
 
   it('claims nothing that is unfinished', () => {
