@@ -78,7 +78,8 @@ read:
   movq (%rdi), %rax
   int $0x80
 write:
-  movq $0xc3c3c3, (%rdi)
+  movabsq $0xc3c3c3c3c3c3c3c3, %rax # pages hold RETs only, wherever one is entered
+  movq %rax, (%rdi)
   int $0x80
 update:
   lock addq $0, (%rdi)
@@ -93,6 +94,7 @@ both:
   movq %rdi, %rax
   int $0x80
 push:
+  movabsq $0xc3c3c3c3c3c3c3c3, %rax
   movq %rsp, %rbx
   movq %rdi, %rsp
   pushq %rax
