@@ -48,6 +48,9 @@ export function segmentAddress(cpu: CpuState, segment: Seg, offset: bigint, size
   return BigInt.asUintN(32, cpu.segBase(segment) + offset);
 }
 
+/** A linear address that has grown: outside 64-bit code it starts again at 0. */
+export function wrapLinear(cpu: CpuState, address: bigint): bigint { return BigInt.asUintN(cpu.int(L.MODE) & CodeMode.Long ? 64 : 32, address); }
+
 /** How an access through that segment is made: the stack segment has its own fault. */
 export function privilegeOf(segment: Seg): Privilege { return segment === Seg.SS ? Privilege.Stack : Privilege.Current; }
 

@@ -7,7 +7,7 @@ import { CR4_OSFXSR } from '../../cpu/modes.js';
 import type { CpuState } from '../../cpu/state.js';
 import { enterMmx, X87_ALL_EMPTY } from '../../cpu/x87State.js';
 import type { Insn } from '../../translate/insn.js';
-import { effectiveAddress, privilegeOf, readMemory, writeMemory } from '../operands.js';
+import { effectiveAddress, privilegeOf, readMemory, wrapLinear, writeMemory } from '../operands.js';
 import { requireMmx, requireSse } from '../vector/registry.js';
 import { handle } from './registry.js';
 
@@ -32,20 +32,18 @@ export function areaAddress(cpu: CpuState, insn: Insn, size: number, write: bool
 /** Reads a save area; pages fault in the order of their addresses. */
 export function readArea(core: Core, cpu: CpuState, insn: Insn, address: bigint, size: number): DataView {
   const bytes = new Uint8Array(size), privilege = privilegeOf(insn.memory!.segment);
-  for (let at = 0; at < size; at += CHUNK) bytes.set(core.access.readBytes(cpu, wrapped(cpu, address + BigInt(at)), Math.min(CHUNK, size - at), privilege), at);
+  for (let at = 0; at < size; at += CHUNK) bytes.set(core.access.readBytes(cpu, wrapLinear(cpu, address + BigInt(at)), Math.min(CHUNK, size - at), privilege), at);
   return new DataView(bytes.buffer);
 }
 
 /** Writes parts of a save area, `from` and `to` as offsets; nothing is written if any of it cannot be. */
 export function writeArea(core: Core, cpu: CpuState, insn: Insn, address: bigint, area: DataView, parts: readonly (readonly [from: number, to: number])[]): void {
   const privilege = privilegeOf(insn.memory!.segment), bytes = new Uint8Array(area.buffer);
-  for (const [from, to] of parts) core.access.checkWrite(cpu, wrapped(cpu, address + BigInt(from)), to - from, privilege);
+  for (const [from, to] of parts) core.access.checkWrite(cpu, wrapLinear(cpu, address + BigInt(from)), to - from, privilege);
   for (const [from, to] of parts) {
-    for (let at = from; at < to; at += CHUNK) core.access.writeBytes(cpu, wrapped(cpu, address + BigInt(at)), bytes.subarray(at, Math.min(to, at + CHUNK)), privilege);
+    for (let at = from; at < to; at += CHUNK) core.access.writeBytes(cpu, wrapLinear(cpu, address + BigInt(at)), bytes.subarray(at, Math.min(to, at + CHUNK)), privilege);
   }
 }
-
-function wrapped(cpu: CpuState, address: bigint): bigint { return BigInt.asUintN(cpu.int(L.MODE) & CodeMode.Long ? 64 : 32, address); }
 
 /** The exceptions of FXSAVE and FXRSTOR (SDM Vol. 2A): a waiting x87 exception is none of them. */
 function requireFxsr(cpu: CpuState): void {

@@ -1,6 +1,6 @@
 import { Mnemonic } from 'iced-x86';
 import { enterMmx } from '../../cpu/x87State.js';
-import { effectiveAddress, privilegeOf } from '../operands.js';
+import { effectiveAddress, privilegeOf, wrapLinear } from '../operands.js';
 import { handleVector } from './registry.js';
 import { readVector, VectorValue } from './values.js';
 
@@ -24,9 +24,9 @@ for (const [mnemonic, size] of [[Mnemonic.Maskmovq, 8], [Mnemonic.Maskmovdqu, 16
       halves.push({ address, from });
     }
     for (const { address, from } of halves) {
-      const bytes = core.access.readBytes(cpu, address, 8, privilege);
-      for (let n = 0; n < 8; n++) if (mask.bytes[from + n]! & 0x80) bytes[n] = data.bytes[from + n]!;
-      core.access.writeBytes(cpu, address, bytes, privilege);
+      for (let n = 0; n < 8; n++) {
+        if (mask.bytes[from + n]! & 0x80) core.access.write8(cpu, wrapLinear(cpu, address + BigInt(n)), data.bytes[from + n]!, privilege);
+      }
     }
   });
 }
