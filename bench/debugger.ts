@@ -66,15 +66,15 @@ function slowdown(workload: number, ours: (target: Target, loop: bigint, data: b
 const timesAsMany = (n: number) => ({ target: `${n} times as many`, met: (_: number, ratio: number | undefined) => (ratio ?? Infinity) >= n });
 const below = (n: number) => ({ target: `below ${n} times free running`, met: (ours: number) => ours < n });
 
-/** Events a second by the clock: on both sides the way to and fro is part of it. */
-async function perSecond(milliseconds: number, once: () => Promise<void>): Promise<number> {
-  const start = performance.now();
+/** Events for one second of processor time, of QEMU's and of this process, which is the debugger of its stub: both halves of the way to and fro. */
+async function perSecond(qemu: QemuStub, milliseconds: number, once: () => Promise<void>): Promise<number> {
+  const used = () => processorSeconds() + qemu.processorTime(), start = performance.now(), before = used();
   let n = 0;
   do {
     await once();
     n++;
   } while (performance.now() - start < milliseconds);
-  return n / (performance.now() - start) * 1000;
+  return n / (used() - before);
 }
 
 /** A breakpoint in the loop whose condition on a register is false, by the path that breakpoints of a session take. */
@@ -84,16 +84,16 @@ async function conditional({ scale }: Effort): Promise<Sample> {
   store.setGroup('function', [store.create('function', 'loop', [loop], { condition: 'rdi == 1 && rax > 0x1000' })]);
   target.setBreakpoints(store.targetBreakpoints());
   await target.run({ until: target.position + 1_000_000 });
-  const from = target.position, steps = Math.round(20e6 * scale), start = performance.now();
+  const from = target.position, steps = Math.round(20e6 * scale), start = processorSeconds();
   const stop = await target.run({ until: from + steps });
   if (stop.kind !== 'limit') throw new Error(`stopped by ${stop.kind}`);
-  const ours = steps / LOOP / (performance.now() - start) * 1000;
+  const ours = steps / LOOP / (processorSeconds() - start);
   const qemu = await stub(file, loop);
   try {
     const at = `1,${loop.toString(16)},1`;
     await qemu.gdb.request(`Z${at}`);
     // What a debugger does: reads the registers, finds the condition false, steps off with the breakpoint away, goes on.
-    const theirs = await perSecond(Math.max(500, 2000 * scale), async () => {
+    const theirs = await perSecond(qemu, Math.max(500, 2000 * scale), async () => {
       await qemu.gdb.registers();
       await qemu.gdb.request(`z${at}`);
       await qemu.gdb.step();
@@ -121,11 +121,11 @@ async function steps({ scale }: Effort): Promise<Sample> {
     }
   };
   run(20_000);
-  const start = performance.now();
+  const start = processorSeconds();
   run(count);
-  const ours = count / (performance.now() - start) * 1000, qemu = await stub(file, loop);
+  const ours = count / (processorSeconds() - start), qemu = await stub(file, loop);
   try {
-    const theirs = await perSecond(Math.max(500, 2000 * scale), async () => {
+    const theirs = await perSecond(qemu, Math.max(500, 2000 * scale), async () => {
       await qemu.gdb.step();
       seen((await qemu.gdb.registers()).getBigUint64(0, true));
     });

@@ -59,7 +59,7 @@ export async function main(args: readonly string[]): Promise<number> {
     rows.push(row);
     if (!json) console.error(`${benchmark.id.padEnd(12)} ${figure(row.ours)} ${benchmark.unit}${row.qemu === undefined ? '' : `, QEMU ${figure(row.qemu)}, ratio ${figure(row.ratio)}`} ${verdict(row)}`);
   }
-  const curves = !noGrowth && (!rest.length || rest.includes('growth')) ? growth(effort, quick ? 1 : 3, name => console.error(name)) : '';
+  const curves = !noGrowth && (!rest.length || rest.includes('growth')) ? growth(effort, Math.min(rounds, 3), name => console.error(name)) : '';
   if (json) console.log(JSON.stringify({ node: process.version, qemu, rounds, rows: rows.map(row => ({ id: row.benchmark.id, unit: row.benchmark.unit, ours: row.ours, qemu: row.qemu, ratio: row.ratio, verdict: verdict(row), samples: row.samples })) }));
   else {
     const text = [`${new Date().toISOString().slice(0, 10)}, ${cpus()[0]!.model}, ${cpus().length} cores, load average ${loadavg().map(n => n.toFixed(1)).join(' ')}; node ${process.version}, ${qemu}; medians of ${rounds}.`,

@@ -116,9 +116,10 @@ class Comparer {
       const bHigh = b[i + 1]! & highBits;
       const same = shared || samePage(a, b, i);
       const first = i;
+      // Six words for each pair of entries: one comparison for all attributes, one for the addresses.
       do i += 2;
-      while (i < 1024 && (a[i]! & PTE_ATTRIBUTES_LOW) === aLow && (b[i]! & PTE_ATTRIBUTES_LOW) === bLow && (a[i + 1]! & highBits) === aHigh
-        && (b[i + 1]! & highBits) === bHigh && (shared || samePage(a, b, i) === same));
+      while (i < 1024 && ((a[i]! ^ aLow | b[i]! ^ bLow) & PTE_ATTRIBUTES_LOW | (a[i + 1]! ^ aHigh | b[i + 1]! ^ bHigh) & highBits) === 0
+        && (shared || samePage(a, b, i) === same));
       const aAttributes = attributesOf(aLow, aHigh, aInherited);
       const bAttributes = attributesOf(bLow, bHigh, bInherited);
       // The address of a broken entry means nothing.
