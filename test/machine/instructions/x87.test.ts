@@ -57,6 +57,21 @@ describe('x87 instructions', () => {
     run(test, FNCLEX, FWAIT, FLD1);
   });
 
+  it('FSCALE by zero leaves a denormal alone, whatever is unmasked', () => {
+    const test = core();
+    test.write64(DATA, 0x36fn);
+    test.write64(DATA + 8, 5n);
+    test.write64(DATA + 16, 0n);
+    // Unmask underflow; FLDZ, FLD m80, FSCALE.
+    run(test, FLDCW, FLDZ);
+    test.cpu.setGpr(3, BigInt(DATA + 8));
+    run(test, memory(0xdb, 5), [0xd9, 0xfd]);
+    expect(test.cpu.int(L.X87_STATUS) & 0xff).toBe(2);
+    test.cpu.setGpr(3, BigInt(DATA + 32));
+    run(test, memory(0xdb, 7));
+    expect([test.read64(DATA + 32), test.read64(DATA + 40) & 0xffffn]).toEqual([5n, 0n]);
+  });
+
   it('stop the machine where the exception would go through the interrupt controller', () => {
     const test = core();
     test.cpu.set(L.CR0, test.cpu.get(L.CR0) & ~NE);

@@ -82,10 +82,11 @@ function scale(env: Environment, a: Float, b: Float): Float {
     return b.sign ? zero(a.sign) : infinity(a.sign);
   }
   checkDenormal(env, a, b);
-  if (a.kind !== Kind.Finite || b.kind === Kind.Zero && !a.denormal) return a;
+  // With an exponent of zero nothing is rounded, so that a denormal is no underflow either (measured).
+  if (a.kind !== Kind.Finite || b.kind === Kind.Zero) return a;
   // Beyond that every number overflows or vanishes.
   const limit = 0x10000;
-  const magnitude = b.kind === Kind.Zero ? 0 : leading(b) > 16 ? limit : Number(roundToInteger(new Environment(), b, Rounding.Zero));
+  const magnitude = leading(b) > 16 ? limit : Number(roundToInteger(new Environment(), b, Rounding.Zero));
   const result = round(env, extended, a.sign, a.significand, a.exponent + (b.sign ? -magnitude : magnitude));
   if (result.kind !== Kind.Finite || !(env.exceptions & ~env.masks & (FloatException.Overflow | FloatException.Underflow))) return result;
   // Where not even the scaled result of an unmasked exception has room: infinity or zero (SDM Vol. 2A, FSCALE).
