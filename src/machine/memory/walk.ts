@@ -181,8 +181,10 @@ export class Walker {
   private accessed(at: number): void { if (!(this.i32[at]! & PTE_A)) this.set(at, PTE_A); }
 
   private set(at: number, bits: number): void {
-    this.i32[at]! |= bits;
     const page = at - RAM_WORD >>> 10;
+    // An entry that has been read from no RAM, as ones, cannot be written.
+    if (page >= this.ramPages) return;
+    this.i32[at]! |= bits;
     const flags = this.u8[PAGE_FLAGS_BASE + page]!;
     if (flags & PAGE_SLOW_STORES || !(flags & PAGE_DIRTY)) this.memory.pageChanged(page);
   }
