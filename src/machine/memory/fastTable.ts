@@ -1,5 +1,5 @@
 import {
-  FAST_ADDEND, FAST_BASE, FAST_CPU_SIZE, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, MAX_CPUS,
+  FAST_ADDEND, FAST_BASE, FAST_CPU_SIZE, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE,
 } from './layout.js';
 
 /**
@@ -46,8 +46,8 @@ export function dropFastSlot(i32: Int32Array, cpu: number, lo: number, index: nu
 }
 
 /** Drops the write tags of all CPUs that lead to the page at host address `host`. */
-export function dropWriteTags(i32: Int32Array, host: number): void {
-  const end = START + MAX_CPUS * CPU_WORDS;
+export function dropWriteTags(i32: Int32Array, host: number, cpus: number): void {
+  const end = START + cpus * CPU_WORDS;
   for (let entry = START; entry < end; entry += WORDS) {
     const tag = i32[entry + WRITE]!;
     if (tag !== 0 && ((tag & ~0xfff) + i32[entry + ADDEND]! | 0) === (host | 0)) i32[entry + WRITE] = 0;

@@ -22,6 +22,8 @@ export class GuestMemory {
   /** RAM in bytes, and in pages of 4 KiB. */
   readonly ramSize: number;
   readonly ramPages: number;
+  /** How many CPUs have fast tables that may hold write tags: the machine's CPUs. */
+  cpus = MAX_CPUS;
 
   /**
    * Told that bytes of physical page number `page`, which has PAGE_HAS_CODE, have changed (after the change). The owner
@@ -113,7 +115,7 @@ export class GuestMemory {
     const flags = this.u8[PAGE_FLAGS_BASE + page]!;
     if (flags & PAGE_HAS_CODE) return;
     this.u8[PAGE_FLAGS_BASE + page] = flags | PAGE_HAS_CODE;
-    dropWriteTags(this.i32, RAM_BASE + page * PAGE_SIZE);
+    dropWriteTags(this.i32, RAM_BASE + page * PAGE_SIZE, this.cpus);
   }
   /** Says whether `onMonitoredWrite` is to be told of stores to the page, of any CPU. */
   setMonitored(page: number, monitored: boolean): void {
@@ -125,7 +127,7 @@ export class GuestMemory {
     }
     this.u8[PAGE_FLAGS_BASE + page]! |= PAGE_MONITORED;
     this.monitored.add(page);
-    dropWriteTags(this.i32, RAM_BASE + page * PAGE_SIZE);
+    dropWriteTags(this.i32, RAM_BASE + page * PAGE_SIZE, this.cpus);
   }
   /** No page is monitored any more. */
   clearMonitored(): void { for (const page of this.monitored) this.setMonitored(page, false); }
@@ -140,7 +142,7 @@ export class GuestMemory {
    * Forgets which pages have been written, so that the next snapshot finds those written from now on.
    * @param cpus how many CPUs the machine has
    */
-  clearDirty(cpus = MAX_CPUS): void {
+  clearDirty(cpus = this.cpus): void {
     for (const page of this.dirty) this.u8[PAGE_FLAGS_BASE + page]! &= ~PAGE_DIRTY;
     this.dirty = [];
     // All of them: only pages with PAGE_DIRTY have write tags.

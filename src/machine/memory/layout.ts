@@ -15,13 +15,16 @@ export const SCRATCH_SIZE = 0x80;
 /** First CPU state; CPU n is at CPU_BASE + n * CPU_SIZE. Its fields are in `cpu/layout.ts`. */
 export const CPU_BASE = 0x1000;
 export const CPU_SIZE = 0x1000;
+const CPU_SHIFT = 31 - Math.clz32(CPU_SIZE);
+/** Number of the CPU whose state is at `cpuBase`. */
+export function cpuIndex(cpuBase: number): number { return cpuBase - CPU_BASE >>> CPU_SHIFT; }
 
 /**
  * The lookup tables that translated code consults inline: for each CPU three tables (see `TlbTable`), each of
  * FAST_ENTRIES entries of FAST_ENTRY_SIZE bytes. They only cache what the architectural TLB holds.
  */
 export const FAST_BASE = 0x10000;
-export const FAST_ENTRIES = 512;
+export const FAST_ENTRIES = 1024;
 export const FAST_ENTRY_SIZE = 32;
 export const FAST_TABLE_SIZE = FAST_ENTRIES * FAST_ENTRY_SIZE;
 export const FAST_CPU_SIZE = 3 * FAST_TABLE_SIZE;

@@ -1,25 +1,26 @@
-import { Unimplemented, Vector } from '../core.js';
+import { Unimplemented } from '../core.js';
 import * as L from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
+import { AccessFaults } from './accessFaults.js';
 import { Bus } from './bus.js';
-import { contextOf, invalidateContext, invalidateContexts, liveContext, UNPAGED_CONTEXT } from './contexts.js';
-import { clearFast, dropFastSlot, fastIndex, fastTable } from './fastTable.js';
+import { invalidateContext, invalidateContexts } from './contexts.js';
+import { clearFast, fastTable } from './fastTable.js';
+import { Flushing } from './flushing.js';
 import type { GuestMemory } from './guestMemory.js';
 import { MemoryKind } from './kind.js';
-import { LinearView } from './linearView.js';
 import {
-  CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY,
-  PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE, TlbTable,
+  cpuIndex, FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_FLAGS_BASE,
+  PAGE_SLOW_STORES, RAM_BASE, TlbTable,
 } from './layout.js';
+import { LinearView } from './linearView.js';
 import { Pending } from './pending.js';
-import { allowedRights, controlConfig, forbiddenKeys } from './rights.js';
 import { Tlb, type TlbEntry } from './tlb.js';
 import {
-  ALLOWED_PAGING, CONFIG_LONG, CONFIG_NXE, CONFIG_PAE, CONFIG_PAGING, CONFIG_PCIDE, CONFIG_SMAP, CONFIG_SMEP, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED,
-  H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE,
-  tlbWord, TLB_CPU_WORDS, TLB_WORD,
+  ALLOWED_PAGING, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY,
+  INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE, tlbWord, TLB_CPU_WORDS, TLB_WORD,
 } from './tlbLayout.js';
-import { PF_I, PF_P, PF_PK, PF_U, PF_W, Walker, WALK_OK } from './walk.js';
+import { TranslationContext } from './translationContext.js';
+import { PF_P, PF_PK, Walker, WALK_OK } from './walk.js';
 
 /** `resolve` found a fault; FAULT_* say which. */
 export const RESOLVE_FAULT = -1;
@@ -35,22 +36,22 @@ const FAST_TABLE_W = L.FAST_TABLE >> 2, FAST_INDEX_W = L.FAST_INDEX >> 2, FAST_C
 const CR3_W = L.CR3 >> 2, STEPPING_W = L.STEPPING >> 2, PENDING_W = L.PENDING >> 2;
 const FAST_MASK = FAST_TABLE_SIZE - FAST_ENTRY_SIZE;
 const READ_W = FAST_TAG_READ >> 2, WRITE_W = FAST_TAG_WRITE >> 2, EXEC_W = FAST_TAG_EXEC >> 2, ADDEND_W = FAST_ADDEND >> 2;
-/** CPU_SIZE is a power of 2. */
-const CPU_SHIFT = 31 - Math.clz32(CPU_SIZE);
 /** INFO of an address with paging off: everything is allowed, and there is no dirty bit to set. */
 const UNPAGED_INFO = INFO_WRITE | INFO_USER | INFO_DIRTY;
 
 /**
  * The memory management units of all CPUs: linear to physical addresses through the architectural TLBs and the page
- * tables, the fast tables of translated code, and flushing. Linear addresses are passed as halves (two's complement i32).
- *
- * One class in spite of its length: translation, faults and flushing share the state of the hot path.
+ * tables, and the fast tables of translated code. Linear addresses are passed as halves (two's complement i32). What the control
+ * registers mean for it is in `TranslationContext`, flushing in `Flushing`, exceptions in `AccessFaults`.
  *
  * After a change of CPL, RFLAGS.AC, CR0, CR4, EFER or CR3 of a CPU, `setContext` must be called (`loadCr3` does it).
  */
 export class Mmu {
   readonly tlb: Tlb;
   readonly walker: Walker;
+  private readonly context: TranslationContext;
+  private readonly flushing: Flushing;
+  private readonly faults: AccessFaults;
   private readonly pending: Pending;
   private readonly linear: LinearView;
   private readonly i32: Int32Array;
@@ -65,6 +66,9 @@ export class Mmu {
     this.ramPages = memory.ramPages;
     this.tlb = new Tlb(memory.i32);
     this.walker = new Walker(memory);
+    this.context = new TranslationContext(memory.i32, this.tlb);
+    this.flushing = new Flushing(memory.i32, this.tlb, this.context);
+    this.faults = new AccessFaults(memory.i32, this.flushing, cpuBase => this.dropPending(cpuBase));
     this.pending = new Pending(memory, bus);
     this.linear = new LinearView(memory, this.walker);
     for (const cpu of cpus) this.reset(cpu);
@@ -197,7 +201,7 @@ export class Mmu {
       this.info = UNPAGED_INFO;
       return lo >>> 12;
     }
-    if (hi + 0x8000 >>> 16 !== 0) return this.notCanonical(cpuBase, kind);
+    if (hi + 0x8000 >>> 16 !== 0) return this.faults.notCanonical(cpuBase, kind);
     const access = kind >> ACCESS_SHIFT & 3;
     const entry = this.tlb.lookup(t, lo, hi);
     if (entry !== 0) {
@@ -205,7 +209,7 @@ export class Mmu {
       // The cached rights decide, even if the tables have more to offer by now (SDM Vol. 3A, 4.10.2.3).
       const keys = this.keysAgainst(t, kind);
       const locked = keys !== 0 && info & INFO_USER && keys >> (info >>> INFO_PROTECTION_SHIFT) & 1;
-      if (locked || !(allowed >> (access << 3 | info >> INFO_RIGHTS_SHIFT & 7) & 1)) return this.pageFault(cpuBase, t, lo, hi, kind, locked ? PF_P | PF_PK : PF_P);
+      if (locked || !(allowed >> (access << 3 | info >> INFO_RIGHTS_SHIFT & 7) & 1)) return this.faults.pageFault(cpuBase, t, lo, hi, kind, locked ? PF_P | PF_PK : PF_P);
       if (access !== WRITE || info & INFO_DIRTY) {
         this.info = info;
         const size = info >> INFO_SIZE_SHIFT & 3;
@@ -232,7 +236,7 @@ export class Mmu {
     const config = i32[t + H_CONFIG]!;
     const result = walker.walk(config, i32[cr3]! >>> 12 | (i32[cr3 + 1]! & 0xff) << 20, (cpuBase >> 2) + (L.PDPTE >> 2), lo, hi, allowed, this.keysAgainst(t, kind),
       kind >> ACCESS_SHIFT & WRITE);
-    if (result !== WALK_OK) return this.pageFault(cpuBase, t, lo, hi, kind, result);
+    if (result !== WALK_OK) return this.faults.pageFault(cpuBase, t, lo, hi, kind, result);
     this.info = walker.info;
     if (stale !== 0) this.replace(cpuBase, t, lo, hi, stale);
     else {
@@ -240,7 +244,7 @@ export class Mmu {
       // A large page may cover smaller global ones, which it takes precedence over from now on.
       const covers = walker.size !== 0 && !(walker.info & INFO_GLOBAL) && i32[t + H_IN_USE]! & 0x38;
       if (covers) invalidateContext(i32, t, i32[t + H_PCID]!);
-      if (covers || flushed) this.selectFast(cpuBase, t);
+      if (covers || flushed) this.context.selectFast(cpuBase, t);
     }
     return walker.size === 0 ? walker.frame : walker.frame | lo >>> 12 & (walker.size === 1 ? 0x1ff : 0x3ffff);
   }
@@ -255,13 +259,13 @@ export class Mmu {
       tlb.setDirty(stale);
       return;
     }
-    this.dropPage(cpuBase, t, lo, hi, i32[t + H_PCID]!, true);
+    this.flushing.dropPage(cpuBase, t, lo, hi, i32[t + H_PCID]!, true);
     // A global entry is seen by the other PCIDs too, whose fast entries must not hide it.
     if (walker.info & INFO_GLOBAL) invalidateContexts(i32, t);
     // The context ends: translated code may hold the page's old place, and a large page covers other entries.
     else invalidateContext(i32, t, i32[t + H_PCID]!);
     tlb.insert(t, lo, hi, walker.size, walker.frame, walker.info);
-    this.selectFast(cpuBase, t);
+    this.context.selectFast(cpuBase, t);
   }
 
   private resolveCrossing(cpuBase: number, lo: number, hi: number, kind: number): number {
@@ -315,192 +319,31 @@ export class Mmu {
     return frame < 0 ? -1 : frame * 0x1000 + (lo & 0xfff);
   }
 
-  // ---- faults ------------------------------------------------------------------------------------------------------
-
-  private pageFault(cpuBase: number, t: number, lo: number, hi: number, kind: number, bits: number): number {
-    const i32 = this.i32;
-    const config = i32[t + H_CONFIG]!;
-    let error = bits;
-    if (kind & MemoryKind.Write) error |= PF_W;
-    if (!(kind & SUPERVISOR) && i32[t + H_MODE] === TlbTable.User) error |= PF_U;
-    if (kind & MemoryKind.Execute && config & (CONFIG_NXE | CONFIG_SMEP)) error |= PF_I;
-    // A page fault drops what the TLB holds for the address (SDM Vol. 3A, 4.10.4.1). Processors drop a global entry too:
-    // kernels count on a spurious fault on a global page not to repeat itself.
-    this.dropPage(cpuBase, t, lo, hi, i32[t + H_PCID]!, true);
-    this.dropOtherHalf(cpuBase, t, lo);
-    this.fault(cpuBase, Vector.PF, error);
-    i32[(cpuBase + L.FAULT_ADDRESS) >> 2] = lo;
-    i32[(cpuBase + L.FAULT_ADDRESS + 4) >> 2] = hi;
-    return -1;
-  }
-
-  /**
-   * Checks the page in which a crossing access ends, ahead of both translations: an access that leaves the canonical addresses
-   * raises #GP or #SS even if its first page would fault. False leaves the fault in FAULT_*.
-   */
-  canonical(cpuBase: number, hi: number, kind: number): boolean {
-    const allowed = this.i32[TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS + (kind & SUPERVISOR ? H_ALLOWED : H_ALLOWED_NOW)]!;
-    if (!(allowed & ALLOWED_PAGING) || hi + 0x8000 >>> 16 === 0) return true;
-    this.notCanonical(cpuBase, kind);
-    return false;
-  }
-
-  private notCanonical(cpuBase: number, kind: number): number {
-    this.fault(cpuBase, kind & MemoryKind.Stack ? Vector.SS : Vector.GP, 0);
-    return -1;
-  }
-
-  private fault(cpuBase: number, vector: number, error: number): void {
-    const i32 = this.i32;
-    i32[(cpuBase + L.FAULT_VECTOR) >> 2] = vector;
-    i32[(cpuBase + L.FAULT_ERROR) >> 2] = error;
-    i32[(cpuBase + L.FAULT_HAS_ERROR) >> 2] = 1;
-    if (i32[(cpuBase + L.PENDING) >> 2] !== 0) this.dropPending(cpuBase);
-  }
-
   // ---- context and flushing ----------------------------------------------------------------------------------------
 
   /**
    * Makes the CPU's registers (CPL, RFLAGS.AC, CR0, CR3, CR4, EFER) take effect on its accesses. Flushes nothing: what a
    * change of these registers must drop is the caller's to ask for.
    */
-  setContext(cpu: CpuState): void {
-    const i32 = this.i32;
-    const b = cpu.base >> 2;
-    const t = tlbWord(cpu.index);
-    const config = controlConfig(cpu);
-    if (config !== i32[t + H_CONFIG]) {
-      i32[t + H_CONFIG] = config;
-      for (let mode = 0; mode < 3; mode++) {
-        i32[t + H_ALLOWED + mode] = allowedRights(config, mode, 0) | allowedRights(config, mode, 1) << 8 | allowedRights(config, mode, 2) << 16
-          | (config & CONFIG_PAGING ? ALLOWED_PAGING : 0);
-      }
-      this.protectionKeys(cpu, t);
-      invalidateContexts(i32, t);
-    }
-    const pcid = config & CONFIG_PCIDE && config & CONFIG_PAGING ? i32[b + CR3_W]! & 0xfff : 0;
-    if (pcid !== i32[t + H_PCID]) this.tlb.selectPcid(t, pcid);
-    this.setPrivilege(cpu);
-    this.selectFast(cpu.base, t);
-  }
-
+  setContext(cpu: CpuState): void { this.context.set(cpu); }
   /** `setContext` where only CPL or RFLAGS.AC may have changed. */
-  setPrivilege(cpu: CpuState): void {
-    const i32 = this.i32, b = cpu.base >> 2, t = tlbWord(cpu.index), config = i32[t + H_CONFIG]!;
-    const mode = cpu.cpl === 3 ? TlbTable.User
-      : config & CONFIG_SMAP && i32[b + (L.FLAGS >> 2)]! & L.Flag.AC ? TlbTable.SupervisorAc : TlbTable.Supervisor;
-    i32[t + H_MODE] = mode;
-    i32[t + H_ALLOWED_NOW] = i32[t + H_ALLOWED + mode]!;
-    i32[b + FAST_TABLE_W] = fastTable(cpu.index, mode);
-  }
+  setPrivilege(cpu: CpuState): void { this.context.setPrivilege(cpu); }
+  /** Takes PKRU as it is. */
+  setProtectionKeys(cpu: CpuState): void { this.context.setProtectionKeys(cpu); }
 
-  /** Takes PKRU as it is; the fast tables, which hold only what keys allow, begin anew. */
-  setProtectionKeys(cpu: CpuState): void {
-    const t = tlbWord(cpu.index);
-    if (!this.protectionKeys(cpu, t)) return;
-    invalidateContexts(this.i32, t);
-    this.selectFast(cpu.base, t);
-  }
-
-  /** Derives H_KEYS; true if that has changed them. */
-  private protectionKeys(cpu: CpuState, t: number): boolean {
-    const config = this.i32[t + H_CONFIG]!, pkru = cpu.int(L.PKRU);
-    const supervisor = forbiddenKeys(config, pkru, false), user = forbiddenKeys(config, pkru, true);
-    if (this.i32[t + H_KEYS] === supervisor && this.i32[t + H_KEYS + 1] === user) return false;
-    this.i32[t + H_KEYS] = supervisor;
-    this.i32[t + H_KEYS + 1] = user;
-    return true;
-  }
-
-  /** Points translated code to the fast table and the context that count now. */
-  private selectFast(cpuBase: number, t: number): void {
-    const i32 = this.i32;
-    const b = cpuBase >> 2;
-    const cpu = cpuIndex(cpuBase);
-    const context = i32[t + H_CONFIG]! & CONFIG_PAGING ? contextOf(i32, t, cpu, i32[t + H_PCID]!) : UNPAGED_CONTEXT;
-    i32[b + FAST_CONTEXT_W] = context;
-    i32[b + FAST_CONTEXT_W + 1] = 0;
-    i32[b + FAST_INDEX_W] = fastIndex(context);
-    i32[b + FAST_TABLE_W] = fastTable(cpu, i32[t + H_MODE]!);
-  }
-
-  /**
-   * MOV to CR3 (SDM Vol. 3A, 4.10.4.1): with CR4.PCIDE = 0 drops what is not global of PCID 0, with PCIDE = 1 that of the
-   * new PCID unless bit 63 is set. Reserved bits are the caller's to check; bit 63 is not stored.
-   */
-  loadCr3(cpu: CpuState, value: bigint): void { this.loadCr3Halves(cpu, Number(value & 0xffffffffn) | 0, Number(value >> 32n & 0xffffffffn) | 0); }
+  /** MOV to CR3, see `Flushing.loadCr3`. */
+  loadCr3(cpu: CpuState, value: bigint): void { this.flushing.loadCr3(cpu, Number(value & 0xffffffffn) | 0, Number(value >> 32n & 0xffffffffn) | 0); }
   /** `loadCr3` without bigints. */
-  loadCr3Halves(cpu: CpuState, lo: number, hi: number): void {
-    const i32 = this.i32;
-    const b = cpu.base >> 2;
-    const t = tlbWord(cpu.index);
-    i32[b + CR3_W] = lo;
-    i32[b + CR3_W + 1] = hi & 0x7fffffff;
-    const pcide = i32[b + (L.CR4 >> 2)]! & 1 << 17;
-    if (!pcide) this.flushPcid(t, 0);
-    else if (hi >= 0) this.flushPcid(t, lo & 0xfff);
-    this.setContext(cpu);
-  }
-
-  /** INVLPG: drops the entries of every size for the address, those of the current PCID and the global ones. */
-  invlpg(cpu: CpuState, lo: number, hi: number): void {
-    const t = tlbWord(cpu.index);
-    if (hi + 0x8000 >>> 16 !== 0) return;
-    this.dropPage(cpu.base, t, lo, hi, this.i32[t + H_PCID]!, true);
-    this.dropOtherHalf(cpu.base, t, lo);
-  }
-
-  /**
-   * INVPCID (SDM Vol. 2, INVPCID): type 0 drops one address of `pcid` (not global), 1 all of `pcid` that is not global,
-   * 2 everything, 3 all that is not global. Checks of operands are the caller's.
-   */
-  invpcid(cpu: CpuState, type: number, pcid: number, lo: number, hi: number): void {
-    const t = tlbWord(cpu.index);
-    switch (type) {
-      case 0: this.dropPage(cpu.base, t, lo, hi, pcid, false); break;
-      case 1:
-        this.flushPcid(t, pcid);
-        this.selectFast(cpu.base, t);
-        break;
-      case 2: this.flushAll(cpu, { globals: true }); break;
-      case 3: this.flushAll(cpu, { globals: false }); break;
-      default: throw new RangeError(`INVPCID type ${type} does not exist: types are 0 to 3.`);
-    }
-  }
-
+  loadCr3Halves(cpu: CpuState, lo: number, hi: number): void { this.flushing.loadCr3(cpu, lo, hi); }
+  /** INVLPG, see `Flushing.invlpg`. */
+  invlpg(cpu: CpuState, lo: number, hi: number): void { this.flushing.invlpg(cpu, lo, hi); }
+  /** INVPCID, see `Flushing.invpcid`. */
+  invpcid(cpu: CpuState, type: number, pcid: number, lo: number, hi: number): void { this.flushing.invpcid(cpu, type, pcid, lo, hi); }
   /** Drops all entries of the CPU in all PCIDs, global ones if asked to. */
-  flushAll(cpu: CpuState, what: { globals: boolean }): void {
-    const t = tlbWord(cpu.index);
-    if (what.globals) this.tlb.flushAll(t);
-    else this.tlb.flushNonGlobal(t);
-    invalidateContexts(this.i32, t);
-    this.selectFast(cpu.base, t);
-  }
+  flushAll(cpu: CpuState, what: { globals: boolean }): void { this.flushing.flushAll(cpu, what); }
 
-  /** Drops the entries of a PCID that are not global; the caller selects the fast context anew. */
-  private flushPcid(t: number, pcid: number): void {
-    this.tlb.flushPcid(t, pcid);
-    invalidateContext(this.i32, t, pcid);
-  }
-
-  /** 32-bit paging: a page of 4 MiB stands in the TLB as two of 2 MiB, which are dropped together. */
-  private dropOtherHalf(cpuBase: number, t: number, lo: number): void {
-    if (!(this.i32[t + H_CONFIG]! & (CONFIG_LONG | CONFIG_PAE))) this.dropPage(cpuBase, t, lo ^ 0x200000, 0, 0, true);
-  }
-
-  private dropPage(cpuBase: number, t: number, lo: number, hi: number, pcid: number, globals: boolean): void {
-    const i32 = this.i32;
-    const dropped = this.tlb.dropAddress(t, lo, hi, pcid, globals);
-    if (dropped === 0) return;
-    if (dropped & 4) invalidateContexts(i32, t);
-    else if (dropped & 2) invalidateContext(i32, t, pcid);
-    else {
-      const context = liveContext(i32, t, pcid);
-      if (context !== 0) dropFastSlot(i32, cpuIndex(cpuBase), lo, fastIndex(context));
-      return;
-    }
-    this.selectFast(cpuBase, t);
-  }
+  /** See `AccessFaults.canonical`. */
+  canonical(cpuBase: number, hi: number, kind: number): boolean { return this.faults.canonical(cpuBase, hi, kind); }
 
   // ---- views and the debugger --------------------------------------------------------------------------------------
 
@@ -518,8 +361,5 @@ export class Mmu {
   /** Writes memory as the debugger does, read-only pages included. @returns the number of bytes written before the first that does not translate to RAM */
   writeLinear(cpu: CpuState, linear: bigint, bytes: Uint8Array, root?: number): number { return this.linear.write(cpu, linear, bytes, root); }
 }
-
-/** Index of the CPU whose state is at `cpuBase`. */
-function cpuIndex(cpuBase: number): number { return cpuBase - CPU_BASE >>> CPU_SHIFT; }
 
 function hex(lo: number, hi: number): string { return `0x${((BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)).toString(16)}`; }

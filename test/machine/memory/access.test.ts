@@ -4,7 +4,7 @@ import * as L from '../../../src/machine/cpu/layout.js';
 import { Privilege } from '../../../src/machine/memory/access.js';
 import type { PhysicalDevice } from '../../../src/machine/memory/bus.js';
 import { checkFastTables } from '../../../src/machine/memory/fastCheck.js';
-import { PAGE_DIRTY, PAGE_HAS_CODE, RAM_BASE } from '../../../src/machine/memory/layout.js';
+import { FAST_ENTRY_SIZE, FAST_TABLE_SIZE, PAGE_DIRTY, PAGE_HAS_CODE, RAM_BASE } from '../../../src/machine/memory/layout.js';
 import { D, EXECUTE, Fixture, G, MODIFY, READ, RW, STACK, US, WRITE } from './fixture.js';
 
 const FIRST = 0x40_0000_0000n, SECOND = FIRST + 0x1000n, DEVICE = FIRST + 0x2000n, NOTHING = FIRST + 0x3000n, HOLE = FIRST + 0x4000n;
@@ -217,7 +217,7 @@ describe('pages with decoded code', () => {
   it('are written in steps only, and the owner of the code is told after the bytes have changed', () => {
     const { f, stepping, codeWrites } = setUp();
     f.resolve(FIRST, WRITE | 4);
-    const entry = f.cpu.int(L.FAST_TABLE) + ((Number(FIRST & 0xffffffffn) >>> 7 ^ f.cpu.int(L.FAST_INDEX)) & 0x3fe0);
+    const entry = f.cpu.int(L.FAST_TABLE) + ((Number(FIRST & 0xffffffffn) >>> 7 ^ f.cpu.int(L.FAST_INDEX)) & (FAST_TABLE_SIZE - FAST_ENTRY_SIZE));
     expect(f.memory.view.getInt32(entry + 8, true)).not.toBe(0);
     f.memory.markCode(0x600);
     expect(f.memory.view.getInt32(entry + 8, true)).toBe(0);

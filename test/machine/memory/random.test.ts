@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as L from '../../../src/machine/cpu/layout.js';
 import type { CpuState } from '../../../src/machine/cpu/state.js';
 import { checkFastTables } from '../../../src/machine/memory/fastCheck.js';
-import { PAGE_HAS_CODE, RAM_BASE } from '../../../src/machine/memory/layout.js';
+import { FAST_ENTRY_SIZE, FAST_TABLE_SIZE, PAGE_HAS_CODE, RAM_BASE } from '../../../src/machine/memory/layout.js';
 import type { TlbEntry } from '../../../src/machine/memory/tlb.js';
 import { CR0_WP, CR4_PCIDE, CR4_PGE, CR4_SMAP, CR4_SMEP, EXECUTE, Fixture, G, hi, lo, NX, P, PS, READ, RW, US, WRITE, D, A } from './fixture.js';
 import { ModelCpu } from './model.js';
@@ -23,7 +23,7 @@ function describeEntry(e: TlbEntry): string {
 /** The lookup that translated code makes inline: host address, or undefined for a miss. */
 function inline(f: Fixture, cpu: CpuState, linear: bigint, kind: number): number | undefined {
   const view = f.memory.view;
-  const entry = cpu.int(L.FAST_TABLE) + (((lo(linear) >>> 7 & ~31) ^ cpu.int(L.FAST_INDEX)) & 0x3fe0);
+  const entry = cpu.int(L.FAST_TABLE) + (((lo(linear) >>> 7 & ~31) ^ cpu.int(L.FAST_INDEX)) & (FAST_TABLE_SIZE - FAST_ENTRY_SIZE));
   const tag = view.getBigUint64(entry + (kind === READ ? 0 : kind === WRITE ? 8 : 16), true);
   if (tag !== (linear & ~0xfffn | cpu.get(L.FAST_CONTEXT))) return undefined;
   return lo(linear) + view.getInt32(entry + 24, true) | 0;

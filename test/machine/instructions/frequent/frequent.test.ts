@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as L from '../../../../src/machine/cpu/layout.js';
 import { Flag } from '../../../../src/machine/cpu/layout.js';
 import { Random } from '../../../oracle/random.js';
-import { ABSENT, CODE, GDT, HANDLER, KERNEL_ONLY, Pair, pick, READ_ONLY, STACK, type Start, USER_CODE } from './compare.js';
+import { ABSENT, CODE, GDT, HANDLER, IDT, KERNEL_ONLY, Pair, pick, READ_ONLY, STACK, type Start, TSS, USER_CODE } from './compare.js';
 
 const PCIDE = 1 << 17, SMAP = 1 << 21, FSGSBASE = 1 << 16, SCE = 1;
 const EVERY_FLAG = 0x3f7fd5;
@@ -103,3 +103,24 @@ describe('in a region as by its handler, whatever the state:', () => {
     fields: { [L.KERNEL_GS_BASE]: 0xffff_8000_1234_5678n },
   })));
 });
+
+it('exceptions and interrupts are delivered the same, whether somebody watches or not, whatever gates, segments and stacks are like', () => trials(1500, -1, random => {
+  const vector = random.pick([0, 6, 13, 14, 14]), waiting = random.chance(0.3) ? random.between(32, 255) : 0;
+  const gate = (selector: number, type: number, ist: number) => BigInt(HANDLER & 0xffff) | BigInt(selector) << 16n | BigInt(ist) << 32n | BigInt(type) << 40n | BigInt(HANDLER >>> 16) << 48n;
+  const memory: Record<number, bigint> = {}, fields: Record<number, bigint> = {};
+  for (const n of waiting ? [vector, waiting] : [vector]) {
+    memory[IDT + 16 * n] = gate(random.chance(0.8) ? 8 : random.below(18) << 3 | random.below(8), random.pick([0x8e, 0x8e, 0x8f, 0xee, 0x0e, random.below(256)]), random.chance(0.7) ? 0 : random.below(8));
+    memory[IDT + 16 * n + 8] = random.chance(0.95) ? 0n : random.u64();
+  }
+  if (random.chance(0.2)) memory[TSS + 4] = pick(random, [BigInt(ABSENT + 0x800), BigInt(READ_ONLY + 0x800), BigInt(STACK + 0x1010), 0x8000_0000_0000n, 8n]);
+  if (random.chance(0.05)) fields[L.IDTR_LIMIT] = BigInt(random.below(0x200));
+  if (random.chance(0.03)) fields[L.IDTR_BASE] = BigInt(random.pick([ABSENT, IDT + 2, IDT - 8]));
+  if (random.chance(0.05)) fields[L.GDTR_LIMIT] = BigInt(random.below(0x20));
+  const ints: Record<number, number> = random.chance(0.05) ? { [L.NMI_PENDING]: 1 } : {};
+  const code = vector === 0 ? [0xf7, 0xf1] : vector === 6 ? [0x0f, 0x0b] : vector === 13 ? [0x48, 0x8b, 0x02] : [0x48, 0x89, 0x03];
+  return {
+    code, user: random.chance(0.6), flags: flags(random), interrupts: waiting ? [waiting] : [], interpreted: true, steps: random.between(1, 4), memory, fields,
+    ints,
+    registers: { 1: 0n, 2: 0x8000_0000_0000n, 3: BigInt(random.pick([ABSENT, READ_ONLY, KERNEL_ONLY, ABSENT + 0xffc])), 4: pick(random, [BigInt(STACK + 0x800), BigInt(STACK + 0x803), BigInt(STACK + 0x20), BigInt(ABSENT + 0x20), 0x10n]) },
+  };
+}));
