@@ -35,6 +35,16 @@ export function buildGuest(directory: string): Uint8Array {
   return readFileSync(flat);
 }
 
+/** The guest of protected mode: compiles the sources of guest32 into `directory` and gives what is to be loaded. */
+export function guest32Payload(directory: string): Payload {
+  const sources = path.join(import.meta.dirname, 'guest32'), elf = path.join(directory, 'guest32.elf'), flat = path.join(directory, 'guest32.bin');
+  compile(['-m32', '-O1', '-std=gnu11', '-Wall', '-Wextra', '-Wno-array-bounds', '-Werror', '-ffreestanding', '-fno-pic', '-mgeneral-regs-only', '-fno-stack-protector',
+    '-fno-asynchronous-unwind-tables', '-fcf-protection=none', '-static', '-nostdlib', `-Wl,-T,${path.join(sources, 'guest.ld')}`, '-Wl,--build-id=none',
+    '-Wl,--no-warn-rwx-segments', '-o', elf, path.join(sources, 'entry.S'), path.join(sources, 'paging.c')]);
+  execFileSync('objcopy', ['-O', 'binary', elf, flat]);
+  return { pieces: [{ address: GUEST_BASE, bytes: readFileSync(flat) }], entry: GUEST_BASE, ebx: 0 };
+}
+
 /** The guest with its parameters: the groups that run (a bit each, in the order of `main.c`) and the seed of the random ones. */
 export function guestPayload(flat: Uint8Array, groups: number, seed: bigint): Payload {
   const bytes = flat.slice(), view = new DataView(bytes.buffer, bytes.byteOffset);
