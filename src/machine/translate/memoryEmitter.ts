@@ -158,11 +158,9 @@ export abstract class MemoryEmitter extends ValueEmitter {
     const compare = (field: number) => {
       // The access ends behind the range's start and starts ahead of its end.
       f.get(linear);
-      if (size > 1) f.i64(BigInt(size - 1)).op(Op.i64_add);
-      this.pushWatch(field);
+      this.pushWatch(field, 1 - size);
       f.op(Op.i64_sub);
-      this.pushWatch(field + 8);
-      if (size > 1) f.i64(BigInt(size - 1)).op(Op.i64_add);
+      this.pushWatch(field + 8, size - 1);
       f.op(Op.i64_lt_u);
     };
     if (reads) compare(WATCH_READ);

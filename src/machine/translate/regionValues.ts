@@ -29,8 +29,8 @@ export abstract class RegionValues extends Emitter {
   private readonly fastTable: number;
   private readonly fastIndex: number;
   private readonly fastContext: number;
-  /** Locals with the fields of the watched ranges, by field. */
-  private readonly watched = new Map<number, number>();
+  /** Locals with fields of the watched ranges and what has been added to them. */
+  private readonly watched = new Map<string, { field: number; add: number; local: number }>();
 
   constructor(f: FunctionBody, imports: Imports) {
     super(f, imports);
@@ -48,7 +48,7 @@ export abstract class RegionValues extends Emitter {
     this.field(Op.i32_load, L.BUDGET, this.budget);
     this.loadFastTable();
     this.registers.forEach((local, n) => { if (local !== undefined) this.field(Op.i64_load, L.GPR + 8 * n, local); });
-    for (const [field, local] of this.watched) this.field(Op.i64_load, field, local);
+    for (const { field, add, local } of this.watched.values()) this.f.get(this.cpu).memory(Op.i64_load, field).i64(BigInt(add)).op(Op.i64_add).set(local);
     if (!this.flagsUsed) return;
     this.field(Op.i32_load, L.CC_OP, this.flagsKind);
     this.field(Op.i64_load, L.CC_DST, this.flagsResult);
@@ -135,10 +135,11 @@ export abstract class RegionValues extends Emitter {
   protected pushFastTable(): void { this.f.get(this.fastTable); }
   protected pushFastIndex(): void { this.f.get(this.fastIndex); }
   protected pushFastContext(): void { this.f.get(this.fastContext); }
-  protected pushWatch(field: number): void {
-    let local = this.watched.get(field);
-    if (local === undefined) this.watched.set(field, local = this.f.newLocal(Type.I64));
-    this.f.get(local);
+  protected pushWatch(field: number, add: number): void {
+    const name = `${field} ${add}`;
+    let watched = this.watched.get(name);
+    if (!watched) this.watched.set(name, watched = { field, add, local: this.f.newLocal(Type.I64) });
+    this.f.get(watched.local);
   }
 
   setFlagsKind(kind: Cc, size: number): void {

@@ -65,7 +65,7 @@ export class TemplateEmitter extends Emitter {
   protected lastPage(): undefined { return undefined; }
 
   protected exitFailed(): void { this.f.op(Op.drop).i32(Exit.Fault).op(Op.return); }
-  protected pushWatch(field: number): void { this.f.get(this.cpu).memory(Op.i64_load, field); }
+  protected pushWatch(field: number, add: number): void { this.f.get(this.cpu).memory(Op.i64_load, field).i64(BigInt(add)).op(Op.i64_add); }
   protected exitWatched(): void { this.f.op(Op.drop); }
   exitFault(): void { this.f.i32(Exit.Fault).op(Op.return); }
 

@@ -56,8 +56,8 @@ export abstract class ValueEmitter {
   protected abstract lastPage(write: boolean, stack: boolean): SeenPage | undefined;
   /** Leaves after a failed memory access: the i32 on the stack is the negative result of `resolve`. */
   protected abstract exitFailed(): void;
-  /** Pushes an i64 of the watched range (`L.WATCH_READ`, ...): its start or, 8 bytes behind, its length. */
-  protected abstract pushWatch(field: number): void;
+  /** Pushes an i64 of the watched range (`L.WATCH_READ`, ...), plus `add`: its start or, 8 bytes behind, its length. */
+  protected abstract pushWatch(field: number, add: number): void;
   /** Pops the result of the import `watched`. */
   protected abstract exitWatched(): void;
   /** Leaves with the exception that stands in FAULT_*. */
