@@ -9,7 +9,7 @@ import {
   SHADOW_BIT,
 } from '../kaiser/index.js';
 import type { Cr3Fields, CrashFacts, EntryPoint, GuestTask, MachineView } from '../kaiser/index.js';
-import { checkAccess, featuresOf, readerOf, rootOf, walk } from '../paging/index.js';
+import { checkAccess, featuresOf, pagingModeOf, readerOf, rootOf, walk } from '../paging/index.js';
 import type { PagingFeatures } from '../paging/index.js';
 import type { Symbols } from '../symbols/index.js';
 import type { CpuInfo, ExceptionInfo, Target } from '../target/target.js';
@@ -171,6 +171,9 @@ export class Kaiser {
   /** Why the live table does not allow a faulting access, and whether the other half would have. */
   walkText(address: bigint, exception: ExceptionInfo): string {
     const code = exception.errorCode ?? 0;
+    const register = (name: string): bigint => this.target.readRegister(exception.cpu, name)!;
+    const mode = pagingModeOf({ cr0: register('cr0'), cr4: register('cr4'), efer: register('efer') });
+    if (mode !== '4-level') return `The CPU uses ${mode} paging, whose tables are not explained.`;
     const features = this.features(exception.cpu);
     const access = {
       kind: code & 0x10 ? ('execute' as const) : code & 2 ? ('write' as const) : ('read' as const),
