@@ -12,6 +12,7 @@
 #include "mm/mm.h"
 #include "mm/pagetable.h"
 #include "mm/tlb.h"
+#include "sched/quiescent.h"
 #include "sched/task.h"
 #include "smp/percpu.h"
 #include "smp/spinlock.h"
@@ -191,6 +192,24 @@ void kaiser_poison_all(bool poison)
   spin_lock(&mm_list_lock);
   for (struct mm *mm = mm_list; mm; mm = mm->next) kaiser_poison_mm(mm, poison);
   spin_unlock(&mm_list_lock);
+}
+
+static void set_policy_and_poison(bool on)
+{
+  WRITE_ONCE(kaiser_enabled, on);
+  synchronize_quiescent(); /* nobody is left who read the old policy and has yet to store an entry by it */
+  kaiser_poison_all(on);
+  kaiser_flush_everywhere();
+}
+
+void kaiser_poison_in(void)
+{
+  set_policy_and_poison(true);
+}
+
+void kaiser_poison_out(void)
+{
+  set_policy_and_poison(false);
 }
 
 bool kaiser_maintains_user_pcids(void)

@@ -74,6 +74,14 @@ void set_pgd(u64 *entry, u64 value);
 void kaiser_poison_all(bool poison);
 void kaiser_poison_mm(struct mm *mm, bool poison);
 
+/*
+ * For designs that stop nobody, in this order of steps. In: the policy first, so that new entries are poisoned, then those
+ * there are; only when no CPU can be in user mode on the kernel half any more. Out: the policy first, so that no poison is
+ * added behind the walk; when it returns, no CPU has a poisoned entry in its TLB.
+ */
+void kaiser_poison_in(void);
+void kaiser_poison_out(void);
+
 bool kaiser_maintains_user_pcids(void);
 
 /* Sets what entry code asks for: the flag, or the word of every CPU, also of those that are not running. */

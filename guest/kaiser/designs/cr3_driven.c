@@ -7,7 +7,6 @@
  *        poison. The policy comes last: while exits do not switch yet, set_pgd must not poison what user mode runs on.
  */
 #include "kaiser/designs/designs.h"
-#include "sched/quiescent.h"
 #include "smp/cross_call.h"
 
 static void nothing(void *argument)
@@ -20,19 +19,13 @@ static s64 enable(void)
   kaiser_flush_everywhere();
   kaiser_set_switch(true);
   on_each_cpu(nothing, NULL);
-  WRITE_ONCE(kaiser_enabled, 1);
-  synchronize_quiescent(); /* nobody is left who read the old policy and has yet to store a clean entry by it */
-  kaiser_poison_all(true);
-  kaiser_flush_everywhere();
+  kaiser_poison_in();
   return 0;
 }
 
 static s64 disable(void)
 {
-  WRITE_ONCE(kaiser_enabled, 0);
-  synchronize_quiescent();
-  kaiser_poison_all(false);
-  kaiser_flush_everywhere();
+  kaiser_poison_out();
   kaiser_set_switch(false);
   return 0;
 }

@@ -9,7 +9,6 @@
 #include "mm/tlb.h"
 #include "sched/task.h"
 #include "smp/spinlock.h"
-#include "smp/stop_machine.h"
 
 static void flip(void *argument)
 {
@@ -18,12 +17,6 @@ static void flip(void *argument)
   kaiser_set_switch(on);
   for (struct task *task = task_list; task; task = task->next)
     if (task->mm) task->kaiser_work = true;
-}
-
-static void flush(void *argument)
-{
-  (void)argument;
-  kaiser_flush_here();
 }
 
 /*
@@ -39,20 +32,14 @@ static void exit_work(void)
   else tlb_flush_all_local();
 }
 
-static s64 toggle(u32 on)
-{
-  stop_machine(flip, flush, &on);
-  return 0;
-}
-
 static s64 enable(void)
 {
-  return toggle(1);
+  return kaiser_switch_stopped(flip, 1);
 }
 
 static s64 disable(void)
 {
-  return toggle(0);
+  return kaiser_switch_stopped(flip, 0);
 }
 
 const struct kaiser_design kaiser_deferred_poison = {

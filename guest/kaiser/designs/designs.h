@@ -16,4 +16,7 @@ extern const struct kaiser_design kaiser_per_cpu_word;          /* D8 */
 extern const struct kaiser_design kaiser_one_way;               /* D9 */
 extern const struct kaiser_design kaiser_per_process;           /* D10 */
 
+/* Switches with every CPU stopped: `flip` runs on one of them, with the state asked for as a u32, then each drops its translations. */
+s64 kaiser_switch_stopped(void (*flip)(void *), u32 on);
+
 #endif

@@ -5,7 +5,6 @@
 #include "kaiser/designs/designs.h"
 #include "kaiser/sites.h"
 #include "lib/asm.h"
-#include "sched/quiescent.h"
 #include "smp/bringup.h"
 #include "smp/cross_call.h"
 #include "smp/percpu.h"
@@ -31,10 +30,7 @@ static s64 disable(void)
 {
   /* A CPU that is out of use would come back with its old translations and its old idea of the code. */
   if (has_cure(CURE_OFFLINE) && nr_cpus != smp_possible()) return -EINVAL;
-  WRITE_ONCE(kaiser_enabled, 0);
-  synchronize_quiescent();
-  kaiser_poison_all(false);
-  kaiser_flush_everywhere();
+  kaiser_poison_out();
   on_each_cpu(meet, NULL);
   return 0;
 }

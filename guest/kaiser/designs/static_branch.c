@@ -12,7 +12,6 @@
  */
 #include "kaiser/designs/designs.h"
 #include "kaiser/sites.h"
-#include "sched/quiescent.h"
 #include "smp/cross_call.h"
 
 #define ENTRIES_KEY BIT(SITE_TO_KERNEL)
@@ -35,19 +34,13 @@ static s64 enable(void)
   sites_patch_live(ENTRIES_KEY, true, false);
   sites_patch_live(EXITS_KEY, true, false);
   wait_for_exits();
-  WRITE_ONCE(kaiser_enabled, 1);
-  synchronize_quiescent();
-  kaiser_poison_all(true);
-  kaiser_flush_everywhere();
+  kaiser_poison_in();
   return 0;
 }
 
 static s64 disable(void)
 {
-  WRITE_ONCE(kaiser_enabled, 0);
-  synchronize_quiescent();
-  kaiser_poison_all(false);
-  kaiser_flush_everywhere(); /* no CPU may keep a poisoned entry when it first leaves by the kernel's half */
+  kaiser_poison_out();
   sites_patch_live(EXITS_KEY, false, false);
   wait_for_exits();
   sites_patch_live(ENTRIES_KEY, false, false);

@@ -11,10 +11,7 @@
 
 static s64 disable(void)
 {
-  WRITE_ONCE(kaiser_enabled, 0);
-  synchronize_quiescent();
-  kaiser_poison_all(false);
-  kaiser_flush_everywhere();
+  kaiser_poison_out();
   sites_patch_live(KEY, false, true);
   kaiser_flush_everywhere();
   return 0;

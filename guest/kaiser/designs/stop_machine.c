@@ -31,20 +31,20 @@ static void flush(void *argument)
   kaiser_flush_here();
 }
 
-static s64 toggle(u32 on)
+s64 kaiser_switch_stopped(void (*flip_once)(void *), u32 on)
 {
-  stop_machine(flip, flush, &on);
+  stop_machine(flip_once, flush, &on);
   return 0;
 }
 
 static s64 enable(void)
 {
-  return toggle(1);
+  return kaiser_switch_stopped(flip, 1);
 }
 
 static s64 disable(void)
 {
-  return toggle(0);
+  return kaiser_switch_stopped(flip, 0);
 }
 
 const struct kaiser_design kaiser_stop_machine = {
