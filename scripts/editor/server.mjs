@@ -12,6 +12,8 @@ export const quietSettings = {
   'extensions.autoUpdate': false,
   // The server build saves on its own by default; a key in a source that a stop has opened must not change the file.
   'files.autoSave': 'off',
+  // A source opened by a stop lies in the clone, not in the folder that is open: no question whether to open its repository.
+  'git.openRepositoryInParentFolders': 'never',
   'remote.autoForwardPorts': false,
   'telemetry.telemetryLevel': 'off',
   'workbench.enableExperiments': false,
