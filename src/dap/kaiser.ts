@@ -7,8 +7,9 @@ import {
   pageFaultBits,
   readAbi,
   SHADOW_BIT,
+  siteBefore,
 } from '../kaiser/index.js';
-import type { Cr3Fields, CrashFacts, EntryPoint, GuestTask, MachineView } from '../kaiser/index.js';
+import type { Cr3Fields, CrashFacts, EntryPoint, GuestTask, MachineView, Site } from '../kaiser/index.js';
 import { checkAccess, featuresOf, pagingModeOf, readerOf, rootOf, walk } from '../paging/index.js';
 import type { PagingFeatures } from '../paging/index.js';
 import type { Symbols } from '../symbols/index.js';
@@ -160,6 +161,17 @@ export class Kaiser {
 
   entryPoints(): readonly EntryPoint[] {
     return (this.points ??= findEntryPoints(this.symbols));
+  }
+
+  /** How entry code decides, as it is patched now, whether to make each of these writes to CR3. */
+  asksAt(points: readonly EntryPoint[]): Map<EntryPoint, Site['form']> {
+    const sites = this.guest?.sites() ?? [];
+    const found = new Map<EntryPoint, Site['form']>();
+    for (const point of points) {
+      const form = point.kind === 'cr3' ? siteBefore(sites, point.address) : undefined;
+      if (form) found.set(point, form);
+    }
+    return found;
   }
 
   /** A page fault's error code in words: `User mode read from a page that is not present (error code 0x4: U).` */

@@ -2,7 +2,7 @@ export { checkCr3, type Cr3Fields, type Cr3Settings, decodeCr3, type Half, NO_FL
 export { describePageFault, describeSelectorError, exceptionName, type ExceptionName, pageFaultBits } from './errorCode.js';
 export { type EntryPoint, entryText, findEntryPoints, pathInWords, pointBefore } from './entryPoints.js';
 export { GuestReader, type GuestTask, type KaiserAbi, type KaiserState, readAbi } from './abi.js';
-export { type Site, siteText } from './sites.js';
+export { type Site, siteBefore } from './sites.js';
 export type { CrashFacts, ExceptionRecord, Verdict } from './crash.js';
 export { judge } from './verdict.js';
 export { checkInvariants, type CpuView, type InvariantPart, type MachineView, type TlbView, type Violation } from './invariants/index.js';

@@ -41,16 +41,19 @@ export function siteAnswer(form: Site['form'], flag: number | undefined, cpuWord
   }
 }
 
-/** What a site does, in words for a list. */
-export function siteText(form: Site['form']): string {
-  switch (form) {
-    case 'flag': return 'tests the flag';
-    case 'cpu word': return 'tests the CPU’s word';
-    case 'switches': return 'patched: switches';
-    case 'skips': return 'patched: skips';
-    case 'by CR3': return 'believes CR3';
-    case 'ignores CR3': return 'does not look at CR3';
-    case 'trap': return 'INT3: being patched';
-    case 'unknown': return 'unknown bytes';
+/** A site is at most so many bytes in front of the write to CR3 that it decides about. */
+const REACH = 96n;
+
+/**
+ * How the code in front of a write to CR3 decides whether to make it; undefined for one that belongs to no site. The last site in front
+ * of it counts, but for a look at CR3 that is patched away.
+ */
+export function siteBefore(sites: readonly Site[], address: bigint): Site['form'] | undefined {
+  let best: Site | undefined;
+  for (const site of sites) {
+    if (site.form === 'ignores CR3' || site.address > address || address - site.address > REACH) continue;
+    if (!best || site.address > best.address) best = site;
   }
+  // Paranoid entries have another question in front of theirs, which a design may answer for good.
+  return best?.kind === 'save' || best?.kind === 'restore' ? undefined : best?.form;
 }

@@ -77,9 +77,9 @@ describe('a walk', () => {
 
 it('entry points are listed, with hits where a breakpoint is', async () => {
   await client.request('setFunctionBreakpoints', { breakpoints: [{ name: 'entry_nmi' }] });
-  const { points } = await client.request<{ points: { symbol: string; kind: string; path: string; hits?: number }[] }>('kaiserscope/entryPoints');
+  const { points } = await client.request<{ points: { symbol: string; kind: string; path: string; asks?: string; hits?: number }[] }>('kaiserscope/entryPoints');
   expect(points.find(point => point.symbol === 'entry_syscall64')).toMatchObject({ path: 'syscall64', kind: 'entry' });
-  expect(points.find(point => point.symbol === 'entry_syscall64_cr3')).toMatchObject({ kind: 'cr3' });
+  expect(points.find(point => point.symbol === 'entry_syscall64_cr3')).toMatchObject({ kind: 'cr3', asks: 'flag' });
   expect(points.find(point => point.symbol === 'exit_sysret')).toMatchObject({ kind: 'exit' });
   expect(points.filter(point => point.hits !== undefined)).toMatchObject([{ symbol: 'entry_nmi', hits: 0 }]);
 });

@@ -13,6 +13,20 @@ export function kindWords(kind: EntryPoint['kind'], l10n: L10n): string {
   }
 }
 
+/** How entry code decides about a write to CR3. */
+function asksWords(asks: NonNullable<EntryPoint['asks']>, l10n: L10n): string {
+  switch (asks) {
+    case 'flag': return l10n.t('tests the flag');
+    case 'cpu word': return l10n.t('tests the CPU’s word');
+    case 'switches': return l10n.t('patched to switch');
+    case 'skips': return l10n.t('patched to skip');
+    case 'by CR3': return l10n.t('goes by CR3');
+    case 'trap': return l10n.t('INT3, being patched');
+    case 'ignores CR3':
+    case 'unknown': return '';
+  }
+}
+
 /** The Entry points view: the points of each path, with a check box that is the point's breakpoint. */
 export function entryPointRows({ points }: EntryPointsReply, isSet: (symbol: string) => boolean, l10n: L10n): Row[] {
   const paths = new Map<string, EntryPoint[]>();
@@ -31,11 +45,12 @@ export function entryPointRows({ points }: EntryPointsReply, isSet: (symbol: str
 
 function pointRow(point: EntryPoint, checked: boolean, l10n: L10n): Row {
   const kind = kindWords(point.kind, l10n);
+  const asks = point.asks ? asksWords(point.asks, l10n) : '';
   const hits = point.hits === undefined ? '' : point.hits === 1 ? l10n.t('1 pass') : l10n.t('{0} passes', grouped(point.hits));
   return {
-    id: `point/${point.id}`, label: point.symbol, description: [kind, hits].filter(Boolean).join(' · '),
-    tooltip: [point.symbol, point.path, kind, point.address, hits].filter(Boolean).join(' · '),
+    id: `point/${point.id}`, label: point.symbol, description: [kind, asks, hits].filter(Boolean).join(' · '),
+    tooltip: [point.symbol, point.path, kind, asks, point.address, hits].filter(Boolean).join(' · '),
     icon: icons[point.kind], checked, context: 'point address', address: point.address,
-    spoken: [point.symbol, kind, hits].filter(Boolean).join(', '),
+    spoken: [point.symbol, kind, asks, hits].filter(Boolean).join(', '),
   };
 }
