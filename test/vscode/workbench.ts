@@ -123,11 +123,13 @@ export class Workbench {
     const focused = this.view(view).locator('.monaco-list-row.focused .label-name');
     await until(async () => (await this.rows(view)).length > 0, found => found, `rows in ${view}`);
     await this.press('Home');
+    const seen: string[] = [];
     for (let row = 0; row < 100; row++) {
-      if ((await focused.allInnerTexts())[0] === label) return;
+      seen.push((await focused.allInnerTexts())[0] ?? '(none)');
+      if (seen.at(-1) === label) return;
       await this.press('ArrowDown');
     }
-    throw new Error(`${view} has no row "${label}".`);
+    throw new Error(`${view} has no row "${label}"; it has ${[...new Set(seen)].join(', ')}.`);
   }
 
   /** Opens the context menu of the focused row and takes an entry. */

@@ -8,6 +8,12 @@ const badgeScheme = 'kaiserscope-row';
 /** Milliseconds in which calls for a refresh are gathered. */
 const refreshDelay = 60;
 
+/**
+ * Milliseconds without a question of the editor after which it is taken to have all rows: it asks for the children of
+ * expanded rows one level after the other.
+ */
+const settleDelay = 100;
+
 /** A running machine is said so only when it runs longer than this, or every step would make the view jump. */
 const runningMessageDelay = 400;
 
@@ -29,8 +35,9 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
   #stops = 0;
   #sessionId: string | undefined;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
-  /** The editor waits for the rows at the root. */
-  #asking = false;
+  /** Questions of the editor for rows that have not been answered, and when the last one was. */
+  #asking = 0;
+  #answeredAt = -Infinity;
   /** Something has changed while the view was hidden. */
   #stale = false;
   #lastState: string | undefined;
@@ -67,7 +74,7 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
     if (this.#stale) return;
     this.#refreshing ??= setTimeout(() => {
       this.#refreshing = undefined;
-      if (this.#asking) this.refresh();
+      if (this.#asking > 0 || performance.now() - this.#answeredAt < settleDelay) this.refresh();
       else void this.#renew();
     }, refreshDelay);
   }
@@ -87,17 +94,21 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
   }
 
   async getChildren(row?: Row): Promise<Row[]> {
-    if (row) return (await row.children?.()) ?? [];
+    this.#asking++;
+    try {
+      return row ? (await row.children?.()) ?? [] : await this.#roots();
+    } finally {
+      this.#asking--;
+      this.#answeredAt = performance.now();
+    }
+  }
+
+  async #roots(): Promise<Row[]> {
     this.#shown = undefined;
     if (!this.#model.session) return [];
-    this.#asking = true;
-    try {
-      const rows = await this.#rows();
-      if (this.#steady) this.#shown = await fingerprint(rows);
-      return rows;
-    } finally {
-      this.#asking = false;
-    }
+    const rows = await this.#rows();
+    if (this.#steady) this.#shown = await fingerprint(rows);
+    return rows;
   }
 
   getTreeItem(row: Row): vscode.TreeItem {
