@@ -57,7 +57,7 @@ function generateTexts(attributes) {
 function localizeAll(attributes, prefix, define) {
   return Object.fromEntries(Object.entries(attributes).map(([name, attribute]) => {
     const key = `${prefix}.${name}`;
-    const { description, enumDescriptions, properties, ...rest } = attribute;
+    const { description, enumDescriptions, properties, items, ...rest } = attribute;
     define(key, description);
     const markdown = description.includes('`') ? 'markdownDescription' : 'description';
     return [name, {
@@ -69,6 +69,7 @@ function localizeAll(attributes, prefix, define) {
         return `%${enumKey}%`;
       }) }),
       ...(properties && { properties: localizeAll(properties, key, define) }),
+      ...(items && { items: items.description === undefined ? items : localizeAll({ items }, key, define).items }),
     }];
   }));
 }
@@ -77,6 +78,7 @@ function generateDocument(attributes) {
   const rows = Object.entries(attributes).flatMap(([name, attribute]) => [
     row(name, attribute),
     ...Object.entries(attribute.properties ?? {}).map(([inner, innerAttribute]) => row(`${name}.${inner}`, innerAttribute)),
+    ...Object.entries(attribute.items?.properties ?? {}).map(([inner, innerAttribute]) => row(`${name}[].${inner}`, innerAttribute)),
   ]);
   return `# Launch attributes
 

@@ -1,6 +1,7 @@
 import { Kaiser } from './kaiser.js';
 import type { LaunchArguments } from './launchArguments.js';
 import type { BootFile } from './readProgram.js';
+import { ScriptedEvents } from './scriptedEvents.js';
 import { SpinWatch } from './spinWatch.js';
 import { ElfError, emptyImage, loadSymbols, parseElf, sectionAt } from '../symbols/index.js';
 import type { Symbols } from '../symbols/index.js';
@@ -12,6 +13,8 @@ export class Debuggee {
   /** What the guest's KAISER is and has been doing. */
   readonly kaiser: Kaiser;
   readonly spinWatch = new SpinWatch();
+  /** What comes to the machine from outside, as the launch configuration says. */
+  readonly events: ScriptedEvents;
 
   private constructor(
     readonly launch: LaunchArguments,
@@ -20,6 +23,7 @@ export class Debuggee {
     readonly target: Target,
   ) {
     this.kaiser = new Kaiser(target, symbols);
+    this.events = new ScriptedEvents(this, launch.events);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { launchAttributes } from './launchSchema.js';
-import type { AttributeSchema, CpuFeature } from './launchSchema.js';
+import type { AttributeSchema, CpuFeature, EventConfiguration } from './launchSchema.js';
 import { nearestName } from './nearest.js';
 
 /** Launch attributes after validation, with the defaults filled in. */
@@ -12,6 +12,7 @@ export interface LaunchArguments {
   modules: string[];
   /** Lines for the guest's console. */
   script: string[];
+  events: EventConfiguration[];
   stopOnEntry: boolean;
   stopAt: string | undefined;
   /** MiB. */
@@ -60,6 +61,7 @@ const examples: Record<string, unknown> = {
   script: ['ps', 'storm 100'],
   stopAt: 'entry_syscall64',
   schedule: { kind: 'random', seed: 7 },
+  events: [{ at: 'exit_sysret', cpu: 1, do: 'nmi' }],
   cpuFeatures: { pcid: false },
   sourceRoot: '${workspaceFolder}',
 };
@@ -110,11 +112,16 @@ function validateValue(name: string, value: unknown, attribute: AttributeSchema)
   }
   const wrong = (problem: string, advice: string): LaunchError =>
     new LaunchError(`The launch attribute "${name}" is ${show(value)}: ${problem}. ${advice}`);
-  const example = examples[name] ?? attribute.default;
+  const example = examples[name] ?? attribute.default ?? (attribute.type === 'integer' ? attribute.minimum : undefined);
   const write =
     example === undefined || example === '' ? 'Leave it out for the default.' : `Write for example ${JSON.stringify(example)}.`;
   const types = Array.isArray(attribute.type) ? (attribute.type as readonly string[]) : [attribute.type as string];
   const isText = typeof value === 'string' && types.includes('string');
+  const { items } = attribute;
+  if (types.includes('array') && items?.type === 'object') {
+    if (!Array.isArray(value)) throw wrong('it must be a list of objects', write);
+    return value.map((one, index) => validateValue(`${name}[${index}]`, one ?? 'null', items));
+  }
   if (types.includes('array')) {
     if (isText || (Array.isArray(value) && value.every(line => typeof line === 'string'))) return value;
     throw wrong(`it must be ${isTextAllowed(types)}a list of texts`, write);
@@ -125,7 +132,7 @@ function validateValue(name: string, value: unknown, attribute: AttributeSchema)
       if (!Number.isInteger(value)) throw wrong('it must be a whole number', write);
       const { minimum = -Infinity, maximum = Infinity } = attribute;
       if (value < minimum || value > maximum)
-        throw wrong(`it must be from ${minimum} to ${maximum}`, `The default is ${String(attribute.default)}.`);
+        throw wrong(`it must be from ${minimum} to ${maximum}`, attribute.default === undefined ? write : `The default is ${String(attribute.default)}.`);
       return value;
     }
     case 'boolean':

@@ -15,6 +15,7 @@ export interface LaunchConfiguration {
   append?: string;
   modules?: string[];
   script?: string | string[];
+  events?: EventConfiguration[];
   stopOnEntry?: boolean;
   stopAt?: string;
   quantum?: number;
@@ -31,6 +32,17 @@ export interface ScheduleConfiguration {
   seed?: number;
 }
 
+/** Something that comes to the machine from outside at an exact moment (scriptedEvents.ts). */
+export interface EventConfiguration {
+  at?: string;
+  cpu?: number;
+  count?: number;
+  position?: number;
+  do: 'nmi' | 'machineCheck' | 'hold' | 'release' | 'poke';
+  target?: number;
+  value?: number;
+}
+
 /** The part of JSON Schema that an attribute uses. */
 export interface AttributeSchema {
   type: 'string' | 'integer' | 'boolean' | 'object' | 'array' | readonly ('string' | 'array')[];
@@ -41,7 +53,7 @@ export interface AttributeSchema {
   maximum?: number;
   enum?: readonly string[];
   enumDescriptions?: readonly string[];
-  items?: { type: 'string' };
+  items?: { type: 'string' } | AttributeSchema;
   properties?: Readonly<Record<string, AttributeSchema>>;
   required?: readonly string[];
   additionalProperties?: false;
@@ -107,6 +119,37 @@ export const launchAttributes: Readonly<Record<keyof LaunchConfiguration, Attrib
     items: { type: 'string' },
     default: [],
     description: 'Lines to type at the guest\'s console, as one text or as a list of lines. The guest receives them as soon as it reads its console.',
+  },
+  events: {
+    type: 'array',
+    default: [],
+    description: 'What comes to the machine from outside at exact moments, so that an interleaving that would need luck happens on purpose. One after the other: each is waited for when the one before it has happened.',
+    items: {
+      type: 'object',
+      description: 'An event: when, and what. Without `at` and `position` it happens together with the event before it.',
+      required: ['do'],
+      additionalProperties: false,
+      properties: {
+        at: { type: 'string', description: 'When: a CPU comes to this symbol, `symbol+0x10` or address, before it executes the instruction there.' },
+        cpu: { type: 'integer', minimum: 0, maximum: 7, description: 'Only this CPU counts. Left out: any.' },
+        count: { type: 'integer', minimum: 1, maximum: 1_000_000, description: 'Only when it has come there for this time, counted from the event before. Left out: the first.' },
+        position: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'When, in place of `at`: the machine has completed exactly so many steps.' },
+        do: {
+          type: 'string',
+          enum: ['nmi', 'machineCheck', 'hold', 'release', 'poke'],
+          enumDescriptions: [
+            'A non-maskable interrupt comes.',
+            'A machine check is raised.',
+            'The CPU gets no turns any more: the others run on while it stands between two instructions.',
+            'A CPU that is held gets turns again.',
+            'The word that entry code tests is overwritten with `value`, without any protocol.',
+          ],
+          description: 'What happens.',
+        },
+        target: { type: 'integer', minimum: 0, maximum: 7, description: 'The CPU that it happens to. Left out: the one that came to `at`.' },
+        value: { type: 'integer', minimum: 0, maximum: 1, description: 'What `poke` writes.' },
+      },
+    },
   },
   stopOnEntry: { type: 'boolean', default: false, description: 'Stop at the first instruction of the kernel.' },
   stopAt: {

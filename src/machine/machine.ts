@@ -150,7 +150,7 @@ export class Machine implements Core {
     const over = this.over();
     if (over) return over;
     while (this.position < limit) {
-      if (!this.turn || this.turn.steps <= 0) {
+      if (!this.turn || this.turn.steps <= 0 || this.schedule.isHeld(this.turn.cpu)) {
         this.turn = this.schedule.next(cpu => this.isReady(this.cpus[cpu]!));
         if (!this.turn) {
           if (!this.skipIdle()) return { kind: 'dead', cpu: 0, reason: this.deadReason() };
@@ -166,17 +166,22 @@ export class Machine implements Core {
   }
 
   /**
-   * One step of one CPU while the others stand still; undefined if it was done. A halted CPU without a pending event
-   * does nothing.
+   * One step of one CPU, held or not, while the others stand still; undefined if it was done. A halted CPU without a pending
+   * event does nothing.
    */
   step(cpu: number): MachineStop | undefined {
     if (!this.isReady(this.cpus[cpu]!)) return this.over();
-    const turn = this.turn;
+    const turn = this.turn, { schedule } = this, held = schedule.isHeld(cpu);
     if (turn?.cpu !== cpu || turn.steps <= 0) this.turn = { cpu, steps: 1 };
+    if (held) schedule.hold(cpu, false);
     const stop = this.run(this.position + 1);
+    if (held) schedule.hold(cpu, true);
     if (turn && turn.cpu !== cpu) this.turn = turn;
     return stop;
   }
+
+  /** Keeps a CPU from having turns, or lets it have them again. Takes effect before the next instruction; what is meant for it waits. */
+  hold(cpu: number, held: boolean): void { this.schedule.hold(cpu, held); }
 
   /** Raises a machine check on a CPU, before its next instruction: #MC if CR4.MCE is set, else the CPU shuts down. */
   injectMachineCheck(cpu: number): void { requestMachineCheck(this.cpus[cpu]!); }
@@ -207,7 +212,7 @@ export class Machine implements Core {
   saveState(): MachineState {
     const { turn, schedule: { state } } = this;
     return {
-      position: this.position, idle: this.idle, schedule: [state[0], state[1]], turn: turn && { ...turn }, exitCode: this.exitCode, exitCpu: this.exitCpu,
+      position: this.position, idle: this.idle, schedule: state, turn: turn && { ...turn }, exitCode: this.exitCode, exitCpu: this.exitCpu,
       stoppedAt: this.runner.stoppedAt, devices: this.devices.save(), exceptions: exceptionLog(this).save(),
     };
   }
@@ -253,7 +258,7 @@ export class Machine implements Core {
   private skipIdle(): boolean {
     let due = Infinity;
     for (const cpu of this.cpus) {
-      if (cpu.runState === RunState.Halted && (interruptsOpen(cpu) || wakesMasked(cpu))) due = Math.min(due, this.apics[cpu.index]!.wakeTime());
+      if (cpu.runState === RunState.Halted && !this.schedule.isHeld(cpu.index) && (interruptsOpen(cpu) || wakesMasked(cpu))) due = Math.min(due, this.apics[cpu.index]!.wakeTime());
     }
     if (due === Infinity) return false;
     this.idle += Math.max(1, due - this.now());
@@ -261,7 +266,7 @@ export class Machine implements Core {
   }
 
   private deadReason(): string {
-    const states = this.cpus.map(cpu => `CPU ${cpu.index} ${cpu.runState === RunState.WaitForSipi ? 'waits for a start-up IPI'
+    const states = this.cpus.map(cpu => `CPU ${cpu.index} ${this.schedule.isHeld(cpu.index) ? 'is held' : cpu.runState === RunState.WaitForSipi ? 'waits for a start-up IPI'
       : `is halted at 0x${cpu.rip.toString(16)} with interrupts ${interruptsOpen(cpu) ? 'on, but no timer will wake it' : 'off'}`}`);
     return `Nothing can happen any more: ${states.join('; ')}.`;
   }

@@ -14,21 +14,29 @@ export const MAX_QUANTUM = 1_000_000;
 /** A turn: that CPU may complete `steps` steps, unless it halts before. */
 export interface Turn { cpu: number; steps: number; }
 
+/** Where a schedule is: the CPU of its last turn, its random number, and the CPUs that get none, a bit each. */
+export type ScheduleState = readonly [last: number, random: number, held: number];
+
 /** Draws turns. Its whole state is three numbers, for snapshots. */
 export class Schedule {
   private last = -1;
   private random: number;
+  private held = 0;
 
   constructor(readonly spec: ScheduleSpec, private readonly cpus: number) {
     this.random = spec.kind === 'random' ? spec.seed >>> 0 : 0;
   }
 
-  /** The next turn among the CPUs for which `ready` holds; undefined if there is none. */
+  /** A held CPU gets no turn until it is released: whoever holds it decides what the others do meanwhile. */
+  hold(cpu: number, held: boolean): void { this.held = held ? this.held | 1 << cpu : this.held & ~(1 << cpu); }
+  isHeld(cpu: number): boolean { return (this.held >> cpu & 1) !== 0; }
+
+  /** The next turn among the CPUs that are not held and for which `ready` holds; undefined if there is none. */
   next(ready: (cpu: number) => boolean): Turn | undefined {
     const able: number[] = [];
     for (let n = 1; n <= this.cpus; n++) {
       const cpu = (this.last + n) % this.cpus;
-      if (!ready(cpu)) continue;
+      if (this.isHeld(cpu) || !ready(cpu)) continue;
       if (this.spec.kind === 'round-robin') {
         this.last = cpu;
         return { cpu, steps: this.spec.quantum };
@@ -40,10 +48,11 @@ export class Schedule {
     return { cpu: this.last, steps: 1 + this.draw(2 * this.spec.quantum - 1) };
   }
 
-  get state(): readonly [last: number, random: number] { return [this.last, this.random]; }
-  set state([last, random]: readonly [number, number]) {
+  get state(): ScheduleState { return [this.last, this.random, this.held]; }
+  set state([last, random, held]: ScheduleState) {
     this.last = last;
     this.random = random;
+    this.held = held;
   }
 
   /** A number from 0 to below `count`: mulberry32, good enough and 32 bits of state. */

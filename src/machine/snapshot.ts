@@ -3,7 +3,7 @@ import * as L from './cpu/layout.js';
 import { CPU_BASE, CPU_SIZE, PAGE_DIRTY, PAGE_HAS_CODE, PAGE_SIZE, RAM_BASE, TLB_BASE, TLB_CPU_SIZE, TLB_TOUCHED_BASE, TLB_UNIT } from './memory/layout.js';
 import type { GuestMemory } from './memory/guestMemory.js';
 import { H_CONTEXT_GENERATION, H_NEXT_CONTEXT, tlbWord } from './memory/tlbLayout.js';
-import type { Turn } from './schedule.js';
+import type { ScheduleState, Turn } from './schedule.js';
 import { type UnitChanges, VersionedUnits } from './snapshotUnits.js';
 
 /**
@@ -23,7 +23,7 @@ export interface Snapshot {
 export interface MachineState {
   position: number;
   idle: number;
-  schedule: readonly [number, number];
+  schedule: ScheduleState;
   turn: Turn | undefined;
   exitCode: number | undefined;
   exitCpu: number;

@@ -4,6 +4,7 @@ import type { CpuState } from '../machine/cpu/state.js';
 import { Machine } from '../machine/machine.js';
 import type { MachineStop } from '../machine/machine.js';
 import { RAM_BASE } from '../machine/memory/layout.js';
+import { Alarms } from './alarms.js';
 import { disassembleBytes } from './disassembler.js';
 import { bitnessOf, cpuInfo } from './machineCpu.js';
 import { readRegister, registerGroups, registerSource, writeRegister } from './machineRegisters.js';
@@ -56,6 +57,7 @@ export class MachineTarget implements Target {
   private readonly breakpoints = new Map<bigint, TargetBreakpoint>();
   private readonly watchpoints = new Map<number, TargetWatchpoint>();
   private readonly probes = new Map<bigint, Set<(cpu: number) => void>>();
+  private readonly alarms = new Alarms();
   private readonly consoleListeners: ((text: string) => void)[] = [];
   private isRunning = false;
   private pauseRequested = false;
@@ -163,6 +165,10 @@ export class MachineTarget implements Target {
     };
   }
 
+  addAlarm(position: number, listener: () => void): { dispose(): void } {
+    return this.alarms.add(position, listener);
+  }
+
   setExceptionStops(filter: (exception: ExceptionInfo) => boolean): void {
     this.machine.onException = filter;
   }
@@ -188,6 +194,7 @@ export class MachineTarget implements Target {
 
   step(cpu: number): Stop {
     this.passBreakpoint(cpu);
+    this.alarms.ring(this.position);
     const stop = this.machine.step(cpu);
     const told = stop && this.translateStop(stop);
     this.flushConsole();
@@ -197,6 +204,16 @@ export class MachineTarget implements Target {
 
   injectNmi(cpu: number): void {
     this.state(cpu).setInt(L.NMI_PENDING, 1);
+  }
+
+  injectMachineCheck(cpu: number): void {
+    this.machine.injectMachineCheck(this.state(cpu).index);
+  }
+  hold(cpu: number, held: boolean): void {
+    this.machine.hold(this.state(cpu).index, held);
+  }
+  isHeld(cpu: number): boolean {
+    return this.machine.schedule.isHeld(cpu);
   }
 
   consoleInput(text: string): void {
@@ -250,9 +267,11 @@ export class MachineTarget implements Target {
   /** Runs on to a position, over watchpoints whose conditions are false. */
   private machineStop(until: number): Stop | undefined {
     for (;;) {
-      const stop = this.machine.run(until);
+      this.alarms.ring(this.position);
+      const stop = this.machine.run(Math.min(until, this.alarms.next));
       const told = stop && this.translateStop(stop);
-      if (told || !stop) return told;
+      if (told) return told;
+      if (!stop && this.position >= until) return undefined;
     }
   }
 
@@ -294,7 +313,8 @@ export class MachineTarget implements Target {
   }
 
   private reached(cpu: number, address: bigint): boolean {
-    for (const listener of this.probes.get(address) ?? []) listener(cpu);
+    // A copy: a listener may take itself away or add another, which is for the next time.
+    for (const listener of [...this.probes.get(address) ?? []]) listener(cpu);
     const breakpoint = this.breakpoints.get(address);
     return breakpoint !== undefined && (breakpoint.condition?.(cpu) ?? true);
   }

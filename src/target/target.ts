@@ -186,6 +186,11 @@ export interface Target {
   /** One instruction (or the delivery of one event) on that CPU; other CPUs stand still. */
   step(cpu: number): Stop;
   injectNmi(cpu: number): void;
+  /** A machine check before the CPU's next instruction: #MC, or a shutdown where CR4.MCE is clear. */
+  injectMachineCheck(cpu: number): void;
+  /** Gives a CPU no turns, from before its next instruction on, until it is released. It can be stepped all the same. */
+  hold(cpu: number, held: boolean): void;
+  isHeld(cpu: number): boolean;
 
   /** Console: text for the guest's UART, and the guest's output. */
   consoleInput(text: string): void;
@@ -194,6 +199,8 @@ export interface Target {
   recentExceptions(cpu: number): readonly ExceptionInfo[];
   /** Calls `listener` when execution passes the address, before the instruction; the machine does not stop. For histories and counts. */
   addProbe(address: bigint, listener: (cpu: number) => void): { dispose(): void };
+  /** Calls `listener` once, when the machine has completed exactly so many steps; the machine does not stop. A position that is past is never reached. */
+  addAlarm(position: number, listener: () => void): { dispose(): void };
   /** 64-bit hash of everything that decides the machine's future, as 16 hex digits. */
   stateHash(): string;
 }

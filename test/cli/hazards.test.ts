@@ -30,7 +30,7 @@ describe('a scenario', () => {
     ['a bad launch attribute', { ...good, launch: { cpu: 2 } }, /cpus/],
     ['a bad limit', { ...good, until: -1 }, /"until" must be a number of steps above 0; it is -1/],
     ['a bad check', { ...good, check: { from: 3 } }, /"check" needs "every"/],
-    ['a bad NMI', { ...good, nmis: [{ cpu: 1 }] }, /each of "nmis" needs "cpu"/],
+    ['a bad event', { ...good, launch: { events: [{ at: 'main' }] } }, /"events\[0\]" is \{"at":"main"\}: it has no "do"/],
   ])('with %s is refused in words', (_what, content, message) => {
     expect(() => parseScenario('x.json', typeof content === 'string' ? content : JSON.stringify(content))).toThrow(message);
   });

@@ -5,7 +5,7 @@ import { launchAttributes } from '../../src/dap/launchSchema.js';
 
 it('fills in the defaults', () => {
   expect(validateLaunch({ type: 'kaiserscope', request: 'launch', name: 'x', __sessionId: '1' })).toEqual({
-    program: undefined, sourceRoot: undefined, cpus: 2, memory: 64, append: '', modules: [], script: [], stopOnEntry: false, stopAt: undefined, quantum: 1000,
+    program: undefined, sourceRoot: undefined, cpus: 2, memory: 64, append: '', modules: [], script: [], events: [], stopOnEntry: false, stopAt: undefined, quantum: 1000,
     schedule: { kind: 'round-robin', seed: 1 }, noDebug: false,
     seed: 1,
     cpuFeatures: { ...allFeatures },
@@ -39,6 +39,11 @@ describe('what is wrong is told with the attribute, its value and what to do', (
     [{ schedule: { kind: 'randon' } }, /"schedule\.kind" is "randon": this value is unknown\. Did you mean "random"\?/],
     [{ schedule: { kind: 'random', sed: 1 } }, /no launch attribute "schedule\.sed"\. Did you mean "schedule\.seed"\?/],
     [{ cpuFeatures: { pcid: 1 } }, /"cpuFeatures\.pcid" is 1: it must be true or false/],
+    [{ events: { do: 'nmi' } }, /"events" is \{"do":"nmi"\}: it must be a list of objects\. Write for example \[\{"at"/],
+    [{ events: [{ at: 'main' }] }, /"events\[0\]" is \{"at":"main"\}: it has no "do"/],
+    [{ events: [{ do: 'nmi' }, { do: 'holt' }] }, /"events\[1\]\.do" is "holt": this value is unknown\. Did you mean "hold"\?/],
+    [{ events: [{ do: 'nmi', cpus: 1 }] }, /no launch attribute "events\[0\]\.cpus"\. Did you mean "events\[0\]\.cpu"\?/],
+    [{ events: [{ do: 'nmi', cpu: 8 }] }, /"events\[0\]\.cpu" is 8: it must be from 0 to 7\. Write for example 0\./],
     ['x', /launch arguments are "x"/],
   ])('%j', (args, message) => { expect(() => validateLaunch(args)).toThrow(message); });
 });

@@ -78,7 +78,7 @@ export class CodeMachine {
       if (c.paging === 'PAE') for (let k = 0; k < 4; k++) cpu.set(L.PDPTE + 8 * k, memory.readU64(ROOT + 8 * k));
     });
     // Each state is the first of a course: the schedule begins anew with the case's seed.
-    machine.schedule.state = [-1, c.seed >>> 0];
+    machine.schedule.state = [-1, c.seed >>> 0, 0];
   }
 
   private segments(c: CodeCase, n: number): void {

@@ -27,7 +27,6 @@ export async function runExperiment(debuggee: Debuggee, scenario: Scenario): Pro
     verdict = verdictAt(debuggee, { kind: 'exception', cpu: exception.cpu, exceptions: withThis(debuggee, exception) });
     return verdict !== undefined || debuggee.spinWatch.observe(exception);
   });
-  for (const { cpu, at } of scenario.nmis) injectOnce(debuggee, cpu, at);
   for (;;) {
     const next = scenario.check && target.position >= scenario.check.from ? scenario.check.every : STRIDE;
     const until = Math.min(scenario.until, target.position + next);
@@ -52,16 +51,4 @@ function outcomeOf(debuggee: Debuggee, stop: Stop, verdict: Verdict | undefined)
 
 function withThis(debuggee: Debuggee, exception: ExceptionInfo): ExceptionInfo[] {
   return [...debuggee.target.recentExceptions(exception.cpu), exception];
-}
-
-/** An NMI to `cpu` when execution first comes to the symbol. */
-function injectOnce(debuggee: Debuggee, cpu: number, at: string): void {
-  const address = debuggee.symbols.table.addressOf(at);
-  if (address === undefined) throw new Error(`The kernel has no symbol ${at}, at which an NMI is to come.`);
-  let done = false;
-  debuggee.target.addProbe(address, () => {
-    if (done) return;
-    done = true;
-    debuggee.target.injectNmi(cpu);
-  });
 }

@@ -19,8 +19,6 @@ export interface Scenario {
   until: number;
   /** How often the rules of KAISER are checked, in steps, and from which position on; without it only exceptions are judged. */
   check?: { every: number; from: number; parts: readonly InvariantPart[] };
-  /** NMIs: to which CPU, when any CPU first comes to this symbol. */
-  nmis: { cpu: number; at: string }[];
 }
 
 const UNTIL = 20_000_000;
@@ -48,7 +46,7 @@ export function parseScenario(name: string, text: string): Scenario {
     if (!is(value)) throw wrong(`"${key}" must be ${what}; it is ${JSON.stringify(value) ?? 'missing'}.`);
     return value;
   };
-  const known = ['hazard', 'title', 'about', 'launch', 'cured', 'until', 'check', 'nmis'];
+  const known = ['hazard', 'title', 'about', 'launch', 'cured', 'until', 'check'];
   const unknown = Object.keys(json).find(key => !known.includes(key));
   if (unknown !== undefined) throw wrong(`there is no member "${unknown}"; the members are ${known.join(', ')}.`);
   const hazard = member('hazard', 'the name of a hazard, H1 to H32', isText);
@@ -59,15 +57,10 @@ export function parseScenario(name: string, text: string): Scenario {
   if (check && !(isCount(check['every']) && (check['from'] === undefined || isCount(check['from'])))) throw wrong('"check" needs "every", a number of steps above 0, and may have "from", a position.');
   const parts = check?.['parts'] ?? PARTS;
   if (!isList(parts) || !parts.every(part => PARTS.includes(part as InvariantPart))) throw wrong(`"parts" of "check" must be a list of ${PARTS.join(', ')}.`);
-  const nmis = member('nmis', 'a list of objects with "cpu" and "at"', isList, []);
   return {
     id: name.replace(/\.json$/, ''), hazard, title: member('title', 'a text', isText), about: member('about', 'a text', isText),
     broken: validateLaunch({ ...launch }), cured: validateLaunch({ ...launch, ...cured }), until: member('until', 'a number of steps above 0', isCount, UNTIL),
     ...(check ? { check: { every: Number(check['every']), from: Number(check['from'] ?? 0), parts: parts as InvariantPart[] } } : {}),
-    nmis: nmis.map(nmi => {
-      if (!isObject(nmi) || !isText(nmi['at']) || !Number.isInteger(nmi['cpu'])) throw wrong('each of "nmis" needs "cpu", a number, and "at", a symbol.');
-      return { cpu: Number(nmi['cpu']), at: nmi['at'] };
-    }),
   };
 }
 

@@ -39,6 +39,7 @@ export async function boot(adapter: Adapter, args: LaunchArguments): Promise<voi
   // Checked before anything runs.
   if (args.stopAt !== undefined) parseLocation(args.stopAt, debuggee, 'stopAt');
   adapter.debuggee = debuggee;
+  debuggee.events.onDone = ({ text }) => adapter.output('console', `${text}\n`);
   for (const problem of debuggee.symbols.problems) adapter.output('console', `${problem}\n`);
   adapter.output(
     'console',
