@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openEditor, type Editor } from './editor.js';
-import { until, type Workbench } from './workbench.js';
+import { until } from './until.js';
+import type { Workbench } from './workbench.js';
 
 /** Configurations that are wrong in one way each, and the words that the message must have. */
 const wrong = [
@@ -46,8 +47,7 @@ describe('bad input in the editor', () => {
     await start(name);
     const text = await until(() => workbench.messages(), shown => shown !== '', 'a message');
     for (const word of words) expect(text).toMatch(word);
-    await workbench.press('Escape');
-    await until(() => workbench.messages(), shown => shown === '', 'the message to go');
+    await workbench.dismissMessages();
     expect(await workbench.status()).toBe('');
   });
 
@@ -57,14 +57,7 @@ describe('bad input in the editor', () => {
   });
 
   it('marks a breakpoint where no code is, with the reason', async () => {
-    const field = '.pane .inputBoxContainer input';
-    // A view that is being laid out can lose the field again at once; a person would ask for it a second time.
-    await until(async () => {
-      if (await workbench.page.locator(field).count() === 0) await workbench.command('Add Function Breakpoint');
-      await workbench.page.waitForTimeout(500);
-      return workbench.page.locator(field).count();
-    }, count => count > 0, 'the field for the function');
-    await workbench.typeInto(field, 'no_such_function');
+    await workbench.addFunctionBreakpoint('no_such_function');
     await workbench.command('Run and Debug: Focus on Breakpoints View');
     const row = workbench.view('Breakpoints').locator('.monaco-list-row', { hasText: 'no_such_function' });
     await until(async () => await row.getAttribute('aria-label') ?? '', label => /unverified|no_such_function/i.test(label), 'the breakpoint');

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { openEditor, type Editor } from './editor.js';
-import { until, type Workbench } from './workbench.js';
+import { until } from './until.js';
+import type { Workbench } from './workbench.js';
 
 const LAUNCH = { version: '0.2.0', configurations: [{ type: 'kaiserscope', request: 'launch', name: 'to the prompt', cpus: 1, stopAt: 'kaiser_shell_ready' }] };
 
@@ -18,16 +19,12 @@ afterAll(() => editor?.close());
 it('a data breakpoint at an address stops behind the write', async () => {
   await workbench.press('F5');
   await until(() => workbench.status(), status => /CPU \d/.test(status), 'the stop at the prompt');
-  // The stop moves the focus to the source, which closes a palette that is open.
-  await until(() => workbench.activeTab(), tab => tab !== '', 'the source of the stop');
-  await workbench.page.waitForTimeout(1500);
   await workbench.console('=kaiser_enabled');
   const address = /0x[0-9a-f]{16}(?= <kaiser_enabled>)/.exec(await until(() => workbench.consoleText(), text => text.includes('<kaiser_enabled>'), 'the address of the flag'))![0];
-  await workbench.command('Add Data Breakpoint at Address');
-  await workbench.answer(`${address} + 4`);
+  await workbench.ask('Add Data Breakpoint at Address', `${address} + 4`);
   // The list of access types, whose first is a write.
   await workbench.page.locator('.quick-input-list .monaco-list-row').first().waitFor();
-  await workbench.press('Enter');
+  await workbench.answer('');
   await workbench.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
   await workbench.press('F5');
   await workbench.console('echo 0 > /sys/kernel/debug/x86/kaiser-enabled');

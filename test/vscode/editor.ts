@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { _electron, chromium, type Page } from 'playwright-core';
 import { quietSettings, startEditor } from '../../scripts/editor/server.mjs';
-import { until, Workbench } from './workbench.js';
+import { until } from './until.js';
+import { Workbench } from './workbench.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openEditor, type Editor } from './editor.js';
-import { until, type Workbench } from './workbench.js';
+import { until } from './until.js';
+import type { Workbench } from './workbench.js';
 
 interface Snippet {
   body: { name: string; append?: string };
@@ -44,7 +45,7 @@ describe('the naive toggle in the editor', () => {
     expect(await workbench.copied('Kaiserscope: Copy CPUs as Text')).toContain('shadow CR3 · kernel mode');
     expect(await workbench.copied('Kaiserscope: Copy KAISER State as Text')).toContain('Design  naive');
     const position = /^[\d,]+/.exec(await workbench.status())![0];
-    await workbench.changed(() => workbench.status(), () => workbench.press('Control+F11'));
+    await workbench.stepInstruction();
     await workbench.press('Control+Shift+F5');
     await until(() => workbench.status(), status => status.startsWith(position), 'the same explosion at the same position');
   });

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'vitest';
 import { openEditor } from './editor.js';
-import { until } from './workbench.js';
+import { until } from './until.js';
 
 const folder = path.resolve(import.meta.dirname, '../../media/screenshots');
 
@@ -33,7 +33,7 @@ describe.runIf(process.env.SCREENSHOTS)('screenshots', () => {
       await drag(sideBar);
       // Over the CR3 write, so that the marks for what changed are in the picture.
       for (let step = 0; step < 40 && !(await workbench.status()).includes('kernel CR3'); step++) {
-        await workbench.changed(() => workbench.status(), () => workbench.press('Control+F11'));
+        await workbench.stepInstruction();
       }
       await page.mouse.move(900, 500);
       await page.waitForTimeout(1500);

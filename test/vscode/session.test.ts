@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openEditor, type Editor } from './editor.js';
-import { until, type Workbench } from './workbench.js';
+import { until } from './until.js';
+import type { Workbench } from './workbench.js';
 
 /** The main job, by the keyboard: the steps of one session, each building on the one before. */
 describe('a session in the editor', () => {
@@ -37,7 +38,7 @@ describe('a session in the editor', () => {
   const cpus = () => workbench.copied('Kaiserscope: Copy CPUs as Text');
   /** The CPUs after one more instruction. */
   const afterStep = async () => {
-    await workbench.changed(() => workbench.status(), () => workbench.press('Control+F11'));
+    await workbench.stepInstruction();
     return cpus();
   };
   const switchEntryPoints = async (switched: string[], checked: string[]) => {
@@ -114,7 +115,7 @@ describe('a session in the editor', () => {
     await workbench.focusRow('CPUs', 'CPU 0');
     await workbench.press('ArrowLeft');
     const folded = await until(labels, found => found.indexOf('CPU 1') === 1, 'CPU 0 folded');
-    await workbench.changed(() => workbench.status(), () => workbench.press('Control+F11'));
+    await workbench.stepInstruction();
     await stopped(/CPU 0/);
     expect(await labels()).toEqual(folded);
     await workbench.focusRow('CPUs', 'CPU 0');
@@ -123,19 +124,16 @@ describe('a session in the editor', () => {
   });
 
   it('copies the address of a row, and walks to it', async () => {
-    await workbench.focusRow('CPUs', 'RIP');
-    await workbench.contextMenu('Copy Address');
+    await workbench.contextMenu('CPUs', 'RIP', 'Copy Address');
     const address = await until(() => workbench.page.evaluate(() => navigator.clipboard.readText()), text => /^0x[0-9a-f]+$/.test(text), 'an address');
     expect(cpuPart(await cpus(), 0)).toContain(address);
-    await workbench.focusRow('Address Spaces', '0x400000');
-    await workbench.contextMenu('Walk to This Address');
+    await workbench.contextMenu('Address Spaces', '0x400000', 'Walk to This Address');
     await until(() => workbench.activeTab(), tab => tab.startsWith('walk 0x'), 'the walk');
     await until(() => workbench.editorText(), text => text.includes('Shadow table'), 'the walk through both tables');
   });
 
   it('shows one table as text', async () => {
-    await workbench.command('Kaiserscope: Show a Page Table as Text');
-    await workbench.answer('Shadow');
+    await workbench.ask('Kaiserscope: Show a Page Table as Text', 'Shadow');
     await until(() => workbench.activeTab(), tab => tab.startsWith('shadow 0x'), 'the table');
     await until(() => workbench.editorText(), text => text.includes('cpu_entry_area'), 'the text of the table');
   });
@@ -149,16 +147,14 @@ describe('a session in the editor', () => {
   });
 
   it('walks an address in both tables', async () => {
-    await workbench.command('Kaiserscope: Walk an Address…');
-    await workbench.answer('entry_syscall64');
+    await workbench.ask('Kaiserscope: Walk an Address…', 'entry_syscall64');
     await until(() => workbench.activeTab(), tab => tab.startsWith('walk'), 'the walk');
     const text = await until(() => workbench.editorText(), shown => shown.includes('Shadow table'), 'the walk through both tables');
     expect(text).toContain('Kernel table');
   });
 
   it('says what is wrong with an address that is none', async () => {
-    await workbench.command('Kaiserscope: Walk an Address…');
-    await workbench.answer('no_such_symbol');
+    await workbench.ask('Kaiserscope: Walk an Address…', 'no_such_symbol');
     await until(() => workbench.messages(), text => text.includes('no_such_symbol'), 'a message that names the input');
     await workbench.command('Notifications: Clear All Notifications');
   });
@@ -181,8 +177,7 @@ describe('a session in the editor', () => {
   });
 
   it('sends text to the guest\'s console', async () => {
-    await workbench.command('Kaiserscope: Send Text to the Guest Console…');
-    await workbench.answer('echo sent by the command');
+    await workbench.ask('Kaiserscope: Send Text to the Guest Console…', 'echo sent by the command');
     await until(() => workbench.consoleText(), text => /^sent by the command$/m.test(text), 'the shell\'s echo');
   });
 
@@ -198,8 +193,7 @@ describe('a session in the editor', () => {
 
   it('injects an NMI, which the CPU takes', async () => {
     await switchEntryPoints(['entry_nmi'], ['entry_nmi']);
-    await workbench.command('Kaiserscope: Inject an NMI…');
-    await workbench.answer('CPU 0');
+    await workbench.ask('Kaiserscope: Inject an NMI…', 'CPU 0');
     await workbench.press('F5');
     await until(async () => cpuPart(await cpus(), 0), text => /RIP {2}entry_nmi · /.test(text), 'the NMI entry');
     await switchEntryPoints(['entry_nmi'], []);

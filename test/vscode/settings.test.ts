@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openEditor, type Editor } from './editor.js';
-import { until } from './workbench.js';
+import { until } from './until.js';
 
 describe('the settings', () => {
   let editor: Editor;

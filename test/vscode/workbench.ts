@@ -1,8 +1,7 @@
 import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
-
-/** The longest that the editor or the machine may take to show what was asked for. */
-const patience = 30_000;
+import { hasFocus, pressIn } from './keys.js';
+import { patience, until } from './until.js';
 
 /** The longest that a list may take to show an entry. */
 const promptness = 8000;
@@ -14,7 +13,17 @@ export interface ShownRow {
   spoken: string;
 }
 
-/** What a user does and sees in the editor's window. Acts by the keyboard alone. */
+/** The palette, quick open, and what commands ask through them. */
+const quickInput = '.quick-input-widget';
+
+/** The input line of the Debug Console. */
+const consoleInput = '.repl-input-wrapper';
+
+/**
+ * What a user does and sees in the editor's window. Acts by the keyboard alone. A stop, a notification or a view that is
+ * renewed may take the focus at any moment, as it may from a person, who sees it and begins again: so each action here
+ * knows whether its keys have arrived, and begins again if they have not.
+ */
 export class Workbench {
   constructor(readonly page: Page) {}
 
@@ -46,27 +55,16 @@ export class Workbench {
   async command(title: string): Promise<void> {
     await until(async () => {
       await this.press('F1');
-      const found = await this.#pick(`>${title}`, 3000);
-      await this.press(found ? 'Enter' : 'Escape');
-      return found;
-    }, found => found, `"${title}" in the palette`, promptness);
+      return this.#accept(await this.#pick(`>${title}`, 3000));
+    }, accepted => accepted, `"${title}" in the palette`, promptness);
   }
 
   /** Types into quick open and takes its first entry once that is `title`. */
   async quickOpen(text: string, title: string): Promise<void> {
     await until(async () => {
       await this.press('F1');
-      const found = await this.#pick(text, 2000, title);
-      await this.press(found ? 'Enter' : 'Escape');
-      return found;
-    }, found => found, `"${title}" in quick open`);
-  }
-
-  /** Types into a field, once it has the focus. */
-  async typeInto(selector: string, text: string): Promise<void> {
-    await this.page.locator(`${selector}:focus`).waitFor({ timeout: patience });
-    await this.page.keyboard.type(text);
-    await this.press('Enter');
+      return this.#accept(await this.#pick(text, 2000, title));
+    }, accepted => accepted, `"${title}" in quick open`);
   }
 
   /** True when the palette offers a command of this title at once. */
@@ -77,20 +75,37 @@ export class Workbench {
     return found;
   }
 
-  /** Answers an input box or a list that a command opened. */
-  async answer(text: string): Promise<void> {
-    const input = this.page.locator('.quick-input-widget input.input');
-    await input.waitFor({ timeout: patience });
-    await this.page.keyboard.type(text);
-    await this.press('Enter');
+  /** Runs a command that asks something, and answers: the text for its input box, or enough of an entry of its list. */
+  async ask(title: string, text: string): Promise<void> {
+    await until(async () => {
+      await this.command(title);
+      return this.answer(text, 3000).then(() => true, () => false);
+    }, answered => answered, `"${title}" to ask and to take "${text}"`);
+  }
+
+  /** Answers an input box or a list that is open or about to open. Fails when it closes before the answer is in. */
+  async answer(text: string, milliseconds = patience): Promise<void> {
+    const input = this.page.locator(`${quickInput} input.input`);
+    // The palette, on its way out, has the same input.
+    await until(async () => await input.isVisible() && !(await input.inputValue()).startsWith('>'), open => open, 'something to answer', milliseconds);
+    await input.fill(text, { timeout: milliseconds });
+    if (!await pressIn(this.page, quickInput, 'Enter')) throw new Error(`What was to be answered with "${text}" has closed.`);
   }
 
   /** Types a line into the Debug Console. */
   async console(line: string): Promise<void> {
-    await this.command('Debug Console: Focus on Debug Console View');
-    await this.page.locator('.repl-input-wrapper .monaco-editor.focused').waitFor({ timeout: patience });
-    await this.page.keyboard.type(line);
-    await this.press('Enter');
+    const typed = async () => (await this.page.locator(`${consoleInput} .view-lines`).innerText()).replaceAll('\u00a0', ' ').replaceAll('\u200b', '').trimEnd();
+    await until(async () => {
+      if (!await hasFocus(this.page, consoleInput)) await this.command('Debug Console: Focus on Debug Console View');
+      // Only an input that keeps the focus for a moment gets the line: a stop that is being shown takes it away.
+      await this.page.waitForTimeout(300);
+      if (!await hasFocus(this.page, consoleInput)) return 'no focus';
+      if (await typed() !== '') await this.press('Control+A', 'Delete');
+      await this.page.keyboard.type(line);
+      const found = await typed();
+      if (found !== line) return found;
+      return await pressIn(this.page, consoleInput, 'Enter') ? undefined : 'the focus went before Enter';
+    }, problem => problem === undefined, `"${line}" in the Debug Console`);
   }
 
   /** The text of the Debug Console that is on the screen. */
@@ -119,51 +134,48 @@ export class Workbench {
 
   /** Moves the keyboard's focus to a view and there to the first row of this label. */
   async focusRow(view: string, label: string): Promise<void> {
-    await this.command(`Run and Debug: Focus on ${view} View`);
     const focused = this.view(view).locator('.monaco-list-row.focused .label-name');
-    await until(async () => (await this.rows(view)).length > 0, found => found, `rows in ${view}`);
-    await this.press('Home');
-    const seen: string[] = [];
-    for (let row = 0; row < 100; row++) {
-      seen.push((await focused.allInnerTexts())[0] ?? '(none)');
-      if (seen.at(-1) === label) return;
-      await this.press('ArrowDown');
-    }
-    throw new Error(`${view} has no row "${label}"; it has ${[...new Set(seen)].join(', ')}.`);
+    const focusedLabel = async () => (await focused.allInnerTexts())[0] ?? '(none)';
+    let seen: string[] = [];
+    await until(async () => {
+      await this.command(`Run and Debug: Focus on ${view} View`);
+      await until(async () => (await this.rows(view)).length > 0, found => found, `rows in ${view}`);
+      await this.press('Home');
+      seen = [];
+      for (let row = 0; row < 100; row++) {
+        seen.push(await focusedLabel());
+        if (seen.at(-1) === label) break;
+        await this.press('ArrowDown');
+      }
+      // Rows that are renewed may take the focus along.
+      await this.page.waitForTimeout(200);
+      return await focusedLabel() === label && await this.view(view).locator('.monaco-list:focus').count() === 1;
+    }, found => found, `"${label}" in ${view}`, promptness).catch((error: Error) => {
+      throw new Error(`${error.message}; its rows are ${[...new Set(seen)].join(', ')}.`);
+    });
   }
 
-  /** Opens the context menu of the focused row and takes an entry. */
-  async contextMenu(entry: string): Promise<void> {
-    await this.press('Shift+F10');
-    const focused = this.page.locator('.monaco-menu .action-item.focused');
-    await this.page.locator('.monaco-menu').waitFor({ timeout: patience });
-    for (let item = 0; item < 20; item++) {
-      await this.press('ArrowDown');
-      if ((await focused.allInnerTexts()).some(text => text.trim() === entry)) {
-        await this.press('Enter');
-        return;
+  /** Opens the context menu of a row of a view and takes an entry. */
+  async contextMenu(view: string, label: string, entry: string): Promise<void> {
+    const menu = this.page.locator('.monaco-menu');
+    const focused = menu.locator('.action-item.focused');
+    await until(async () => {
+      await this.focusRow(view, label);
+      await this.press('Shift+F10');
+      if (!await menu.waitFor({ timeout: 3000 }).then(() => true, () => false)) return false;
+      for (let item = 0; item < 20; item++) {
+        await this.press('ArrowDown');
+        if ((await focused.allInnerTexts()).some(text => text.trim() === entry)) return pressIn(this.page, '.monaco-menu', 'Enter');
       }
-    }
-    await this.press('Escape');
-    throw new Error(`The context menu has no "${entry}".`);
+      await this.press('Escape');
+      return false;
+    }, taken => taken, `"${entry}" in the context menu of ${label}`);
   }
 
   /** Switches check boxes of the list that "Break on Entry Points…" opens. */
   async switchEntryPoints(...symbols: string[]): Promise<void> {
-    await this.command('Kaiserscope: Break on Entry Points…');
-    const input = this.page.locator('.quick-input-widget input.input');
-    for (const symbol of symbols) {
-      const row = this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${symbol},"]`);
-      await input.fill(symbol);
-      await row.waitFor({ timeout: patience });
-      // The list moves its focus to the best match; from there down to the row itself.
-      await this.press('Home', 'ArrowDown');
-      for (let rows = 0; rows < 50 && !(await row.getAttribute('class'))?.includes('focused'); rows++) await this.press('ArrowDown');
-      await this.press('Space');
-      await input.fill('');
-    }
-    await this.press('Enter');
-    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden', timeout: patience });
+    // A list that closes early has changed nothing.
+    await until(() => this.#pickEntryPoints(symbols).then(() => '', (error: Error) => error.message), problem => problem === '', `the check boxes of ${symbols.join()}`);
   }
 
   /** Switches the check box of a row of a view by its own key. */
@@ -173,14 +185,45 @@ export class Workbench {
     const box = row.getByRole('checkbox');
     await box.waitFor({ timeout: patience });
     const before = await box.getAttribute('aria-checked');
-    await box.focus();
-    await this.press('Space');
-    await until(async () => box.getAttribute('aria-checked'), now => now !== before, `the check box of ${label}`);
+    await until(async () => {
+      await box.focus();
+      // Rows that are renewed are other elements, and the key goes to none of them.
+      if (!await pressIn(this.page, '[role=checkbox]', 'Space')) return before;
+      return until(() => box.getAttribute('aria-checked'), now => now !== before, 'the check box', 3000).catch(() => before);
+    }, now => now !== before, `the check box of ${label}`);
+  }
+
+  /** Goes on by one instruction, once the editor knows that the machine has stopped, and waits until it has. */
+  async stepInstruction(): Promise<void> {
+    await this.page.locator('.debug-toolbar .codicon-debug-step-over:not(.disabled)').waitFor({ timeout: patience });
+    await this.changed(() => this.status(), () => this.press('Control+F11'));
+  }
+
+  /** Closes messages and dialogs. */
+  async dismissMessages(): Promise<void> {
+    await until(async () => {
+      await this.press('Escape');
+      await this.page.waitForTimeout(300);
+      return this.messages();
+    }, shown => shown === '', 'the messages to go');
   }
 
   /** The rows of the Breakpoints view that are on the screen. */
   async breakpoints(): Promise<string[]> {
     return this.view('Breakpoints').locator('.monaco-list-row').allInnerTexts();
+  }
+
+  /** Sets a breakpoint on a function by the command for it. */
+  async addFunctionBreakpoint(name: string): Promise<void> {
+    const field = '.pane .inputBoxContainer input';
+    // A view that is being laid out can lose the field again at once.
+    await until(async () => {
+      if (await this.page.locator(field).count() === 0) await this.command('Add Function Breakpoint');
+      await this.page.waitForTimeout(500);
+      if (!await hasFocus(this.page, field)) return false;
+      await this.page.locator(field).fill(name, { timeout: 1000 });
+      return pressIn(this.page, field, 'Enter');
+    }, set => set, 'the field for the function');
   }
 
   /** Does something and asks until the answer is another than before. */
@@ -224,8 +267,33 @@ export class Workbench {
     return (await this.page.locator('.tab.active').first().getAttribute('aria-label')) ?? '';
   }
 
+  /** Takes the first entry of the palette if it is the right one, else closes the palette; true when it was taken. */
+  async #accept(isRight: boolean): Promise<boolean> {
+    if (isRight) return pressIn(this.page, quickInput, 'Enter');
+    await this.press('Escape');
+    return false;
+  }
+
+  async #pickEntryPoints(symbols: readonly string[]): Promise<void> {
+    await this.command('Kaiserscope: Break on Entry Points…');
+    const input = this.page.locator(`${quickInput} input.input`);
+    for (const symbol of symbols) {
+      const row = this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${symbol},"]`);
+      const focused = async () => (await row.getAttribute('class', { timeout: 3000 }))?.includes('focused') === true;
+      await input.fill(symbol, { timeout: 3000 });
+      await row.waitFor({ timeout: 3000 });
+      // The list moves its focus to the best match; from there down to the row itself.
+      await this.press('Home', 'ArrowDown');
+      for (let rows = 0; rows < 50 && !await focused(); rows++) await this.press('ArrowDown');
+      if (!await pressIn(this.page, quickInput, 'Space')) throw new Error('The list has closed.');
+      await input.fill('', { timeout: 3000 });
+    }
+    if (!await pressIn(this.page, quickInput, 'Enter')) throw new Error('The list has closed.');
+    await this.page.locator(quickInput).waitFor({ state: 'hidden', timeout: 3000 });
+  }
+
   async #pick(text: string, milliseconds: number, title = text.slice(1)): Promise<boolean> {
-    const input = this.page.locator('.quick-input-widget input.input');
+    const input = this.page.locator(`${quickInput} input.input`);
     try {
       await input.waitFor({ timeout: milliseconds });
       await input.fill(text, { timeout: milliseconds });
@@ -236,16 +304,5 @@ export class Workbench {
     return until(
       async () => (await row.count()) === 1 && (await row.getAttribute('aria-label'))?.startsWith(title) === true,
       found => found, `"${title}" in the list`, milliseconds).catch(() => false);
-  }
-}
-
-/** Asks again and again until the answer is right; fails with the last one. */
-export async function until<T>(ask: () => Promise<T>, right: (answer: T) => boolean, what: string, milliseconds = patience): Promise<T> {
-  const end = Date.now() + milliseconds;
-  for (;;) {
-    const answer = await ask();
-    if (right(answer)) return answer;
-    if (Date.now() > end) throw new Error(`Waited in vain for ${what}. Last: ${JSON.stringify(answer)}`);
-    await new Promise(resolve => setTimeout(resolve, 150));
   }
 }
