@@ -4,8 +4,11 @@
 #include "kaiser/sites.h"
 #include "mm/init.h"
 #include "mm/mm.h"
+#include "mm/tlb.h"
 #include "sched/task.h"
+#include "smp/cross_call.h"
 #include "smp/percpu.h"
+#include "smp/stop_machine.h"
 
 struct kaiserscope_abi {
   u64 magic;
@@ -29,11 +32,25 @@ struct kaiserscope_abi {
   u64 sites_start, sites_end; /* struct kaiser_site[] of kaiser/sites.h */
   u64 off_percpu_kaiser_word; /* u32: what this CPU tests, where the design asks each CPU's own word */
   u64 off_percpu_loaded_mm;   /* pointer to the mm whose tables CR3 has; null before the CPU has left the boot's tables */
+  u64 off_percpu_offline;     /* bool: out of use, or about to be */
+
+  /* What the TLBs may hold, mm/tlb.c. */
+  u64 mm_list_addr;           /* pointer to the first mm */
+  u64 init_mm_addr;           /* struct mm: the kernel's own, which is not on the list */
+  u64 off_mm_next;            /* pointer to the next one, null at the end */
+  u64 off_mm_ctx_id;          /* u64 */
+  u64 off_mm_tlb_gen;         /* u64 */
+  u64 off_percpu_flush_mask;  /* u64: bit n: the user PCID that goes with the kernel's PCID n is to be flushed before its next use */
+  u64 off_percpu_asids;       /* struct asid[nr_asids]: ctx_id and tlb_gen, two u64; PCID n is entry n-1 */
+  u64 nr_asids;
+
+  /* u32 each, bit n: CPU n has not yet answered the shootdown, the call, the request to stop that is under way. */
+  u64 tlb_unanswered_addr, call_unanswered_addr, stop_unanswered_addr;
 };
 
 extern const struct kaiserscope_abi kaiserscope_abi;
 const struct kaiserscope_abi kaiserscope_abi = {
-  .magic = 0x4b53434f50450002,
+  .magic = 0x4b53434f50450003,
   .nr_cpus_addr = (u64)&nr_cpus,
   .percpu_base_addr = (u64)percpu_base,
   .off_percpu_current = offsetof(struct percpu, current),
@@ -55,4 +72,16 @@ const struct kaiserscope_abi kaiserscope_abi = {
   .sites_end = (u64)__kaiser_sites_end,
   .off_percpu_kaiser_word = offsetof(struct percpu, kaiser_word),
   .off_percpu_loaded_mm = offsetof(struct percpu, loaded_mm),
+  .off_percpu_offline = offsetof(struct percpu, offline),
+  .mm_list_addr = (u64)&mm_list,
+  .init_mm_addr = (u64)&init_mm,
+  .off_mm_next = offsetof(struct mm, next),
+  .off_mm_ctx_id = offsetof(struct mm, ctx_id),
+  .off_mm_tlb_gen = offsetof(struct mm, tlb_gen),
+  .off_percpu_flush_mask = offsetof(struct percpu, user_pcid_flush_mask),
+  .off_percpu_asids = offsetof(struct percpu, asids),
+  .nr_asids = NR_ASIDS,
+  .tlb_unanswered_addr = (u64)&tlb_unanswered,
+  .call_unanswered_addr = (u64)&call_unanswered,
+  .stop_unanswered_addr = (u64)&stop_unanswered,
 };

@@ -124,9 +124,9 @@ static struct {
   enum kind kind;
   struct mm *mm;
   u64 start, end, tlb_gen;
-  u32 pending; /* bit n: CPU n has not answered yet */
 } request;
 static struct spinlock request_lock;
+u32 tlb_unanswered;
 
 /* Brings this CPU up to the request's tlb_gen. */
 static void flush_mm_here(struct percpu *cpu)
@@ -167,7 +167,7 @@ void do_ipi_tlb(struct registers *regs)
 {
   (void)regs;
   serve_request();
-  __atomic_and_fetch(&request.pending, ~BIT(this_cpu_read(cpu)), __ATOMIC_SEQ_CST);
+  __atomic_and_fetch(&tlb_unanswered, ~BIT(this_cpu_read(cpu)), __ATOMIC_SEQ_CST);
 }
 
 /* Serves the request here and on the CPUs of `targets`, and waits for them. */
@@ -182,11 +182,11 @@ static void send_request(enum kind kind, struct mm *mm, u64 start, u64 end)
   if (kind == FLUSH_MM) request.tlb_gen = __atomic_add_fetch(&mm->tlb_gen, 1, __ATOMIC_SEQ_CST);
   u32 targets = mm ? __atomic_load_n(&mm->cpus, __ATOMIC_SEQ_CST) : (u32)BIT(nr_cpus) - 1;
   targets &= ~(u32)BIT(this_cpu_read(cpu));
-  __atomic_store_n(&request.pending, targets, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&tlb_unanswered, targets, __ATOMIC_SEQ_CST);
   for (u32 cpu = 0; cpu < nr_cpus; cpu++)
     if (targets & BIT(cpu)) ipi_send(cpu, VECTOR_IPI_TLB);
   serve_request();
-  while (__atomic_load_n(&request.pending, __ATOMIC_SEQ_CST)) cpu_relax();
+  while (__atomic_load_n(&tlb_unanswered, __ATOMIC_SEQ_CST)) cpu_relax();
   spin_unlock(&request_lock);
 }
 

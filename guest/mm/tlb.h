@@ -10,6 +10,9 @@
 
 struct mm;
 
+/* Bit n: CPU n has not yet answered the shootdown that is under way. */
+extern u32 tlb_unanswered;
+
 #define CR3_NOFLUSH (1ull << 63)
 
 /* Makes `mm` this CPU's address space. Interrupts are off. */

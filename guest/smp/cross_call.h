@@ -4,6 +4,9 @@
 
 #include "lib/types.h"
 
+/* Bit n: CPU n has not yet answered the call that is under way. */
+extern u32 call_unanswered;
+
 /* Runs function(argument) on every CPU with interrupts off, and waits for all. Interrupts must be on; may not be nested. */
 void on_each_cpu(void (*function)(void *), void *argument);
 

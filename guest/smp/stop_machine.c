@@ -12,7 +12,7 @@ static struct {
   u32 cpus;                                      /* that are to come */
   u32 arrived, silent, ran, done, left; /* CPUs that have come to each step; `ran` is 0 or 1 */
 } work;
-static u32 wanted; /* bit n: CPU n is to stop */
+u32 stop_unanswered;
 static bool finished;
 static struct mutex mutex;
 
@@ -63,8 +63,8 @@ static void stopper(void *argument)
   for (;;) {
     u64 flags = spin_lock_irq(&sched_lock);
     u32 mine = (u32)BIT(this_cpu_read(cpu));
-    while (!(wanted & mine)) sleep_locked(&wanted, 0);
-    wanted &= ~mine;
+    while (!(stop_unanswered & mine)) sleep_locked(&stop_unanswered, 0);
+    stop_unanswered &= ~mine;
     spin_unlock_irq(&sched_lock, flags);
     stop_here();
   }
@@ -93,8 +93,8 @@ void stop_machine(void (*once)(void *), void (*each)(void *), void *argument)
   work.arrived = work.silent = work.ran = work.done = work.left = 0;
   u64 flags = spin_lock_irq(&sched_lock);
   finished = false;
-  wanted = (u32)BIT(nr_cpus) - 1;
-  wake_up_locked(&wanted);
+  stop_unanswered = (u32)BIT(nr_cpus) - 1;
+  wake_up_locked(&stop_unanswered);
   while (!finished) sleep_locked(&work, 0);
   spin_unlock_irq(&sched_lock, flags);
   mutex_unlock(&mutex);

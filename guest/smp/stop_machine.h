@@ -2,6 +2,11 @@
 #ifndef SMP_STOP_MACHINE_H
 #define SMP_STOP_MACHINE_H
 
+#include "lib/types.h"
+
+/* Bit n: the stopper of CPU n has not yet come. */
+extern u32 stop_unanswered;
+
 /* Starts the stopper task of each CPU, and lets them come to where they wait. For the boot CPU, still idle. */
 void stop_machine_init(void);
 

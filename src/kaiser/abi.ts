@@ -1,19 +1,21 @@
 import type { PagingFeatures, PhysicalReader } from '../paging/index.js';
-import { defaultFeatures, walk } from '../paging/index.js';
-import { PT_LOAD, type Symbols } from '../symbols/index.js';
+import { defaultFeatures } from '../paging/index.js';
+import type { Symbols } from '../symbols/index.js';
+import { GuestMemory } from './guestMemory.js';
 import { type Site, SITE_BYTES, SITE_ENTRY_SIZE, siteAnswer, siteForm, siteKind } from './sites.js';
 
 /** `kaiserscope_abi` of the guest kernel: all fields are u64, in this order (guest/kaiser/abi.c). */
 const fieldNames = ['magic', 'nrCpusAddress', 'percpuBaseAddress', 'offsetCurrent', 'offsetPid', 'offsetComm', 'offsetMm', 'offsetPgd', 'tasksHead', 'offsetNext',
   'offsetState', 'enabledAddress', 'flagAddress', 'designAddress', 'physmapBase', 'cpuEntryAreaBase', 'cpuEntryAreaStride', 'initPgdPhysicalAddress', 'sitesStart', 'sitesEnd',
-  'offsetCpuWord', 'offsetLoadedMm'] as const;
+  'offsetCpuWord', 'offsetLoadedMm', 'offsetOffline', 'mmListHead', 'initMmAddress', 'offsetMmNext', 'offsetMmContext', 'offsetMmGeneration', 'offsetFlushMask', 'offsetAsids', 'asidCount',
+  'tlbUnansweredAddress', 'callUnansweredAddress', 'stopUnansweredAddress'] as const;
 
 type Field = (typeof fieldNames)[number];
 
 export type KaiserAbi = Readonly<Record<Field, bigint>>;
 
 /** "KSCOPE", and the version of the layout in the low 16 bits. */
-const MAGIC = 0x4b53_434f_5045_0002n;
+const MAGIC = 0x4b53_434f_5045_0003n;
 
 /** More entries than any build of the guest has: a table of that size is none. */
 const MAX_SITES = 64;
@@ -27,6 +29,27 @@ export interface GuestTask {
   /** Physical address of the kernel half of its page tables; undefined for a kernel thread without an address space. */
   kernelRoot: bigint | undefined;
 }
+
+/** An address space of the guest. */
+export interface GuestMm {
+  /** Never used twice; a CPU's asids name whose translations they hold by it. */
+  context: bigint;
+  /** Counts the flushes that its changes have needed. */
+  generation: bigint;
+  /** Physical address of the kernel half of its tables. */
+  kernelRoot: number;
+}
+
+/** What one CPU has noted about its TLB (guest/mm/tlb.c). */
+export interface GuestTlbState {
+  /** Bit n: the user PCID of kernel PCID n is flushed before its next use. */
+  flushMask: bigint;
+  /** Entry n is about PCID n + 1: whose translations it holds (0: nobody's), flushed up to which of that one's generations. */
+  asids: readonly { context: bigint; generation: bigint }[];
+}
+
+/** Bit n of each: CPU n has not yet answered what another one waits for. */
+export interface Unanswered { shootdown: number; call: number; stop: number }
 
 export interface KaiserState {
   /** The toggle design's name, for example `stop_machine`; undefined before the kernel has chosen one. */
@@ -59,24 +82,24 @@ export function readAbi(symbols: Symbols): KaiserAbi | string {
   return abi;
 }
 
-/**
- * Reads the guest's own structures from physical memory, whatever the CPUs are doing: kernel-image addresses lie where
- * the image was loaded, direct-map addresses at a fixed distance; all else goes through the kernel's first page table.
- */
-export class GuestReader {
+/** Reads the guest's own structures from physical memory, whatever the CPUs are doing. */
+export class GuestReader extends GuestMemory {
   /** A list longer than this is a list gone wrong. */
   private static readonly MAX_TASKS = 4096;
 
-  constructor(readonly abi: KaiserAbi, private readonly symbols: Symbols, private readonly reader: PhysicalReader,
-    private readonly features: PagingFeatures = defaultFeatures) {}
+  private siteTable: readonly { address: bigint; kind: Site['kind'] }[] | undefined;
+  private designName: { pointer: bigint; name: string | undefined } | undefined;
+
+  constructor(readonly abi: KaiserAbi, symbols: Symbols, reader: PhysicalReader, features: PagingFeatures = defaultFeatures) {
+    super({ physmapBase: abi.physmapBase, initRootAddress: abi.initPgdPhysicalAddress }, symbols, reader, features);
+  }
 
   /** What the kernel says about its KAISER, and what its code on this CPU does. Fields are undefined where memory cannot be read. */
   state(cpu = 0): KaiserState {
-    const name = this.u64(this.abi.designAddress);
     const sites = this.sites();
     const exit = sites.find(site => site.kind === 'to user')?.form;
     return {
-      design: name === undefined || name === 0n ? undefined : this.text(name, 32),
+      design: this.design(),
       enabled: this.u32(this.abi.enabledAddress),
       flag: exit === undefined ? this.u32(this.abi.flagAddress) : siteAnswer(exit, this.u32(this.abi.flagAddress), this.cpuWord(cpu)),
       asks: exit === undefined || exit === 'flag' ? 'flag' : exit === 'cpu word' ? 'cpu word' : 'code',
@@ -86,26 +109,100 @@ export class GuestReader {
     };
   }
 
+  /** The name of the design, a text that never changes once it is chosen. */
+  private design(): string | undefined {
+    const pointer = this.u64(this.abi.designAddress);
+    if (pointer === undefined || pointer === 0n) return undefined;
+    if (this.designName?.pointer !== pointer) this.designName = { pointer, name: this.text(pointer, 32) };
+    return this.designName.name;
+  }
+
   /** The places in entry code that ask whether KAISER is on, as they are now; empty for a kernel without a table of them. */
   sites(): Site[] {
-    const { sitesStart, sitesEnd } = this.abi;
-    const count = Number((sitesEnd - sitesStart) / BigInt(SITE_ENTRY_SIZE));
-    const table = count > 0 && count <= MAX_SITES ? this.bytes(sitesStart, count * SITE_ENTRY_SIZE) : undefined;
-    if (!table) return [];
-    const view = new DataView(table.buffer, table.byteOffset);
     const sites: Site[] = [];
-    for (let at = 0; at < table.length; at += SITE_ENTRY_SIZE) {
-      const address = view.getBigUint64(at, true), kind = siteKind(view.getUint32(at + 16, true));
-      const bytes = kind && this.bytes(address, SITE_BYTES);
+    for (const { address, kind } of this.siteAddresses()) {
+      const bytes = this.bytes(address, SITE_BYTES);
       if (bytes) sites.push({ address, kind, form: siteForm(kind, bytes) });
     }
     return sites;
+  }
+
+  /** Where they are: a table of the image, which nothing changes. */
+  private siteAddresses(): readonly { address: bigint; kind: Site['kind'] }[] {
+    if (this.siteTable) return this.siteTable;
+    const { sitesStart, sitesEnd } = this.abi;
+    const count = Number((sitesEnd - sitesStart) / BigInt(SITE_ENTRY_SIZE));
+    const table = count > 0 && count <= MAX_SITES ? this.symbols.bytesAt(sitesStart, count * SITE_ENTRY_SIZE) : undefined;
+    const found: { address: bigint; kind: Site['kind'] }[] = [];
+    const view = table && new DataView(table.buffer, table.byteOffset, table.byteLength);
+    for (let at = 0; view && at < view.byteLength; at += SITE_ENTRY_SIZE) {
+      const kind = siteKind(view.getUint32(at + 16, true));
+      if (kind) found.push({ address: view.getBigUint64(at, true), kind });
+    }
+    return this.siteTable = found;
   }
 
   /** The word of one CPU that designs with a state for each CPU test. */
   cpuWord(cpu: number): number | undefined {
     const address = this.cpuWordAddress(cpu);
     return address === undefined ? undefined : this.u32(address);
+  }
+
+  /** Where a CPU's own data is, which is its GS base in the kernel; undefined before it has any. */
+  percpuBase(cpu: number): bigint | undefined {
+    return this.u64(this.abi.percpuBaseAddress + BigInt(cpu * 8)) || undefined;
+  }
+
+  /** The CPU has been taken out of use, or is about to be. */
+  isOffline(cpu: number): boolean {
+    const base = this.percpuBase(cpu);
+    return base !== undefined && ((this.u32(base + this.abi.offsetOffline) ?? 0) & 0xff) !== 0;
+  }
+
+  /** What a CPU has noted about its TLB; undefined before it has noted anything, and on kernels that do not say. */
+  tlbState(cpu: number): GuestTlbState | undefined {
+    const base = this.percpuBase(cpu), count = Number(this.abi.asidCount);
+    const flushMask = base === undefined ? undefined : this.u64(base + this.abi.offsetFlushMask);
+    if (base === undefined || flushMask === undefined || count < 1 || count > 64) return undefined;
+    const asids = Array.from({ length: count }, (_, i) => {
+      const at = base + this.abi.offsetAsids + BigInt(16 * i);
+      return { context: this.u64(at) ?? 0n, generation: this.u64(at + 8n) ?? 0n };
+    });
+    return { flushMask, asids };
+  }
+
+  /** Every address space, the kernel's own first. A damaged list ends where it breaks. */
+  mms(): GuestMm[] {
+    const found: GuestMm[] = [];
+    const seen = new Set<bigint>();
+    for (let address = this.abi.initMmAddress; address !== 0n && !seen.has(address) && found.length < GuestReader.MAX_TASKS;) {
+      seen.add(address);
+      const pgd = this.u64(address + this.abi.offsetPgd), context = this.u64(address + this.abi.offsetMmContext), generation = this.u64(address + this.abi.offsetMmGeneration);
+      const kernelRoot = pgd === undefined || pgd === 0n ? undefined : this.physical(pgd);
+      if (context === undefined || generation === undefined) break;
+      if (kernelRoot !== undefined) found.push({ context, generation, kernelRoot });
+      address = (address === this.abi.initMmAddress ? this.u64(this.abi.mmListHead) : this.u64(address + this.abi.offsetMmNext)) ?? 0n;
+    }
+    return found;
+  }
+
+  /** Kernel halves of the tables of all tasks and of all address spaces on the list, in no order that means anything. */
+  roots(): number[] {
+    const found = new Set<number>();
+    const seen = new Set<bigint>();
+    for (let task = this.u64(this.abi.tasksHead) ?? 0n; task !== 0n && !seen.has(task) && seen.size < GuestReader.MAX_TASKS; task = this.u64(task + this.abi.offsetNext) ?? 0n) {
+      seen.add(task);
+      const root = this.rootOfTask(task);
+      if (root !== undefined) found.add(root);
+    }
+    for (const mm of this.mms().slice(1)) found.add(mm.kernelRoot);
+    return [...found];
+  }
+
+  /** Who owes an answer to whom. */
+  unanswered(): Unanswered {
+    const mask = (address: bigint): number => (address === 0n ? 0 : this.u32(address) ?? 0);
+    return { shootdown: mask(this.abi.tlbUnansweredAddress), call: mask(this.abi.callUnansweredAddress), stop: mask(this.abi.stopUnansweredAddress) };
   }
 
   /** Where that word is. */
@@ -154,81 +251,19 @@ export class GuestReader {
     return this.u64(this.abi.initPgdPhysicalAddress) || undefined;
   }
 
-  /** The physical address of a kernel address, or undefined. */
-  physical(address: bigint): number | undefined {
-    const linear = BigInt.asUintN(64, address);
-    const inRam = (candidate: bigint): number | undefined => (candidate >= 0n && candidate < BigInt(this.reader.size) ? Number(candidate) : undefined);
-    for (const segment of this.symbols.image.programHeaders) {
-      const offset = linear - segment.virtualAddress;
-      // User programs are linked low and lie elsewhere once exec has copied them.
-      if (segment.type === PT_LOAD && segment.virtualAddress >> 63n !== 0n && offset >= 0n && offset < BigInt(segment.memorySize)) return inRam(segment.physicalAddress + offset);
-    }
-    const direct = linear - this.abi.physmapBase;
-    if (this.abi.physmapBase !== 0n && direct >= 0n && direct < BigInt(this.reader.size)) return Number(direct);
-    const root = this.u64Physical(this.abi.initPgdPhysicalAddress);
-    if (root === undefined || root === 0n) return undefined;
-    const { result } = walk(this.reader, Number(root), linear, this.features);
-    return result.kind === 'mapped' ? inRam(BigInt(result.physical)) : undefined;
-  }
-
   private task(address: bigint): GuestTask | undefined {
     const pid = this.u32(address + this.abi.offsetPid);
     const comm = this.text(address + this.abi.offsetComm, 16);
     const state = this.u32(address + this.abi.offsetState);
     const mm = this.u64(address + this.abi.offsetMm);
     if (pid === undefined || comm === undefined || state === undefined || mm === undefined) return undefined;
-    const pgd = mm === 0n ? undefined : this.u64(mm + this.abi.offsetPgd);
-    const root = pgd === undefined || pgd === 0n ? undefined : this.physical(pgd);
+    const root = this.rootOfTask(address);
     return { address, pid, comm, state, kernelRoot: root === undefined ? undefined : BigInt(root) };
   }
 
-  /** Bytes at a kernel address; undefined where a page of them cannot be read. */
-  bytes(address: bigint, size: number): Uint8Array | undefined {
-    const result = new Uint8Array(size);
-    for (let done = 0; done < size;) {
-      const at = this.physical(address + BigInt(done));
-      const page = at === undefined ? undefined : this.reader.page(at - (at % 4096));
-      if (at === undefined || !page) return undefined;
-      const offset = at % 4096;
-      const count = Math.min(4096 - offset, size - done);
-      result.set(new Uint8Array(page.buffer, page.byteOffset + offset, count), done);
-      done += count;
-    }
-    return result;
-  }
-
-  private u64(address: bigint): bigint | undefined {
-    const bytes = this.bytes(address, 8);
-    return bytes && new DataView(bytes.buffer).getBigUint64(0, true);
-  }
-
-  private u32(address: bigint): number | undefined {
-    const bytes = this.bytes(address, 4);
-    return bytes && new DataView(bytes.buffer).getUint32(0, true);
-  }
-
-  /** A NUL-terminated text of printable characters; undefined for anything else. */
-  private text(address: bigint, limit: number): string | undefined {
-    // Byte by byte, since the text may end right before a page that cannot be read.
-    let text = '';
-    for (let i = 0; i < limit; i++) {
-      const byte = this.bytes(address + BigInt(i), 1)?.[0];
-      if (byte === undefined || (byte !== 0 && (byte < 0x20 || byte > 0x7e))) return undefined;
-      if (byte === 0) return text;
-      text += String.fromCharCode(byte);
-    }
-    return text;
-  }
-
-  /** A word of the kernel image, without the way through page tables that would lead back here. */
-  private u64Physical(address: bigint): bigint | undefined {
-    for (const segment of this.symbols.image.programHeaders) {
-      const offset = address - segment.virtualAddress;
-      if (segment.type !== PT_LOAD || offset < 0n || offset >= BigInt(segment.memorySize)) continue;
-      const at = Number(segment.physicalAddress + offset);
-      const page = this.reader.page(at - (at % 4096));
-      return page && new DataView(page.buffer, page.byteOffset).getBigUint64(at % 4096, true);
-    }
-    return undefined;
+  private rootOfTask(task: bigint): number | undefined {
+    const mm = this.u64(task + this.abi.offsetMm);
+    const pgd = mm === undefined || mm === 0n ? undefined : this.u64(mm + this.abi.offsetPgd);
+    return pgd === undefined || pgd === 0n ? undefined : this.physical(pgd);
   }
 }

@@ -27,7 +27,7 @@ describe('the ABI block', () => {
       if (bytes) bytes[0] = 9;
       return bytes;
     } };
-    expect(readAbi(altered)).toMatch(/has the version 0x4b53434f50450009, this debugger knows 0x4b53434f50450002: build the kernel anew/);
+    expect(readAbi(altered)).toMatch(/has the version 0x4b53434f50450009, this debugger knows 0x4b53434f50450003: build the kernel anew/);
   });
 });
 
