@@ -5,6 +5,7 @@ int shell_main(int argc, char **argv);
 int storm_main(int argc, char **argv);
 int touch_main(int argc, char **argv);
 int forks_main(int argc, char **argv);
+int execs_main(int argc, char **argv);
 int toggle_main(int argc, char **argv);
 int spin_main(int argc, char **argv);
 int fault_main(int argc, char **argv);
@@ -23,6 +24,7 @@ const struct user_program user_programs[] = {
   { "storm", storm_main },
   { "touch", touch_main },
   { "forks", forks_main },
+  { "execs", execs_main },
   { "toggle", toggle_main },
   { "spin", spin_main },
   { "fault", fault_main },

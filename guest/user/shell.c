@@ -87,13 +87,8 @@ static void ps(void)
   for (u64 i = 0; task_info(i, &info) == 0; i++) print("%5u %c %s\n", info.pid, info.state, info.name);
 }
 
-static void kill_process(const char *argument)
+static void kill_process(u64 pid)
 {
-  u64 pid;
-  if (!argument || !parse_number(argument, &pid)) {
-    print("kill: usage: kill PID\n");
-    return;
-  }
   s64 result = kill((s64)pid);
   if (result < 0) {
     print("kill: %lu: %s\n", pid, error_text(result));
@@ -102,26 +97,52 @@ static void kill_process(const char *argument)
   wait((s64)pid, NULL, false); /* if it was ours: it is gone when the prompt comes back */
 }
 
+/* The first process of that name; 0: there is none. */
+static u64 find_process(const char *name)
+{
+  struct task_info info;
+  for (u64 i = 0; task_info(i, &info) == 0; i++)
+    if (info.state != 'Z' && !strcmp(info.name, name)) return info.pid;
+  return 0;
+}
+
+static void kill_processes(const char *argument)
+{
+  u64 pid;
+  if (!argument) {
+    print("kill: usage: kill PID, or kill NAME\n");
+  } else if (parse_number(argument, &pid)) {
+    kill_process(pid);
+  } else if (!strcmp(argument, "sh") || !find_process(argument)) {
+    print("kill: %s: %s\n", argument, error_text(-ESRCH));
+  } else {
+    while ((pid = find_process(argument))) kill_process(pid);
+  }
+}
+
 static void help(void)
 {
-  print("ps                 lists the processes\n"
-        "cat FILE           prints a file\n"
-        "echo TEXT [> FILE] prints a line, or writes it to a file\n"
-        "wait               waits for all programs in the background\n");
-  print("kill PID           ends a process\n"
-        "poweroff [CODE]    stops the machine\n"
-        "storm N            N system calls; 0: for ever\n"
-        "touch N            N page faults\n"
-        "compat N           N rounds of system calls from 32-bit code; 0: for ever\n"
-        "signals N          N rounds through a handler of signals\n"
-        "ldt N              N rounds with segments of an LDT; 0: for ever\n"
-        "forks N            N times fork, exit, wait\n");
-  print("toggle N           KAISER off and on, N times\n"
-        "spin               stays in user mode\n"
-        "fault KIND         one exception, which ends it\n"
-        "NAME ARGS &        runs a program in the background\n"
-        "files: /sys/kernel/debug/x86/kaiser-enabled\n"
-        "       /sys/kernel/debug/page_tables/{kernel,current_kernel,current_user}\n");
+  static const char text[] =
+    "ps                 lists the processes\n"
+    "cat FILE           prints a file\n"
+    "echo TEXT [> FILE] prints a line, or writes it to a file\n"
+    "wait               waits for all programs in the background\n"
+    "kill PID|NAME      ends a process, or all of that name\n"
+    "poweroff [CODE]    stops the machine\n"
+    "storm N            N system calls; 0: for ever\n"
+    "touch N            N page faults\n"
+    "compat N           N rounds of system calls from 32-bit code; 0: for ever\n"
+    "signals N          N rounds through a handler of signals\n"
+    "ldt N              N rounds with segments of an LDT; 0: for ever\n"
+    "forks N            N times fork, exit, wait\n"
+    "execs N            N times fork, exec, exit, wait\n"
+    "toggle N           KAISER off and on, N times\n"
+    "spin               stays in user mode\n"
+    "fault KIND         one exception, which ends it\n"
+    "NAME ARGS &        runs a program in the background\n"
+    "files: /sys/kernel/debug/x86/kaiser-enabled\n"
+    "       /sys/kernel/debug/page_tables/{kernel,current_kernel,current_user}\n";
+  write(1, text, sizeof text - 1);
 }
 
 static void run(struct command *command)
@@ -145,7 +166,7 @@ static bool built_in(const struct command *command)
   if (!strcmp(name, "ps")) ps();
   else if (!strcmp(name, "help")) help();
   else if (!strcmp(name, "echo")) echo(command);
-  else if (!strcmp(name, "kill")) kill_process(argument);
+  else if (!strcmp(name, "kill")) kill_processes(argument);
   else if (!strcmp(name, "cat")) {
     if (!argument) print("cat: usage: cat FILE\n");
     for (int i = 1; i < command->count; i++) cat(command->words[i]);

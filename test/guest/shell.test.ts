@@ -31,6 +31,14 @@ describe.each([1, 2])('the guest kernel on %i CPUs', cpus => {
     expect(exitCode).toBe(0);
   });
 
+  it('ends all programs of a name, and has nothing of them left', async () => {
+    const { output, exitCode } = await boot(['spin &', 'spin &', 'execs 20', 'kill spin', 'kill spin', 'kill sh', 'ps', 'poweroff'], { cpus });
+    expect(answerTo(output, 'execs 20')).toBe('execs: 20 ok\n');
+    expect(output).toContain('$ kill spin\n$ kill spin\nkill: spin: no such process\n$ kill sh\nkill: sh: no such process\n');
+    expect(answerTo(output, 'ps')).not.toContain('spin');
+    expect(exitCode).toBe(0);
+  });
+
   it('ends a program that raises an exception, says why, and goes on', async () => {
     const { output, exitCode } = await boot(['fault kernel', 'fault divide', 'fault opcode', 'fault privileged', 'fault int3', 'fault step',
       'storm 10', 'poweroff'], { cpus });
@@ -46,6 +54,11 @@ describe.each([1, 2])('the guest kernel on %i CPUs', cpus => {
 });
 
 describe('the shell', () => {
+  it('lists its commands, to the last', async () => {
+    const { output } = await boot(['help', 'poweroff'], { cpus: 1 });
+    expect(answerTo(output, 'help')).toMatch(/^ps {17}lists the processes\n[^]*page_tables\/\{kernel,current_kernel,current_user\}\n$/);
+  });
+
   it('says what is wrong with a command that it cannot run', async () => {
     const { output } = await boot(['nothing', 'a-program-with-a-very-long-name', 'cat /nowhere', 'echo a >', 'storm', 'storm x', 'kill', 'poweroff x', 'poweroff 1'], { cpus: 1 });
     expect(answerTo(output, 'nothing')).toBe('sh: nothing: not found\n');
@@ -54,7 +67,7 @@ describe('the shell', () => {
     expect(answerTo(output, 'echo a >')).toBe('sh: > needs a file name\n');
     expect(answerTo(output, 'storm')).toBe('storm: usage: storm NUMBER\n');
     expect(answerTo(output, 'storm x')).toBe('storm: usage: storm NUMBER\n');
-    expect(answerTo(output, 'kill')).toBe('kill: usage: kill PID\n');
+    expect(answerTo(output, 'kill')).toBe('kill: usage: kill PID, or kill NAME\n');
     expect(answerTo(output, 'poweroff x')).toBe('poweroff: usage: poweroff [CODE]\n');
   });
 
