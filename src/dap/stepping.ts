@@ -24,9 +24,13 @@ export async function stepInstruction(adapter: Adapter, cpu: number, over: boole
   const info = target.cpu(cpu);
   requireAlive(info);
   // A waiting CPU has no instruction to run: let the machine go on until it has.
-  if (info.state !== 'running') return adapter.runControl.run([], { follow: { cpu, stop: () => true } });
+  if (info.state !== 'running') {
+    requireFree(adapter, cpu);
+    return adapter.runControl.run([], { follow: { cpu, stop: () => true } });
+  }
   const [instruction] = over ? target.disassemble(cpu, info.rip, 1) : [];
   if (!instruction || !comesBack.test(instruction.text)) return target.step(cpu);
+  requireFree(adapter, cpu);
   return runTo(adapter, info.rip + BigInt(instruction.bytes.length), info.rsp, info);
 }
 
@@ -42,6 +46,7 @@ export async function stepLine(adapter: Adapter, startCpu: number, into: boolean
   let previous = target.cpu(cpu);
   const start = symbols.lines.stepRangeAt(debuggee.linked(previous.rip));
   if (!start || previous.state !== 'running') return stepInstruction(adapter, cpu, !into);
+  requireFree(adapter, cpu);
   let range: { start: bigint; end: bigint } | undefined = start.range;
   let withoutLine = 0;
 
@@ -115,6 +120,7 @@ export async function stepLine(adapter: Adapter, startCpu: number, into: boolean
 export async function stepOut(adapter: Adapter, cpu: number): Promise<Stop> {
   const info = adapter.debuggee.target.cpu(cpu);
   requireAlive(info);
+  requireFree(adapter, cpu);
   const caller = unwindStack(adapter.debuggee, cpu)[1];
   if (!caller) {
     throw new RequestError(
@@ -165,6 +171,11 @@ function readWord(adapter: Adapter, cpu: number, address: bigint, size: 4 | 8): 
   if (!bytes) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, size);
   return size === 8 ? view.getBigUint64(0, true) : BigInt(view.getUint32(0, true));
+}
+
+/** What is stepped while all CPUs run by the schedule must have turns. */
+function requireFree(adapter: Adapter, cpu: number): void {
+  if (adapter.debuggee.target.isHeld(cpu)) throw new RequestError(`CPU ${cpu} is held and gets no turns: release it, or step single instructions.`);
 }
 
 function requireAlive(info: CpuInfo): void {

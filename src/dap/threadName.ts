@@ -8,6 +8,7 @@ export function threadName(debuggee: Debuggee, cpu: number, running: boolean): s
   const parts = [`CPU ${cpu}`];
   if (running) return parts[0]!;
   const info = debuggee.target.cpu(cpu);
+  if (debuggee.target.isHeld(cpu)) parts.push('held');
   switch (info.state) {
     case 'waiting-for-sipi':
       return [...parts, 'waiting for SIPI'].join(' · ');

@@ -23,6 +23,8 @@ export interface CpuState {
   pcid: number;
   task?: { pid: number; name: string };
   pagingOn: boolean;
+  /** It gets no turns until it is released. */
+  held: boolean;
 }
 
 /** `kaiserscope/cpus` */
@@ -147,6 +149,7 @@ export interface Requests {
   'kaiserscope/kaiser': KaiserReply;
   'kaiserscope/toggle': ToggleReply;
   'kaiserscope/pokeFlag': unknown;
+  'kaiserscope/holdCpu': unknown;
   'kaiserscope/injectNmi': unknown;
   'kaiserscope/consoleInput': unknown;
 }

@@ -25,6 +25,11 @@ export function halfWords(half: Half, l10n: L10n): string {
 
 /** What the CPU does: its mode by the privilege level, or why it does not run. */
 export function activityWords(cpu: CpuState, l10n: L10n): string {
+  const activity = stateWords(cpu, l10n);
+  return cpu.held ? l10n.t('held · {0}', activity) : activity;
+}
+
+function stateWords(cpu: CpuState, l10n: L10n): string {
   switch (cpu.state) {
     case 'halted': return l10n.t('halted');
     case 'waiting-for-sipi': return l10n.t('waits for SIPI');

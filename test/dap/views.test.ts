@@ -93,6 +93,29 @@ it('an NMI enters by its own path, and is counted', async () => {
   await expect(client.request('kaiserscope/injectNmi', { cpu: 2 })).rejects.toThrow('There is no CPU 2');
 });
 
+it('a held CPU gets no turns, says so, and can be stepped by single instructions', async () => {
+  const rip = async () => (await client.request<{ cpus: { rip: string; held: boolean }[] }>('kaiserscope/cpus')).cpus[1]!;
+  expect(await client.request('kaiserscope/holdCpu', { cpu: 1 })).toEqual({ cpu: 1, held: true });
+  const before = await rip();
+  expect(before.held).toBe(true);
+  const { threads } = await client.request<{ threads: { name: string }[] }>('threads');
+  expect(threads[1]!.name).toMatch(/^CPU 1 · held · /);
+  await client.request('continue', { threadId: 1 });
+  await new Promise(resolve => setTimeout(resolve, 50));
+  await client.request('pause', { threadId: 1 });
+  await client.stopped();
+  expect((await rip()).rip).toBe(before.rip);
+  await client.request('stepOut', { threadId: 2 });
+  expect(await client.event<{ output: string }>('output', body => body.output.includes('step'))).toMatchObject({ output: 'CPU 1 is held and gets no turns: release it, or step single instructions.\n' });
+  await client.stopped();
+  await client.request('stepIn', { threadId: 2, granularity: 'instruction' });
+  await client.stopped();
+  expect((await rip()).rip).not.toBe(before.rip);
+  expect(await client.request('kaiserscope/holdCpu', { cpu: 1, held: false })).toEqual({ cpu: 1, held: false });
+  expect((await rip()).held).toBe(false);
+  await expect(client.request('kaiserscope/holdCpu', { cpu: 1, held: 'yes' })).rejects.toThrow('"held" is "yes": true holds the CPU, false releases it.');
+});
+
 it('the kernel\'s sources are listed', async () => {
   const { sources } = await client.request<{ sources: { name: string; path: string }[] }>('loadedSources');
   const names = sources.map(source => source.path.slice(repository.length + 1));

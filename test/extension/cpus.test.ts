@@ -6,7 +6,7 @@ import { english } from './l10n.js';
 
 const inTrampoline: CpuState = {
   index: 1, threadId: 2, state: 'running', rip: '0xffffffff81000040', symbol: 'entry_syscall64+0x4', cpl: 0, mode: 'long',
-  cr3: '0x80000000012b1801', root: '0x12b1000', half: 'shadow', pcid: 0x801, task: { pid: 3, name: 'storm' }, pagingOn: true,
+  cr3: '0x80000000012b1801', root: '0x12b1000', half: 'shadow', pcid: 0x801, task: { pid: 3, name: 'storm' }, pagingOn: true, held: false,
 };
 const text = (...cpus: CpuState[]) => rowsToText(cpuRows({ cpus, position: '1' }, english));
 
@@ -27,6 +27,13 @@ describe('the CPUs view', () => {
 
   it('says user for code at CPL 3 and leaves PCID 0 out', async () => {
     expect(await text({ ...inTrampoline, cpl: 3, pcid: 0, task: undefined })).toMatch(/^CPU 1 {2}shadow CR3 · user mode\n/);
+  });
+
+  it('says of a held CPU that it is, first of all that it does', async () => {
+    expect(await text({ ...inTrampoline, held: true })).toMatch(/^CPU 1 {2}shadow CR3 · held · kernel mode · /);
+    const [held] = cpuRows({ cpus: [{ ...inTrampoline, held: true }], position: '1' }, english);
+    expect(held).toMatchObject({ icon: 'lock', context: 'heldCpu', cpu: 1 });
+    expect(cpuRows({ cpus: [inTrampoline], position: '1' }, english)[0]).toMatchObject({ context: 'freeCpu' });
   });
 
   it('shows a CPU that was not started without registers', async () => {

@@ -7,6 +7,7 @@ import { addressSpaces } from './custom/addressSpaces.js';
 import { consoleInput } from './custom/consoleInput.js';
 import { cpus } from './custom/cpus.js';
 import { entryPoints } from './custom/entryPoints.js';
+import { holdCpu } from './custom/holdCpu.js';
 import { injectNmi } from './custom/injectNmi.js';
 import { kaiser } from './custom/kaiser.js';
 import { levels } from './custom/levels.js';
@@ -85,6 +86,7 @@ const all: readonly RequestHandler<never, unknown>[] = [
   kaiser,
   toggle,
   pokeFlag,
+  holdCpu,
   injectNmi,
   consoleInput,
 ];

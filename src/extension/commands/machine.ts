@@ -1,5 +1,8 @@
 import * as vscode from 'vscode';
 import { builtInConfiguration } from '../configuration.js';
+import type { CpuState } from '../protocol.js';
+import type { SessionModel } from '../sessionModel.js';
+import type { Row } from '../views/row.js';
 import { activityWords, halfWords } from '../words.js';
 import { registerCommand, type CommandContext } from './command.js';
 
@@ -8,17 +11,19 @@ export function registerMachineCommands({ model }: CommandContext): vscode.Dispo
   return vscode.Disposable.from(
     registerCommand('start', () => vscode.debug.startDebugging(undefined, builtInConfiguration())),
     registerCommand('injectNmi', async () => {
-      const { cpus } = await model.ask('kaiserscope/cpus');
-      const choices = cpus.filter(cpu => cpu.state === 'running' || cpu.state === 'halted').map(cpu => ({
-        label: vscode.l10n.t('CPU {0}', cpu.index),
-        description: [activityWords(cpu, vscode.l10n), halfWords(cpu.half, vscode.l10n), cpu.symbol].filter(Boolean).join(' · '),
-        cpu: cpu.index,
-      }));
-      const choice = await vscode.window.showQuickPick(choices, { placeHolder: vscode.l10n.t('The CPU that receives the NMI') });
-      if (!choice) return;
-      await model.tell('kaiserscope/injectNmi', { cpu: choice.cpu });
+      const cpu = await pickCpu(model, vscode.l10n.t('The CPU that receives the NMI'), one => one.state === 'running' || one.state === 'halted');
+      if (cpu === undefined) return;
+      await model.tell('kaiserscope/injectNmi', { cpu });
       void vscode.window.showInformationMessage(vscode.l10n.t(
-        'An NMI is pending on CPU {0}. The CPU takes it before its next instruction, unless it is in an NMI handler.', choice.cpu));
+        'An NMI is pending on CPU {0}. The CPU takes it before its next instruction, unless it is in an NMI handler.', cpu));
+    }),
+    registerCommand('holdCpu', async row => {
+      const cpu = (row as Row | undefined)?.cpu ?? await pickCpu(model, vscode.l10n.t('The CPU that gets no turns until it is released'), one => !one.held);
+      if (cpu !== undefined) await model.tell('kaiserscope/holdCpu', { cpu, held: true });
+    }),
+    registerCommand('releaseCpu', async row => {
+      const cpu = (row as Row | undefined)?.cpu ?? await pickCpu(model, vscode.l10n.t('The CPU that gets turns again'), one => one.held);
+      if (cpu !== undefined) await model.tell('kaiserscope/holdCpu', { cpu, held: false });
     }),
     registerCommand('sendConsoleInput', async () => {
       const text = await vscode.window.showInputBox({
@@ -36,4 +41,16 @@ export function registerMachineCommands({ model }: CommandContext): vscode.Dispo
       await session.customRequest('stepIn', { threadId: thread, granularity: 'instruction' });
     }),
   );
+}
+
+/** Lets the user choose one of the CPUs for which `is` holds; undefined if he does not. Throws an Error where there is none. */
+async function pickCpu(model: SessionModel, placeHolder: string, is: (cpu: CpuState) => boolean): Promise<number | undefined> {
+  const cpus = (await model.ask('kaiserscope/cpus')).cpus.filter(is);
+  if (cpus.length === 0) throw new Error(vscode.l10n.t('There is no such CPU now.'));
+  const choices = cpus.map(cpu => ({
+    label: vscode.l10n.t('CPU {0}', cpu.index),
+    description: [activityWords(cpu, vscode.l10n), halfWords(cpu.half, vscode.l10n), cpu.symbol].filter(Boolean).join(' · '),
+    cpu: cpu.index,
+  }));
+  return (await vscode.window.showQuickPick(choices, { placeHolder }))?.cpu;
 }

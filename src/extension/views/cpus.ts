@@ -10,8 +10,9 @@ export function cpuRows({ cpus }: CpusReply, l10n: L10n): Row[] {
 function cpuRow(cpu: CpuState, few: boolean, l10n: L10n): Row {
   const id = `cpu/${cpu.index}`;
   const label = l10n.t('CPU {0}', cpu.index);
+  const held = { context: cpu.held ? 'heldCpu' : 'freeCpu', cpu: cpu.index };
   if (cpu.state === 'waiting-for-sipi') {
-    return { id, label, description: activityWords(cpu, l10n), icon: 'watch', value: cpu.state };
+    return { id, label, description: activityWords(cpu, l10n), icon: 'watch', value: cpu.state, ...held };
   }
   const pcid = cpu.pcid ? l10n.t('PCID {0}', hex(cpu.pcid)) : '';
   const task = cpu.task ? l10n.t('{0} (pid {1})', cpu.task.name, cpu.task.pid) : '';
@@ -39,8 +40,8 @@ function cpuRow(cpu: CpuState, few: boolean, l10n: L10n): Row {
     id: `${id}/task`, label: l10n.t('Task'), description: task || l10n.t('none known'), icon: 'person', value: task,
   };
   return {
-    id, label, description: summary.join(' · '), spoken: [label, ...summary, cpu.symbol].filter(Boolean).join(', '),
-    icon: cpu.state === 'shutdown' ? 'error' : cpu.state === 'halted' ? 'debug-pause' : 'chip',
+    id, ...held, label, description: summary.join(' · '), spoken: [label, ...summary, cpu.symbol].filter(Boolean).join(', '),
+    icon: cpu.state === 'shutdown' ? 'error' : cpu.held ? 'lock' : cpu.state === 'halted' ? 'debug-pause' : 'chip',
     iconColor: cpu.state === 'shutdown' ? 'errorForeground' : undefined,
     value: `${halfWords(cpu.half, l10n)}, ${activityWords(cpu, l10n)}`,
     expanded: few,

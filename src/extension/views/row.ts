@@ -25,6 +25,8 @@ export interface Row {
   expanded?: boolean;
   /** The address that commands on the row take. */
   address?: string;
+  /** The CPU that commands on the row take. */
+  cpu?: number;
   /** The page-table root in which `address` counts, and its counterpart. */
   roots?: { kernel: string; shadow: string | null };
   children?: () => Row[] | Promise<Row[]>;

@@ -15,6 +15,7 @@ interface CpuState {
   pcid: number;
   task?: { pid: number; name: string };
   pagingOn: boolean;
+  held: boolean;
 }
 
 /** Every CPU with its CR3 decoded and the task on it. */
@@ -44,6 +45,7 @@ export const cpus = defineRequest<unknown, { cpus: CpuState[]; position: string 
           pcid,
           ...(task ? { task } : {}),
           pagingOn: info.pagingOn,
+          held: target.isHeld(index),
         };
       }),
     };
