@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { SessionModel } from '../sessionModel.js';
+import { AwaitedRows } from './awaitedRows.js';
 import { rowsToText, type Row } from './row.js';
 
 /** Scheme of the resources that carry a row's badge to the decoration provider; nothing is ever opened under it. */
@@ -8,11 +9,8 @@ const badgeScheme = 'kaiserscope-row';
 /** Milliseconds in which calls for a refresh are gathered. */
 const refreshDelay = 60;
 
-/**
- * Milliseconds without a question of the editor after which it is taken to have all rows: it asks for the children of
- * expanded rows one level after the other.
- */
-const settleDelay = 100;
+/** Milliseconds without a question of the editor after which it is taken to ask no more, whatever was expanded. */
+const patience = 2000;
 
 /** A running machine is said so only when it runs longer than this, or every step would make the view jump. */
 const runningMessageDelay = 400;
@@ -35,8 +33,9 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
   #stops = 0;
   #sessionId: string | undefined;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
-  /** Questions of the editor for rows that have not been answered, and when the last one was. */
+  /** Questions of the editor for rows that have not been answered, those that are to come, and when one was answered or called for last. */
   #asking = 0;
+  readonly #awaited = new AwaitedRows();
   #answeredAt = -Infinity;
   /** Something has changed while the view was hidden. */
   #stale = false;
@@ -62,6 +61,8 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
       this.view.onDidChangeVisibility(({ visible }) => {
         if (visible && this.#stale) this.refresh();
       }),
+      this.view.onDidExpandElement(({ element }) => this.#awaited.set(element, true)),
+      this.view.onDidCollapseElement(({ element }) => this.#awaited.set(element, false)),
     ];
   }
 
@@ -74,7 +75,8 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
     if (this.#stale) return;
     this.#refreshing ??= setTimeout(() => {
       this.#refreshing = undefined;
-      if (this.#asking > 0 || performance.now() - this.#answeredAt < settleDelay) this.refresh();
+      const isWaiting = this.#asking > 0 || (!this.#awaited.isComplete && performance.now() - this.#answeredAt < patience);
+      if (isWaiting) this.refresh();
       else void this.#renew();
     }, refreshDelay);
   }
@@ -85,6 +87,8 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
         if (await fingerprint(await this.#rows()) === this.#shown) return;
       } catch { /* the editor asks again below, and shows what is wrong */ }
     }
+    this.#awaited.told();
+    this.#answeredAt = performance.now();
     this.#changed.fire(undefined);
   }
 
@@ -96,7 +100,11 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
   async getChildren(row?: Row): Promise<Row[]> {
     this.#asking++;
     try {
-      return row ? (await row.children?.()) ?? [] : await this.#roots();
+      if (row) this.#awaited.asked(row);
+      else this.#awaited.begin();
+      const rows = row ? (await row.children?.()) ?? [] : await this.#roots();
+      this.#awaited.given(rows);
+      return rows;
     } finally {
       this.#asking--;
       this.#answeredAt = performance.now();
@@ -105,7 +113,10 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
 
   async #roots(): Promise<Row[]> {
     this.#shown = undefined;
-    if (!this.#model.session) return [];
+    if (!this.#model.session) {
+      this.#awaited.forget();
+      return [];
+    }
     const rows = await this.#rows();
     if (this.#steady) this.#shown = await fingerprint(rows);
     return rows;
