@@ -2,7 +2,8 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tryScenario } from '../../src/cli/commands/hazards.js';
 import { hazardsDocument } from '../../src/cli/hazards/document.js';
-import { parseScenario, readScenarios } from '../../src/cli/hazards/scenario.js';
+import { readScenarios } from '../../src/cli/hazards/readScenarios.js';
+import { parseScenario } from '../../src/dap/scenario.js';
 import { runCli } from './runCli.js';
 
 const root = path.resolve(import.meta.dirname, '../..');

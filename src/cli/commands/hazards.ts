@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type Outcome, runExperiment } from '../hazards/experiment.js';
-import { readScenarios, type Scenario } from '../hazards/scenario.js';
+import type { Scenario } from '../../dap/scenario.js';
+import { readScenarios } from '../hazards/readScenarios.js';
 import { makeMachine } from '../machineOptions.js';
 import type { Command, Io } from '../option.js';
 import { UsageError } from '../option.js';

@@ -1,4 +1,4 @@
-import type { Scenario } from './scenario.js';
+import { scenarioEnding, type Scenario } from '../../dap/scenario.js';
 
 /** docs/hazards.md: what each scenario shows and how to see it. Written from the scenarios themselves. */
 export function hazardsDocument(scenarios: readonly Scenario[]): string {
@@ -15,7 +15,7 @@ To see one in the editor, put its \`append\` and \`script\` into a launch config
 
 | hazard | shown by | what happens |
 |---|---|---|
-${scenarios.map(one => `| ${one.hazard} | [\`${one.id}\`](../examples/hazards/${one.id}.json) | **${one.title}.** ${one.about} With the cure: \`append: "${one.cured.append}"\`. |`).join('\n')}
+${scenarios.map(one => `| ${one.hazard} | [\`${one.id}\`](../examples/hazards/${one.id}${scenarioEnding}) | **${one.title}.** ${one.about} With the cure: \`append: "${one.cured.append}"\`. |`).join('\n')}
 
 Not shown yet: ${missing.join(', ')}.
 `;

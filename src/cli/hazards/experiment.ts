@@ -1,9 +1,9 @@
 import type { Debuggee } from '../../dap/debuggee.js';
+import type { Scenario } from '../../dap/scenario.js';
 import { verdictAt } from '../../dap/verdict.js';
 import type { Verdict } from '../../kaiser/index.js';
 import { checkInvariants } from '../../kaiser/index.js';
 import type { ExceptionInfo, Stop } from '../../target/target.js';
-import type { Scenario } from './scenario.js';
 
 /** How a run ended. What is told comes from the machine's state alone; the scenario says only what to run. */
 export interface Outcome {

@@ -1,10 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { validateLaunch } from '../../dap/launchArguments.js';
-import type { LaunchArguments } from '../../dap/launchArguments.js';
-import type { InvariantPart } from '../../kaiser/index.js';
+import { validateLaunch } from './launchArguments.js';
+import type { LaunchArguments } from './launchArguments.js';
+import type { InvariantPart } from '../kaiser/index.js';
 
-/** A hazard as an experiment: a machine on which it happens, and the same machine with the cure. One JSON file each, in examples/hazards. */
+/** A hazard as an experiment: a machine on which it happens, and the same machine with the cure. One JSON file each: those in examples/hazards, and anybody's own. */
 export interface Scenario {
   /** Name of the file without its ending. */
   id: string;
@@ -24,13 +22,8 @@ export interface Scenario {
 const UNTIL = 20_000_000;
 const PARTS: readonly InvariantPart[] = ['cpus', 'tables', 'tlbs'];
 
-/** Reads all scenarios of a folder, in the order of their hazards. Throws an Error that names the file and what is wrong. */
-export async function readScenarios(folder: string): Promise<Scenario[]> {
-  const names = (await readdir(folder)).filter(name => name.endsWith('.json'));
-  const scenarios = await Promise.all(names.map(async name => parseScenario(name, await readFile(path.join(folder, name), 'utf8'))));
-  const number = (scenario: Scenario): number => Number(scenario.hazard.slice(1));
-  return scenarios.sort((a, b) => number(a) - number(b) || a.id.localeCompare(b.id));
-}
+/** What the name of a scenario's file ends with: by it the editor knows one. */
+export const scenarioEnding = '.kaiserscope.json';
 
 /** Reads one scenario. Throws an Error that names the file, the member and what it must be. */
 export function parseScenario(name: string, text: string): Scenario {
@@ -58,7 +51,7 @@ export function parseScenario(name: string, text: string): Scenario {
   const parts = check?.['parts'] ?? PARTS;
   if (!isList(parts) || !parts.every(part => PARTS.includes(part as InvariantPart))) throw wrong(`"parts" of "check" must be a list of ${PARTS.join(', ')}.`);
   return {
-    id: name.replace(/\.json$/, ''), hazard, title: member('title', 'a text', isText), about: member('about', 'a text', isText),
+    id: name.replace(scenarioEnding, ''), hazard, title: member('title', 'a text', isText), about: member('about', 'a text', isText),
     broken: validateLaunch({ ...launch }), cured: validateLaunch({ ...launch, ...cured }), until: member('until', 'a number of steps above 0', isCount, UNTIL),
     ...(check ? { check: { every: Number(check['every']), from: Number(check['from'] ?? 0), parts: parts as InvariantPart[] } } : {}),
   };
