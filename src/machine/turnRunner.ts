@@ -8,6 +8,7 @@ import { Flag, RunState } from './cpu/layout.js';
 import { deliverMachineCheck, machineCheckReady } from './cpu/machineCheck.js';
 import { wakesMasked } from './cpu/monitor.js';
 import type { CpuState } from './cpu/state.js';
+import { DELIVERY_CYCLES } from './cycles/model.js';
 import type { Machine, MachineStop } from './machine.js';
 import type { Turn } from './schedule.js';
 import { Exit } from './translate/emitter.js';
@@ -180,6 +181,7 @@ export class TurnRunner {
     }
     if (delivery === Delivery.Stopped) return { kind: 'exception', cpu: cpu.index, exception: this.stoppedAt! };
     this.passException = undefined;
+    cpu.charge(DELIVERY_CYCLES);
     cpu.setInt(L.SHADOW, 0);
     machine.watch.settle(cpu);
     this.complete(cpu, turn, 1);

@@ -1,4 +1,5 @@
 import { type Core, GuestFault, Vector } from '../core.js';
+import { CR3_FLUSH_CYCLES, CR3_KEEP_CYCLES } from '../cycles/model.js';
 import type { CpuFeatures } from './features.js';
 import * as L from './layout.js';
 import { Seg } from './layout.js';
@@ -59,6 +60,7 @@ export function writeCr3(core: Core, cpu: CpuState, low: number, high: number): 
   if ((pcide ? high & 0x7fffffff : high) >>> PHYSICAL_BITS - 32) refuse();
   if ((cpu.int(L.CR4) & 1 << 5) !== 0 && isPae(cpu)) loadPdptes(core, cpu, BigInt(low >>> 0));
   core.mmu.loadCr3Halves(cpu, low, high);
+  cpu.charge(pcide && high < 0 ? CR3_KEEP_CYCLES : CR3_FLUSH_CYCLES);
 }
 
 /** The bits of CR4 that this processor has; all others are reserved. */

@@ -57,7 +57,7 @@ export const SYSENTER_ESP = 0x2a8;
 export const SYSENTER_EIP = 0x2b0;
 export const APIC_BASE = 0x2b8;
 export const PAT = 0x2c0;
-/** Added to the machine's clock to give the TSC. */
+/** Added to the machine's clock cycles to give the TSC. */
 export const TSC_OFFSET = 0x2c8;
 export const MISC_ENABLE = 0x2d0;
 export const GDTR_BASE = 0x2d8;
@@ -139,9 +139,11 @@ export const RANDOM_STATE = 0x5d0;
 export const MONITOR_ADDRESS = 0x5d8;
 /** PDPTE registers 0-3 of PAE paging, 8 bytes each (SDM Vol. 3A, 4.4.1). */
 export const PDPTE = 0x5e0;
+/** Clock cycles that events of this CPU have cost beyond their steps (`cycles/model.ts`), part of the time stamp counter. i64. */
+export const EXTRA_CYCLES = 0x600;
 
 /** All architectural state lies below this offset; the state hash covers it (fields that are caches excepted). */
-export const STATE_END = 0x600;
+export const STATE_END = 0x608;
 
 /** Not hashed: RIP where the last turn of the CPU ended because its budget did, -1 if it ended otherwise. i64. */
 export const TURN_CUT = 0xef0;

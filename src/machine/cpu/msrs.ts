@@ -1,5 +1,6 @@
 import type { Core } from '../core.js';
 import { GuestFault, Unimplemented, Vector } from '../core.js';
+import { clockCycles } from '../cycles/clock.js';
 import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_BASE_EXTD, APIC_PHYSICAL } from '../devices/localApic.js';
 import { readX2apic, writeX2apic } from '../devices/x2apicMsrs.js';
 import { writeEfer } from './controlRegisters.js';
@@ -57,7 +58,7 @@ function validPat(value: bigint): boolean {
 
 /** The time stamp counter. */
 export function timeStamp(core: Core, cpu: CpuState): bigint {
-  return BigInt.asUintN(64, BigInt(Math.floor(core.now())) + cpu.get(L.TSC_OFFSET));
+  return BigInt.asUintN(64, BigInt(clockCycles(core)) + cpu.get(L.TSC_OFFSET));
 }
 
 /** RDMSR without its privilege check. Throws #GP(0) for an MSR that does not exist. */
@@ -98,7 +99,7 @@ export function writeMsr(core: Core, cpu: CpuState, index: number, value: bigint
   if (index >= Msr.X2apicFirst && index <= Msr.X2apicLast) { writeX2apic(core, cpu, index - Msr.X2apicFirst, value); return; }
   switch (index) {
     case Msr.Tsc:
-      cpu.set(L.TSC_OFFSET, BigInt.asUintN(64, value - BigInt(Math.floor(core.now()))));
+      cpu.set(L.TSC_OFFSET, BigInt.asUintN(64, value - BigInt(clockCycles(core))));
       if (cpu.get(L.TSC_DEADLINE)) core.apics[cpu.index]!.setTscDeadline(cpu.get(L.TSC_DEADLINE), value);
       return;
     case Msr.TscDeadline:

@@ -56,6 +56,15 @@ export class CpuState {
   get steps(): number { return this.f64[L.STEPS >> 3]!; }
   set steps(value: number) { this.f64[L.STEPS >> 3] = value; }
 
+  /** Clock cycles that this CPU's events have cost beyond their steps, see `cycles/model.ts`. */
+  get extraCycles(): number { return this.u32[L.EXTRA_CYCLES >> 2]! + this.u32[L.EXTRA_CYCLES + 4 >> 2]! * 0x100000000; }
+  /** An event has cost so many cycles (up to 2^31) beyond its step. */
+  charge(cycles: number): void {
+    const low = this.u32[L.EXTRA_CYCLES >> 2]! + cycles;
+    this.u32[L.EXTRA_CYCLES >> 2] = low;
+    if (low > 0xffffffff) this.u32[L.EXTRA_CYCLES + 4 >> 2]!++;
+  }
+
   get runState(): L.RunState { return this.i32[L.RUN_STATE >> 2]!; }
   set runState(value: L.RunState) { this.i32[L.RUN_STATE >> 2] = value; }
 

@@ -1,6 +1,7 @@
 import { type Core, Unimplemented } from '../core.js';
 import * as L from '../cpu/layout.js';
 import { initCpu, startCpu } from '../cpu/reset.js';
+import { IPI_CYCLES } from '../cycles/model.js';
 import { ApicError, type LocalApic } from './localApic.js';
 
 /** Delivery modes of the interrupt command register (SDM Vol. 3A, figure 10-12). */
@@ -15,6 +16,7 @@ const LOGICAL = 1 << 11;
  * @param destination APIC ID or logical destination: 8 bits in xAPIC mode, 32 in x2APIC mode
  */
 export function sendIpi(core: Core, from: LocalApic, icr: number, destination: number): void {
+  from.cpu.charge(IPI_CYCLES);
   const mode = icr >> 8 & 7, vector = icr & 0xff;
   const targets = receivers(core, from, icr, destination);
   switch (mode) {

@@ -1,6 +1,7 @@
 import { Unimplemented } from '../core.js';
 import * as L from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
+import { WALK_CYCLES, WALK_LEVEL_CYCLES } from '../cycles/model.js';
 import { AccessFaults } from './accessFaults.js';
 import { Bus } from './bus.js';
 import { invalidateContext, invalidateContexts } from './contexts.js';
@@ -16,7 +17,7 @@ import { LinearView } from './linearView.js';
 import { Pending } from './pending.js';
 import { Tlb, type TlbEntry } from './tlb.js';
 import {
-  ALLOWED_PAGING, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY,
+  ALLOWED_PAGING, CONFIG_LONG, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY,
   INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE, tlbWord, TLB_CPU_WORDS, TLB_WORD,
 } from './tlbLayout.js';
 import { TranslationContext } from './translationContext.js';
@@ -237,6 +238,7 @@ export class Mmu {
     const result = walker.walk(config, i32[cr3]! >>> 12 | (i32[cr3 + 1]! & 0xff) << 20, (cpuBase >> 2) + (L.PDPTE >> 2), lo, hi, allowed, this.keysAgainst(t, kind),
       kind >> ACCESS_SHIFT & WRITE);
     if (result !== WALK_OK) return this.faults.pageFault(cpuBase, t, lo, hi, kind, result);
+    this.cpus[cpuIndex(cpuBase)]!.charge(WALK_CYCLES + WALK_LEVEL_CYCLES * ((config & CONFIG_LONG ? 4 : 2) - walker.size));
     this.info = walker.info;
     if (stale !== 0) this.replace(cpuBase, t, lo, hi, stale);
     else {

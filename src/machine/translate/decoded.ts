@@ -37,9 +37,9 @@ function withMeaning(insn: Insn): Decoded {
   return decoded;
 }
 
-const UNDEFINED: Meaning = { handler: () => { throw new GuestFault(Vector.UD); } };
+const UNDEFINED: Meaning = { handler: () => { throw new GuestFault(Vector.UD); }, cycles: 0 };
 /** More than 15 bytes: #GP(0) (SDM Vol. 2A, 2.3.11). */
-const TOO_LONG: Meaning = { handler: () => { throw new GuestFault(Vector.GP, 0); } };
+const TOO_LONG: Meaning = { handler: () => { throw new GuestFault(Vector.GP, 0); }, cycles: 0 };
 
 function undecodable(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, meaning: Meaning): Decoded {
   return {

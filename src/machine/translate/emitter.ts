@@ -1,5 +1,5 @@
 import { Vector } from '../core.js';
-import { CodeMode, Seg, SEG, SEG_LIMIT, SEG_SIZE } from '../cpu/layout.js';
+import { CodeMode, EXTRA_CYCLES, Seg, SEG, SEG_LIMIT, SEG_SIZE } from '../cpu/layout.js';
 import { MemoryKind } from '../memory/kind.js';
 import { MemoryEmitter } from './memoryEmitter.js';
 import { storeOp } from './valueEmitter.js';
@@ -19,6 +19,11 @@ export { Cc, loadOp, NO_PAGE, type SeenPage, storeOp } from './valueEmitter.js';
  * Everything that may fault must come before the first change of state.
  */
 export abstract class Emitter extends MemoryEmitter {
+  /** Adds to the clock cycles that this CPU's events have cost beyond their steps (`cycles/model.ts`); nothing for 0. */
+  charge(cycles: number): void {
+    if (cycles) this.f.get(this.cpu).get(this.cpu).memory(Op.i64_load, EXTRA_CYCLES).i64(BigInt(cycles)).op(Op.i64_add).memory(Op.i64_store, EXTRA_CYCLES);
+  }
+
   /** Size in bytes of the stack pointer, by mode. */
   get stackSize(): number { return this.long ? 8 : this.insn.mode & CodeMode.Stack32 ? 4 : 2; }
 

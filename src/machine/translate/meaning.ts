@@ -1,5 +1,6 @@
 import { Code, Mnemonic } from 'iced-x86';
 import { Handler, Unimplemented } from '../core.js';
+import { instructionCycles } from '../cycles/model.js';
 import { Definition, definitions, formDefinition } from '../instructions/define.js';
 import '../instructions/index.js';
 import { rareHandlers } from '../instructions/rare.js';
@@ -12,6 +13,8 @@ import type { Insn } from './insn.js';
 export interface Meaning {
   definition?: Definition;
   handler: Handler;
+  /** Clock cycles that it takes beyond its step whenever it is completed. */
+  cycles: number;
 }
 
 /** Far jumps and calls through memory share their mnemonics, not their meaning, with near ones. */
@@ -24,13 +27,13 @@ const FAR = new Set<Code>([Code.Jmp_m1616, Code.Jmp_m1632, Code.Jmp_m1664, Code.
  */
 export function meaningOf(insn: Insn): Meaning {
   const vector = vectorMeaning(insn);
-  if (vector) return { definition: vector.definition, handler: vector.handler ?? unimplemented };
+  if (vector) return { definition: vector.definition, handler: vector.handler ?? unimplemented, cycles: 0 };
   const plain = !FAR.has(insn.code) && insn.operands.every(o =>
     o.kind === 'register' ? o.register.class === 'general' || o.register.class === 'high8' : o.kind !== 'far');
-  const system = systemHandlers.get(insn.mnemonic);
+  const system = systemHandlers.get(insn.mnemonic), cycles = instructionCycles(insn.mnemonic);
   return plain
-    ? { definition: definitions.get(insn.mnemonic), handler: stringHandlers.get(insn.mnemonic) ?? rareHandlers.get(insn.mnemonic) ?? system ?? unimplemented }
-    : { definition: formDefinition(insn), handler: system ?? unimplemented };
+    ? { definition: definitions.get(insn.mnemonic), handler: stringHandlers.get(insn.mnemonic) ?? rareHandlers.get(insn.mnemonic) ?? system ?? unimplemented, cycles }
+    : { definition: formDefinition(insn), handler: system ?? unimplemented, cycles };
 }
 
 /** Stops the machine: the instruction has no meaning yet. */

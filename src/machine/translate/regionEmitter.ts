@@ -1,7 +1,7 @@
 import { Mnemonic } from 'iced-x86';
 import * as L from '../cpu/layout.js';
 import { accessGroup, busiestGroups } from './accessGroups.js';
-import { ENDS_BLOCK, endsBlock } from './decoded.js';
+import { type Decoded, ENDS_BLOCK, endsBlock } from './decoded.js';
 import { type Emitter, Exit, type Imports, NO_PAGE, type SeenPage } from './emitter.js';
 import type { Insn } from './insn.js';
 import type { RegionControl } from './regionControl.js';
@@ -172,7 +172,7 @@ export class RegionEmitter extends RegionValues {
     for (this.position = 0; this.position < count; this.position++) {
       this.insn = block.insns[this.position]!;
       this.define(this);
-      if (!this.ended) this.endShadow();
+      if (!this.ended) this.completed();
     }
     if (this.ended) return;
     const end = count ? block.insns[count - 1]!.next : block.start;
@@ -244,12 +244,13 @@ export class RegionEmitter extends RegionValues {
     this.unwind();
     this.f.br(this.exitLabel);
   }
-  /** An instruction that the one before has kept interrupts off for is about to complete. */
-  private endShadow(): void {
+  /** The instruction is about to complete: an interrupt shadow that the one before has cast ends, and what it costs is charged. */
+  private completed(): void {
     if (this.position === this.shadowed) this.f.get(this.cpu).i32(0).memory(Op.i32_store, L.SHADOW);
+    this.charge((this.insn as Decoded).meaning.cycles);
   }
   jump(): void {
-    this.endShadow();
+    this.completed();
     const rip = this.keep();
     if (this.insn.mnemonic === Mnemonic.Ret) {
       // Most calls of a region's own functions return into it.
@@ -264,12 +265,12 @@ export class RegionEmitter extends RegionValues {
     this.ended = true;
   }
   jumpDirect(): void {
-    this.endShadow();
+    this.completed();
     this.goto(this.insn.target);
     this.ended = true;
   }
   branch(): void {
-    this.endShadow();
+    this.completed();
     this.f.if();
     const number = this.labels.get(this.insn.target);
     if (number === undefined) this.leave(this.insn.target, Exit.Next);
@@ -287,12 +288,14 @@ export class RegionEmitter extends RegionValues {
 
   readonly region: RegionControl = {
     event: () => {
+      this.charge((this.insn as Decoded).meaning.cycles);
       this.region.pushBudgetBehind();
       this.f.set(this.budget);
       this.leave(this.insn.next, Exit.Event);
     },
     end: () => {
       const f = this.f;
+      this.completed();
       f.if(Type.I32);
       f.i32(Exit.Event).else().i32(Exit.Next).end().set(this.code).br(this.exitLabel);
       this.ended = true;

@@ -55,8 +55,10 @@ export class Templates {
       const { body } = module.function({ params: [Type.I32, Type.I32], results: [Type.I32] }, `t${number++}`);
       const emitter = new TemplateEmitter(body, imports);
       emitter.insn = insn;
-      if (insn.meaning.definition && !insn.meaning.definition.regionOnly) insn.meaning.definition(emitter);
-      else emitter.handOver();
+      if (insn.meaning.definition && !insn.meaning.definition.regionOnly) {
+        insn.meaning.definition(emitter);
+        emitter.charge(insn.meaning.cycles);
+      } else emitter.handOver();
       body.i32(Exit.Next);
     }
     return new WebAssembly.Module(module.encode());

@@ -274,7 +274,9 @@ export class Translator {
   private handle(cpu: CpuState, insn: Decoded): Exit {
     cpu.rip = insn.ip;
     try {
-      if (insn.meaning.handler(this.core, cpu, insn) !== 'jumped') cpu.rip = insn.next;
+      const { handler, cycles } = insn.meaning;
+      if (handler(this.core, cpu, insn) !== 'jumped') cpu.rip = insn.next;
+      if (cycles) cpu.charge(cycles);
     } catch (error) {
       return this.failed(cpu, error);
     }

@@ -1,5 +1,6 @@
 import { Code } from 'iced-x86';
 import { CR0, CR2, CR3, CR4, FAST_CONTEXT, FAST_INDEX, RIP } from '../../cpu/layout.js';
+import { CR3_FLUSH_CYCLES, CR3_KEEP_CYCLES } from '../../cycles/model.js';
 import { FIRST_CONTEXT, LAST_CONTEXT } from '../../memory/contexts.js';
 import { FAST_INDEX_FACTOR, FAST_INDEX_MASK } from '../../memory/fastTable.js';
 import { TLB_BASE, TLB_TOUCHED_BASE, TLB_UNIT } from '../../memory/layout.js';
@@ -44,6 +45,7 @@ defineForm(Code.Mov_cr_r64, insn => controlNumber(insn.operands[0]) === CR3_NUMB
   load(at, H_PCID_CONTEXTS).tee(context).i32(12).op(Op.i32_shr_u);
   load(t, H_CONTEXT_GENERATION).op(Op.i32_ne, Op.i32_or);
   handOverIf(e);
+  e.charge(CR3_KEEP_CYCLES);
   f.else();
   load(t, H_NEXT_STAMP).tee(stamp).i32(LAST_STAMP).op(Op.i32_ge_s);
   load(t, H_NEXT_CONTEXT).tee(context).i32(FIRST_CONTEXT).op(Op.i32_sub).i32(LAST_CONTEXT - FIRST_CONTEXT).op(Op.i32_gt_u, Op.i32_or);
@@ -55,6 +57,7 @@ defineForm(Code.Mov_cr_r64, insn => controlNumber(insn.operands[0]) === CR3_NUMB
   f.get(at).i32(tlbField(H_PCID_STAMPS) - TLB_BASE).op(Op.i32_add).i32(Math.log2(TLB_UNIT)).op(Op.i32_shr_u).i32(1).memory(Op.i32_store8, TLB_TOUCHED_BASE);
   f.get(at);
   load(t, H_CONTEXT_GENERATION).i32(12).op(Op.i32_shl).get(context).op(Op.i32_or).memory(Op.i32_store, tlbField(H_PCID_CONTEXTS));
+  e.charge(CR3_FLUSH_CYCLES);
   f.end();
 
   f.get(t).get(pcid).memory(Op.i32_store, tlbField(H_PCID));

@@ -7,6 +7,7 @@ import { CodeMode, Seg } from '../../cpu/layout.js';
 import { CR4_DE, CR4_UMIP, isProtected, updateMode } from '../../cpu/modes.js';
 import { loadSegment } from '../../cpu/segments.js';
 import type { CpuState } from '../../cpu/state.js';
+import { CONTROL_WRITE_CYCLES } from '../../cycles/model.js';
 import type { Insn, Register } from '../../translate/insn.js';
 import { effectiveAddress, operandSize, privilegeOf, readLinear, readOperand, writeOperand } from '../operands.js';
 import { handle, handlePrivileged, requireCpl0 } from './registry.js';
@@ -59,8 +60,14 @@ function movToControl(core: Core, cpu: CpuState, number: number, value: bigint):
   write(core, cpu, value);
 }
 const controlWriters = new Map<number, (core: Core, cpu: CpuState, value: bigint) => void>([
-  [0, writeCr0], [2, (_core, cpu, value) => cpu.set(L.CR2, value)], [CR3, (core, cpu, value) => writeCr3(core, cpu, Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)))], [4, writeCr4], [8, writeCr8],
+  [0, charged(writeCr0)], [2, (_core, cpu, value) => cpu.set(L.CR2, value)], [CR3, (core, cpu, value) => writeCr3(core, cpu, Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)))], [4, charged(writeCr4)], [8, writeCr8],
 ]);
+function charged(write: (core: Core, cpu: CpuState, value: bigint) => void): typeof write {
+  return (core, cpu, value) => {
+    write(core, cpu, value);
+    cpu.charge(CONTROL_WRITE_CYCLES);
+  };
+}
 
 function movFromControl(core: Core, cpu: CpuState, number: number): bigint {
   if (!controlWriters.has(number)) throw new GuestFault(Vector.UD);
