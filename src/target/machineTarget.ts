@@ -58,6 +58,9 @@ export class MachineTarget implements Target {
   private readonly watchpoints = new Map<number, TargetWatchpoint>();
   private readonly probes = new Map<bigint, Set<(cpu: number) => void>>();
   private readonly alarms = new Alarms();
+  /** How far the machine has been told to run; and that a probe has set an alarm for before that, so that it must be told anew. */
+  private runsTo = -Infinity;
+  private isCut = false;
   private readonly consoleListeners: ((text: string) => void)[] = [];
   private isRunning = false;
   private pauseRequested = false;
@@ -166,6 +169,7 @@ export class MachineTarget implements Target {
   }
 
   addAlarm(position: number, listener: () => void): { dispose(): void } {
+    if (position < this.runsTo) this.isCut = true;
     return this.alarms.add(position, listener);
   }
 
@@ -268,7 +272,14 @@ export class MachineTarget implements Target {
   private machineStop(until: number): Stop | undefined {
     for (;;) {
       this.alarms.ring(this.position);
-      const stop = this.machine.run(Math.min(until, this.alarms.next));
+      this.isCut = false;
+      this.runsTo = Math.min(until, this.alarms.next);
+      const stop = this.machine.run(this.runsTo);
+      this.runsTo = -Infinity;
+      if (stop?.kind === 'breakpoint' && this.isCut) {
+        this.passBreakpoint(stop.cpu);
+        continue;
+      }
       const told = stop && this.translateStop(stop);
       if (told) return told;
       if (!stop && this.position >= until) return undefined;
@@ -316,7 +327,9 @@ export class MachineTarget implements Target {
     // A copy: a listener may take itself away or add another, which is for the next time.
     for (const listener of [...this.probes.get(address) ?? []]) listener(cpu);
     const breakpoint = this.breakpoints.get(address);
-    return breakpoint !== undefined && (breakpoint.condition?.(cpu) ?? true);
+    const stops = breakpoint !== undefined && (breakpoint.condition?.(cpu) ?? true);
+    if (stops) this.isCut = false;
+    return stops || this.isCut;
   }
 
   /** Lets a CPU run the instruction that it stands at although a breakpoint is on it. */

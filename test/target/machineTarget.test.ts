@@ -108,6 +108,20 @@ it('probes see every pass and change nothing', async () => {
   expect(passes).toBe(before);
 });
 
+it('an alarm that a probe sets for a moment of the same run rings exactly then, and changes nothing', async () => {
+  const [plain, probed] = [await make('l'), await make('l')];
+  const set: number[] = [], rung: number[] = [];
+  probed.addProbe(address('loop_for_ever'), () => {
+    if (set.length === 20) return;
+    set.push(probed.position + 5);
+    probed.addAlarm(probed.position + 5, () => { rung.push(probed.position); });
+  });
+  await probed.run({ until: 100_000 });
+  expect(rung).toEqual(set);
+  await plain.run({ until: 100_000 });
+  expect(probed.stateHash()).toBe(plain.stateHash());
+});
+
 it('following a CPU asks after each of its steps and changes nothing', async () => {
   const [plain, followed] = [await make('l', 2), await make('l', 2)];
   let asked = 0;
