@@ -76,6 +76,21 @@
 .endm
 
 /*
+ * Behind the question of an exit: nothing, but for a kernel without CURE_EXIT_WINDOW, which lets interrupts in here. `label`
+ * names the place for the debugger.
+ */
+.macro KAISER_WINDOW_SITE label:req
+  .globl \label
+\label:
+.Lsite_\@:
+  nopl (%rax)
+  .pushsection .kaiser_sites, "a"
+  .quad .Lsite_\@, .Lsite_\@ + SITE_WINDOW_LENGTH
+  .long SITE_WINDOW, SITE_WINDOW_LENGTH
+  .popsection
+.endm
+
+/*
  * To the kernel's half: clear bits 12 and 11 of CR3. Harmless when it is loaded already. The user's translations stay
  * valid under their own PCID, so with PCIDs nothing is flushed (bit 63); without them any write to CR3 flushes.
  * `label` names the instruction that switches, for the debugger.
@@ -113,6 +128,7 @@
 /* To the shadow half, on the entry stack, with the kernel's GS. */
 .macro SWITCH_TO_USER_CR3 scratch:req label:req
   KAISER_SITE SITE_TO_USER .Lskip_\@
+  KAISER_WINDOW_SITE label=\label\()_asked
   push %rax
   mov %cr3, \scratch
   MAKE_USER_CR3 cr3=\scratch index=%rax
@@ -126,6 +142,7 @@
 /* The same without a stack, for exits that have two registers to spare. */
 .macro SWITCH_TO_USER_CR3_NOSTACK scratch:req index:req label:req
   KAISER_SITE SITE_TO_USER .Lskip_\@
+  KAISER_WINDOW_SITE label=\label\()_asked
   mov %cr3, \scratch
   MAKE_USER_CR3 cr3=\scratch index=\index
   .globl \label

@@ -2,12 +2,14 @@
 #include "boot/features.h"
 #include "drivers/lapic.h"
 #include "entry/handlers.h"
+#include "kaiser/cures.h"
 #include "kaiser/kaiser.h"
 #include "lib/asm.h"
 #include "lib/panic.h"
 #include "lib/print.h"
 #include "sched/signal.h"
 #include "sched/task.h"
+#include "smp/spinlock.h"
 #include "smp/ipi.h"
 #include "smp/percpu.h"
 #include "smp/text_poke.h"
@@ -122,6 +124,15 @@ void do_machine_check(struct registers *regs, u64 error)
   (void)regs;
   (void)error;
   this_percpu()->machine_checks++;
+  if (!has_cure(CURE_PARANOID_IRQS)) {
+    /* As a handler that has something to report might: whoever waits for this CPU, to stop the machine perhaps, gets it now. */
+    u32 may_run_on = current()->only_cpu;
+    current()->only_cpu = this_cpu_read(cpu);
+    local_irq_enable();
+    preempt_check();
+    local_irq_disable();
+    current()->only_cpu = may_run_on;
+  }
   /* As long as MCIP is set, the next one shuts the machine down. */
   if (cpu_has.mca) wrmsr(MSR_MCG_STATUS, 0);
 }

@@ -13,6 +13,8 @@ enum kaiser_cure {
   CURE_ATOMIC,        /* the walk that poisons cannot lose a concurrent change to an entry */
   CURE_MUTEX,         /* one toggle at a time */
   CURE_PARANOID,      /* paranoid entries go by CR3, not by what may change until they return */
+  CURE_EXIT_WINDOW,   /* interrupts stay off between an exit's look at the flag and user mode */
+  CURE_PARANOID_IRQS, /* and in handlers that have a CR3 to put back */
   CURE_PARANOID_EXIT, /* they put CR3 back even where GS needs no change */
   CURE_FLUSH,         /* every CPU drops all translations, of every PCID and global ones, when the switch is made */
   CURE_USER_PCIDS,    /* flushes of the users' PCIDs are noted even while KAISER is off */

@@ -8,8 +8,11 @@
 #define SITE_RESTORE 3   /* paranoid exit, likewise */
 #define SITE_CR3_TEST 4  /* entry: is the kernel's half loaded already? */
 
-/* Bytes of a site: all but the last kind, and that one. */
+#define SITE_WINDOW 5    /* exit: behind the question, where interrupts must stay off */
+
+/* Bytes of a site: the first four kinds, and the last two. */
 #define SITE_LENGTH 15
 #define SITE_CR3_LENGTH 11
+#define SITE_WINDOW_LENGTH 3
 
 #endif

@@ -1,6 +1,7 @@
 #include "kaiser/sites.h"
 
 #include "entry/offsets.h"
+#include "kaiser/cures.h"
 #include "kaiser/kaiser.h"
 #include "lib/panic.h"
 #include "lib/string.h"
@@ -81,7 +82,11 @@ void sites_init(bool on)
 {
   for (const struct kaiser_site *site = __kaiser_sites_start; site < __kaiser_sites_end; site++) {
     u8 bytes[SITE_LENGTH];
-    if (site->kind == SITE_CR3_TEST) {
+    if (site->kind == SITE_WINDOW) {
+      static const u8 open[SITE_WINDOW_LENGTH] = { 0xfb, 0x90, 0xfa }; /* sti; nop; cli: STI holds interrupts off for one more instruction */
+      if (has_cure(CURE_EXIT_WINDOW)) continue;
+      memcpy(bytes, open, sizeof open);
+    } else if (site->kind == SITE_CR3_TEST) {
       if (kaiser_design->entry_by_cr3) continue;
       memcpy(bytes, nops5, sizeof nops5);
       memcpy(bytes + sizeof nops5, nops6, sizeof nops6);

@@ -5,6 +5,8 @@
  * While stop_machine() runs, every CPU is in its stopper task: in the kernel, on the kernel's CR3, interrupts off, and no
  * other kernel code is in the middle of anything that it must not be preempted in. So no CPU is in user mode, or on its
  * way between a look at the flag and the write to CR3. What remains, each with the cure that answers it (kaiser/cures.h):
+ *  - No CPU may be stopped on its way out, behind its look at the flag: exits keep interrupts off (exit_window). Nor in a handler that has
+ *    saved a CR3 of before the switch to put back (paranoid_irqs).
  *  - NMIs and machine checks come all the same. Their entry and exit do not use the flag (paranoid).
  *  - The shadow halves are complete at all times, because set_pgd mirrors whatever the policy says (mirror), and it
  *    cannot be preempted with half of its work done (preempt).

@@ -33,7 +33,7 @@ export const hazardsCommand: Command = {
       else {
         io.stdout(line(isGood ? '✓' : '✗', scenario.hazard, broken.survived ? 'survived' : broken.hazard ?? 'unnamed', broken.predicate ?? '', String(broken.position),
           cured.survived ? 'survives' : cured.hazard ?? 'dies', scenario.title));
-        if (args.isSet('story') || !isGood) io.stdout(`  ${broken.text}\n${cured.survived ? '' : `  With the cure: ${cured.text}\n`}`);
+        if (args.isSet('story') || !isGood) io.stdout(`${broken.events.map(text => `  ${text}\n`).join('')}  ${broken.text}\n${cured.survived ? '' : `  With the cure: ${cured.text}\n`}`);
       }
     }
     return failed ? 1 : 0;

@@ -14,13 +14,22 @@ export interface Outcome {
   text: string;
   position: number;
   cpu?: number;
+  /** What came to the machine from outside until then, in words. */
+  events: string[];
 }
 
 /** So many steps at a time where nothing else sets the pace. */
 const STRIDE = 1_000_000;
 
-/** Runs a machine until something explodes, its guest powers off, or the scenario's end. */
+/** Runs a machine until something explodes, its guest powers off, or the scenario's end; tells what came from outside as well. */
 export async function runExperiment(debuggee: Debuggee, scenario: Scenario): Promise<Outcome> {
+  const events: string[] = [];
+  debuggee.events.onDone = ({ text }) => events.push(text);
+  return { ...await runToEnd(debuggee, scenario), events };
+}
+
+/** Runs a machine until something explodes, its guest powers off, or the scenario's end. */
+async function runToEnd(debuggee: Debuggee, scenario: Scenario): Promise<Omit<Outcome, 'events'>> {
   const { target, kaiser } = debuggee;
   let verdict: Verdict | undefined;
   target.setExceptionStops(exception => {
@@ -39,7 +48,7 @@ export async function runExperiment(debuggee: Debuggee, scenario: Scenario): Pro
   }
 }
 
-function outcomeOf(debuggee: Debuggee, stop: Stop, verdict: Verdict | undefined): Outcome {
+function outcomeOf(debuggee: Debuggee, stop: Stop, verdict: Verdict | undefined): Omit<Outcome, 'events'> {
   const { position } = debuggee.target;
   if (stop.kind === 'exit' && stop.code === 0) return { survived: true, text: 'powered off', position };
   const kind = stop.kind === 'exception' ? (verdict ? 'exception' : 'spin') : stop.kind === 'shutdown' || stop.kind === 'dead' || stop.kind === 'exit' ? stop.kind : undefined;
