@@ -6,6 +6,7 @@ import type { Debuggee } from './debuggee.js';
 import { messageOf, NotStopped, RequestError } from './errors.js';
 import type { Host } from './host.js';
 import { RunControl } from './runControl.js';
+import type { Scenario } from './scenario.js';
 import { describeStop } from './stopDescription.js';
 import type { StopDescription } from './stopDescription.js';
 import { VariableStore } from './variables/variableStore.js';
@@ -33,6 +34,8 @@ export class Adapter {
   start: (() => void) | undefined;
   configured = false;
   terminated = false;
+  /** The scenario that the session shows, if it shows one. */
+  scenario: Scenario | undefined;
 
   private current: Debuggee | undefined;
   private readonly queue: (() => void)[] = [];
@@ -158,7 +161,7 @@ export class Adapter {
     const debuggee = this.debuggee;
     this.focus = stop.cpu;
     if (stop.kind === 'exit' && stop.code === 0) {
-      this.output('console', `The guest powered off at position ${debuggee.target.position}.\n`);
+      this.output('console', `The guest powered off at position ${debuggee.target.position}.${this.scenario ? ' The machine has survived.' : ''}\n`);
       this.terminate(0);
       return;
     }

@@ -4,6 +4,10 @@ import { nearestName } from './nearest.js';
 
 /** Launch attributes after validation, with the defaults filled in. */
 export interface LaunchArguments {
+  /** Path of the scenario file that the other attributes come from, as far as the configuration does not say them itself. */
+  scenario: string | undefined;
+  /** The machine of the scenario that has the cure. */
+  cured: boolean;
   /** Path of the kernel; undefined for the built-in one. */
   program: string | undefined;
   cpus: number;
@@ -55,6 +59,7 @@ const editorAttributes = new Set([
 
 /** What to write, for attributes whose type alone does not say it. */
 const examples: Record<string, unknown> = {
+  scenario: '${workspaceFolder}/my.kaiserscope.json',
   program: '${workspaceFolder}/vmlinux',
   append: 'kaiser=off',
   modules: ['initrd.img', 'driver.bin=irq=5'],

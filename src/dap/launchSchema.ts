@@ -22,6 +22,8 @@ export interface LaunchConfiguration {
   schedule?: ScheduleConfiguration;
   seed?: number;
   cpuFeatures?: Partial<Record<CpuFeature, boolean>>;
+  scenario?: string;
+  cured?: boolean;
 }
 
 /** Every part of the processor that a machine can be without. */
@@ -186,4 +188,9 @@ export const launchAttributes: Readonly<Record<keyof LaunchConfiguration, Attrib
     additionalProperties: false,
     properties: Object.fromEntries(Object.entries(features).map(([name, description]) => [name, feature(description)])),
   },
+  scenario: {
+    type: 'string',
+    description: 'A hazard to show: the path of a scenario file (`*.kaiserscope.json`, such as those in examples/hazards). Its launch attributes apply wherever this configuration has none of its own.',
+  },
+  cured: { type: 'boolean', default: false, description: 'With `scenario`: run the same machine with the cure, which is to survive.' },
 };

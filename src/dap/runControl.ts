@@ -20,6 +20,9 @@ export class RunControl {
   private pauseCpu: number | undefined;
   private abandoned = false;
 
+  /** The position at which whatever runs stops (a Stop of kind `limit`), once; undefined for none. */
+  end: number | undefined;
+
   constructor(private readonly listener: RunListener) {}
 
   attach(target: Target): void {
@@ -68,7 +71,9 @@ export class RunControl {
   async run(temporary: readonly TemporaryBreakpoint[] = [], options: RunOptions = {}): Promise<Stop> {
     const target = this.target!;
     if (this.pauseCpu !== undefined) return { kind: 'pause', cpu: this.pauseCpu };
-    const all = { ...options, restWhenIdle: true };
+    const { end } = this;
+    if (end !== undefined && target.position >= end) this.end = undefined;
+    const all = { ...options, restWhenIdle: true, ...(this.end === undefined ? {} : { until: Math.min(this.end, options.until ?? Infinity) }) };
     if (temporary.length === 0) return target.run(all);
     target.setBreakpoints(merge(this.breakpoints, temporary));
     try {

@@ -1,5 +1,6 @@
 import { validateLaunch } from './launchArguments.js';
 import type { LaunchArguments } from './launchArguments.js';
+import { baseName } from './sources.js';
 import type { InvariantPart } from '../kaiser/index.js';
 
 /** A hazard as an experiment: a machine on which it happens, and the same machine with the cure. One JSON file each: those in examples/hazards, and anybody's own. */
@@ -11,6 +12,8 @@ export interface Scenario {
   title: string;
   /** What happens, and where to look. */
   about: string;
+  /** The launch attributes as they are written, for the hazard and with the cure. */
+  attributes: { broken: Record<string, unknown>; cured: Record<string, unknown> };
   broken: LaunchArguments;
   cured: LaunchArguments;
   /** Steps after which a run that nothing has stopped counts as survived. */
@@ -25,8 +28,13 @@ const PARTS: readonly InvariantPart[] = ['cpus', 'tables', 'tlbs'];
 /** What the name of a scenario's file ends with: by it the editor knows one. */
 export const scenarioEnding = '.kaiserscope.json';
 
-/** Reads one scenario. Throws an Error that names the file, the member and what it must be. */
-export function parseScenario(name: string, text: string): Scenario {
+/**
+ * Reads one scenario.
+ * @param file its path or name; files that it names are relative to its folder
+ * @throws Error that names the file, the member and what it must be
+ */
+export function parseScenario(file: string, text: string): Scenario {
+  const name = baseName(file);
   const wrong = (message: string): Error => new Error(`${name}: ${message}`);
   let json: Record<string, unknown>;
   try {
@@ -50,11 +58,29 @@ export function parseScenario(name: string, text: string): Scenario {
   if (check && !(isCount(check['every']) && (check['from'] === undefined || isCount(check['from'])))) throw wrong('"check" needs "every", a number of steps above 0, and may have "from", a position.');
   const parts = check?.['parts'] ?? PARTS;
   if (!isList(parts) || !parts.every(part => PARTS.includes(part as InvariantPart))) throw wrong(`"parts" of "check" must be a list of ${PARTS.join(', ')}.`);
+  const folder = file.slice(0, file.length - name.length);
+  const attributes = { broken: besideFile(launch, folder), cured: besideFile({ ...launch, ...cured }, folder) };
+  const checkedLaunch = (key: string, given: Record<string, unknown>): LaunchArguments => {
+    const own = ['scenario', 'cured'].find(one => Object.hasOwn(given, one));
+    if (own) throw wrong(`"${key}" has "${own}", which a scenario cannot have itself. Take it out.`);
+    try {
+      return validateLaunch(given);
+    } catch (error) {
+      throw wrong(`"${key}": ${(error as Error).message}`);
+    }
+  };
   return {
     id: name.replace(scenarioEnding, ''), hazard, title: member('title', 'a text', isText), about: member('about', 'a text', isText),
-    broken: validateLaunch({ ...launch }), cured: validateLaunch({ ...launch, ...cured }), until: member('until', 'a number of steps above 0', isCount, UNTIL),
+    attributes, broken: checkedLaunch('launch', attributes.broken), cured: checkedLaunch('cured', attributes.cured), until: member('until', 'a number of steps above 0', isCount, UNTIL),
     ...(check ? { check: { every: Number(check['every']), from: Number(check['from'] ?? 0), parts: parts as InvariantPart[] } } : {}),
   };
+}
+
+/** The attributes with relative paths of files made relative to a folder: nothing, or a path with its last separator. */
+function besideFile(attributes: Record<string, unknown>, folder: string): Record<string, unknown> {
+  const beside = (path: unknown): unknown => isText(path) && !/^([/\\]|[A-Za-z]:|\$\{)/.test(path) ? folder + path : path;
+  const { program, modules } = attributes;
+  return { ...attributes, ...(program === undefined ? {} : { program: beside(program) }), ...(isList(modules) ? { modules: modules.map(beside) } : {}) };
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';

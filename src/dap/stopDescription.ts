@@ -58,7 +58,7 @@ export function describeStop(stop: Stop, debuggee: Debuggee, breakpoints: Breakp
     case 'entry':
       return plain('entry', 'Paused on entry', `CPU ${stop.cpu} is about to run its first instruction, at ${where}`);
     case 'limit':
-      return plain('pause', 'Paused at the position asked for', `Position ${target.position}`);
+      return plain('pause', 'Paused at the end of the scenario', `The machine has survived: nothing has broken up to position ${target.position}, where the scenario ends. Continue to let it run on.`);
     case 'exception': {
       const { spinning } = debuggee.spinWatch;
       if (spinning) return describeSpin(spinning, debuggee);

@@ -10,7 +10,8 @@ export function nodeHost(installFolder: string): Host {
   const kernel = path.join(installFolder, 'dist', 'guest', 'kaiser.elf');
   return {
     readFile: (file, what = 'kernel') => read(file, `The ${what} ${file}`,
-      what === 'kernel' ? 'Give the path of an x86-64 ELF file, or none for the built-in kernel.' : 'Correct the path, or leave the module out.'),
+      what === 'kernel' ? 'Give the path of an x86-64 ELF file, or none for the built-in kernel.'
+        : what === 'scenario' ? 'Correct the path; those that come with Kaiserscope are in examples/hazards.' : 'Correct the path, or leave the module out.'),
     builtInKernel: () => read(kernel, `The built-in kernel ${kernel}`, 'Build it with `npm run build`, or name a program.'),
     builtInSourceRoot: installFolder,
   };

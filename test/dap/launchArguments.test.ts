@@ -7,7 +7,7 @@ it('fills in the defaults', () => {
   expect(validateLaunch({ type: 'kaiserscope', request: 'launch', name: 'x', __sessionId: '1' })).toEqual({
     program: undefined, sourceRoot: undefined, cpus: 2, memory: 64, append: '', modules: [], script: [], events: [], stopOnEntry: false, stopAt: undefined, quantum: 1000,
     schedule: { kind: 'round-robin', seed: 1 }, noDebug: false,
-    seed: 1,
+    seed: 1, scenario: undefined, cured: false,
     cpuFeatures: { ...allFeatures },
   });
 });
