@@ -49,6 +49,8 @@ FUNCTION paranoid_restore
 3:
   RESTORE_CR3 scratch=%rax save=%r14 label=exit_paranoid_cr3
 4:
+  .globl paranoid_cr3_restored          /* for the debugger: CR3 is what it will be when this has returned */
+paranoid_cr3_restored:
   testl $1, kaiser_asm_fsgsbase(%rip)
   jnz 1f
   test %ebx, %ebx

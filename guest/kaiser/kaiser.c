@@ -81,12 +81,21 @@ void kaiser_late_init(void)
   local_irq_disable();
 }
 
+/*
+ * The one instruction that changes what entry code finds has a name: the debugger notes where every CPU is at that moment.
+ * Its operands are where a function has its first two arguments.
+ */
+static noinline void write_switch(u32 *word, u32 on)
+{
+  asm volatile(".globl kaiser_switch_write\nkaiser_switch_write: movl %%esi, (%%rdi)" : : "D"(word), "S"(on) : "memory");
+}
+
 void kaiser_set_switch(bool on)
 {
   u32 told = has_cure(CURE_OFFLINE) ? MAX_CPUS : nr_cpus;
-  if (kaiser_design->asks == ASKS_FLAG) WRITE_ONCE(kaiser_asm_do_switch, on);
+  if (kaiser_design->asks == ASKS_FLAG) write_switch(&kaiser_asm_do_switch, on);
   else
-    for (u32 cpu = 0; cpu < told; cpu++) WRITE_ONCE(percpu_areas[cpu].kaiser_word, on);
+    for (u32 cpu = 0; cpu < told; cpu++) write_switch(&percpu_areas[cpu].kaiser_word, on);
 }
 
 void kaiser_flush_here(void)

@@ -1,4 +1,5 @@
 import { RequestError } from './errors.js';
+import { KaiserWatch } from './kaiserWatch.js';
 import {
   decodeCr3,
   describePageFault,
@@ -52,6 +53,7 @@ export class Kaiser {
   private readonly history: KaiserChange[] = [];
   private toggling: KaiserChange | undefined;
   private points: EntryPoint[] | undefined;
+  private readonly watch: KaiserWatch | undefined;
 
   constructor(
     private readonly target: Target,
@@ -61,6 +63,7 @@ export class Kaiser {
     this.reason = typeof abi === 'string' ? abi : '';
     this.guest = typeof abi === 'string' ? undefined : new GuestReader(abi, symbols, readerOf(target.physicalView()));
     this.watchToggle();
+    if (this.guest) this.watch = new KaiserWatch({ target, symbols, guest: this.guest, points: () => this.entryPoints(), cr3: info => this.cr3(info) });
   }
 
   /** The CR3 of a CPU in its fields; `half` is none while paging is off or the kernel has no pairs. */
@@ -150,6 +153,7 @@ export class Kaiser {
       );
     const address = state?.asks === 'cpu word' ? this.guest.cpuWordAddress(cpu) : this.guest.abi.flagAddress;
     if (address === undefined) throw new RequestError(`The flag cannot be poked: CPU ${cpu} has no per-CPU area yet.`);
+    if (from !== value) this.watch?.flips(cpu, value ? 1 : 0, state?.asks === 'cpu word' ? cpu : undefined);
     if (!this.target.writeMemory(cpu, address, Uint8Array.of(value, 0, 0, 0), root)) {
       throw new RequestError(
         `The flag at 0x${address.toString(16)} cannot be written: the address does not translate in the kernel's tables.`,
@@ -235,6 +239,8 @@ export class Kaiser {
       symbols: this.symbols,
       entryPoints: this.entryPoints(),
       ...(state ? { kaiser: state } : {}),
+      ...(this.toggling ? { toggling: this.toggling.to } : {}),
+      ...(this.watch ? { history: this.watch.history } : {}),
       toggled: this.toggling !== undefined || this.history.length > 0,
       rsp: info.rsp,
       registers: register,

@@ -4,6 +4,7 @@ import type { Symbols } from '../symbols/index.js';
 import { type Cr3Fields, decodeCr3 } from './cr3.js';
 import { entryText, type EntryPoint } from './entryPoints.js';
 import type { KaiserState } from './abi.js';
+import type { KaiserHistory } from './history.js';
 
 /** An exception as the machine recorded it when it was raised. */
 export interface ExceptionRecord {
@@ -40,6 +41,10 @@ export interface CrashFacts {
   kaiser?: Pick<KaiserState, 'enabled' | 'flag'> & Partial<Pick<KaiserState, 'asks' | 'halfPatched'>>;
   /** Whether KAISER has been switched, or begun to be, since the boot; undefined where nobody has watched. */
   toggled?: boolean;
+  /** The state that a toggle which is under way is to bring about: 1 is on. */
+  toggling?: number;
+  /** What was noted while the machine ran. */
+  history?: KaiserHistory;
   reader: PhysicalReader;
   features: PagingFeatures;
   symbols?: Symbols;

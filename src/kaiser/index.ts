@@ -3,6 +3,8 @@ export { describePageFault, describeSelectorError, exceptionName, type Exception
 export { type EntryPoint, entryText, findEntryPoints, pathInWords, pointBefore } from './entryPoints.js';
 export { type GuestMm, GuestReader, type GuestTask, type GuestTlbState, type KaiserAbi, type KaiserState, readAbi, type Unanswered } from './abi.js';
 export { type Site, siteBefore } from './sites.js';
+export { type Flip, KaiserHistory, type ParanoidFrame } from './history.js';
+export { type EntryCode, type Situation, situationOf } from './situation.js';
 export type { CrashFacts, ExceptionRecord, Verdict } from './crash.js';
 export { judge } from './verdict.js';
 export { checkInvariants, type CpuView, type InvariantPart, type MachineView, type TlbView, type Violation } from './invariants/index.js';

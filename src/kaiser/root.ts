@@ -2,6 +2,7 @@ import { readWord } from '../paging/index.js';
 import type { Scene, Verdict } from './crash.js';
 import { entryText } from './entryPoints.js';
 import { lastDelivery } from './delivery.js';
+import { unsavedCr3 } from './transition.js';
 
 /** Bits 51:12 of an entry: where it leads. */
 const ADDRESS = 0x000f_ffff_ffff_f000n;
@@ -27,10 +28,12 @@ export function judgeRoot(scene: Scene): Verdict | undefined {
         + (mirrored ? 'The instruction behind the switch cannot be fetched.' : 'It has nothing of its kernel half either: the page beside that one belongs to something else.'),
     };
   }
+  const unsaved = unsavedCr3(scene, cause.cpu);
+  const told = facts.history?.openFrame(cause.cpu) !== undefined;
   return {
-    hazard: 'H6', predicate: 'P23', title: 'CR3 names no page table of this kernel', cause,
+    hazard: unsaved.hazard, predicate: 'P23', title: 'CR3 names no page table of this kernel', cause,
     text: `${at}, which is no page table of this kernel: it does not map even the entry text (${reason(scene, cr3.root, text.start)}). `
-      + 'So it is when a path restores a CR3 that it never saved: the flag was off on its way in and on on its way out.',
+      + (told ? unsaved.text : 'So it is when a path restores a CR3 that it never saved: the flag was off on its way in and on on its way out.'),
   };
 }
 

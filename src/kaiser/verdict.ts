@@ -2,6 +2,7 @@ import { NO_FLUSH_BIT } from './cr3.js';
 import { type CrashFacts, type ExceptionRecord, Scene, type Verdict } from './crash.js';
 import { describeDelivery, lastDelivery } from './delivery.js';
 import { judgeRoot } from './root.js';
+import { missedSwitchByHistory, tripwireByHistory, unsavedCr3 } from './transition.js';
 import { type EntryPath, entryPathOf, firstInterrupted, firstOnEntryStack } from './entryPath.js';
 import { describePageFault, exceptionName, pageFaultBits, PF_PRESENT, PF_RESERVED, PF_USER } from './errorCode.js';
 import { isMirrorHole, isMissedSwitch, isTripwire, type PageFaultView, poisonStops, viewPageFault, whyStopped } from './pageFault.js';
@@ -86,10 +87,11 @@ function missedSwitch(scene: Scene, view: PageFaultView, cut: boolean): Verdict 
   const instruction = fetch ? '' : ` The instruction is ${place(record.rip)}.`;
   const handler = record === last ? '' : ` The handler of that fault runs on the same CR3 and cannot work either${withoutEnd(facts)}.`;
   const patching = facts.kaiser?.halfPatched;
+  const history = missedSwitchByHistory(scene, record);
   return {
-    hazard: patching ? 'H23' : 'H1', predicate: 'P20', cause: record,
+    hazard: patching ? 'H23' : history?.hazard ?? 'H1', predicate: 'P20', cause: record,
     title: patching ? 'Missed switch: entry code is patched only in part' : 'Missed switch: kernel code on the shadow CR3',
-    text: `CPU ${record.cpu} entered from user mode${by}${stayed} on the shadow CR3 and ${what} ${place(address)}, which it does not map.${instruction}${handler}${patching ? ' Some entries switch by now and some do not.' : splitPolicy(scene)}`,
+    text: `CPU ${record.cpu} entered from user mode${by}${stayed} on the shadow CR3 and ${what} ${place(address)}, which it does not map.${instruction}${handler}${patching ? ' Some entries switch by now and some do not.' : `${splitPolicy(scene)}${history?.text ?? ''}`}`,
   };
 }
 
@@ -123,6 +125,8 @@ function judgeUserFault(scene: Scene, view: PageFaultView): Verdict | undefined 
     if (!poisonStops(view)) return undefined;
     const split = splitPolicy(scene);
     const why = `${whyStopped(view.kernel, view.access, scene)} in the kernel half${flag === undefined || split ? '' : `, and kaiser is ${flag === 0 ? 'off' : 'on'}`}`;
+    const byHistory = tripwireByHistory(scene, view, `${text}${why}.`);
+    if (byHistory) return byHistory;
     return flag === 0 && !facts.kaiser?.enabled
       ? { hazard: 'H9', predicate: 'P9', title: 'Poison left behind while kaiser is off', cause: record, text: `${text}${why}: this table has been left poisoned, or was poisoned again.` }
       : flag === 0 && facts.toggled === false
@@ -150,7 +154,7 @@ function judgeUserFault(scene: Scene, view: PageFaultView): Verdict | undefined 
   return undefined;
 }
 
-/** H6: a CR3 value that is none, restored by a path that never saved one. */
+/** H6, H8: a CR3 value that is none, restored by a path that never saved one. */
 function judgeCr3Write(scene: Scene, record: ExceptionRecord): Verdict | undefined {
   const { facts } = scene;
   const code = facts.symbols?.bytesAt(record.rip, 4);
@@ -162,10 +166,10 @@ function judgeCr3Write(scene: Scene, record: ExceptionRecord): Verdict | undefin
   const value = scene.register(name);
   const shown = value === undefined ? '' : ` 0x${value.toString(16)}`;
   const reason = value === undefined ? '' : value & NO_FLUSH_BIT && !facts.pcidEnabled ? ' (bit 63 is allowed with PCIDs only)' : ' (bits that are reserved are set)';
+  const unsaved = unsavedCr3(scene, record.cpu);
   return {
-    hazard: 'H6', predicate: 'P23', title: 'A value that is no CR3 was written to CR3', cause: record,
-    text: `CPU ${record.cpu} wrote${shown} from ${name.toUpperCase()} to CR3 at ${scene.place(record.rip)}, which the CPU refuses${reason}. `
-      + 'On the way out of a paranoid entry that means: the value was never saved on the way in.',
+    hazard: unsaved.hazard, predicate: 'P23', title: 'A value that is no CR3 was written to CR3', cause: record,
+    text: `CPU ${record.cpu} wrote${shown} from ${name.toUpperCase()} to CR3 at ${scene.place(record.rip)}, which the CPU refuses${reason}. ${unsaved.text}`,
   };
 }
 

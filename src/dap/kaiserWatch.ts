@@ -1,0 +1,84 @@
+import { entryText, KaiserHistory, pathInWords, situationOf } from '../kaiser/index.js';
+import type { Cr3Fields, EntryPoint, GuestReader, ParanoidFrame, Situation } from '../kaiser/index.js';
+import type { Symbols } from '../symbols/index.js';
+import type { CpuInfo, Target } from '../target/target.js';
+
+/** Offset of RIP in the guest's struct registers (guest/entry/offsets.h), behind the return address of the call of paranoid_entry. */
+const RETURN_ADDRESS_SIZE = 8n;
+const REGISTERS_RIP = 128n;
+const REGISTERS_CS = 136n;
+
+interface Watched {
+  target: Target;
+  symbols: Symbols;
+  guest: GuestReader;
+  points(): readonly EntryPoint[];
+  cr3(info: CpuInfo): Cr3Fields;
+}
+
+/**
+ * Keeps the history that verdicts need (src/kaiser/history.ts), by probes on what is rare: the instruction that changes the answer
+ * which entry code gets, and the two ends of paranoid handlers. Costs nothing between them.
+ */
+export class KaiserWatch {
+  readonly history = new KaiserHistory();
+
+  constructor(private readonly on: Watched) {
+    const probe = (name: string, listener: (cpu: number) => void): void => {
+      const address = on.symbols.table.addressOf(name);
+      if (address !== undefined) on.target.addProbe(address, listener);
+    };
+    probe('kaiser_switch_write', cpu => this.switchWritten(cpu));
+    probe('paranoid_entry', cpu => this.paranoidEntered(cpu));
+    probe('paranoid_cr3_restored', cpu => this.history.paranoidLeft(cpu, this.now(cpu)));
+  }
+
+  /** The answer is about to change, by whatever means. @param only the CPU whose own word it is */
+  flips(writer: number, to: 0 | 1, only?: number): void {
+    const { target } = this.on;
+    this.history.flipped({
+      position: target.position, writer, to, ...(only === undefined ? {} : { only }),
+      situations: Array.from({ length: target.cpuCount }, (_, cpu) => this.situation(cpu)),
+    });
+  }
+
+  private switchWritten(cpu: number): void {
+    const { target, guest } = this.on;
+    const address = target.readRegister(cpu, 'rdi'), to = (target.readRegister(cpu, 'rsi') ?? 0n) & 1n ? 1 : 0;
+    const only = address === guest.abi.flagAddress ? undefined : Array.from({ length: target.cpuCount }, (_, i) => i).find(i => guest.cpuWordAddress(i) === address);
+    if (address !== guest.abi.flagAddress && only === undefined) return;
+    if (guest.state(only ?? cpu).flag !== to) this.flips(cpu, to, only);
+  }
+
+  private paranoidEntered(cpu: number): void {
+    const { target } = this.on, info = target.cpu(cpu);
+    const returnsTo = this.word(cpu, info.rsp), rip = this.word(cpu, info.rsp + RETURN_ADDRESS_SIZE + REGISTERS_RIP), cs = this.word(cpu, info.rsp + RETURN_ADDRESS_SIZE + REGISTERS_CS);
+    if (returnsTo === undefined || rip === undefined || cs === undefined) return;
+    const by = this.on.symbols.table.functionAt(returnsTo - 1n)?.symbol.name ?? '';
+    const { position, cr3, flag } = this.now(cpu);
+    const handler = pathInWords(by.replace(/^entry_/, '')) || 'a paranoid handler';
+    const frame: ParanoidFrame = { cpu, handler, entered: { position, cr3, flag, situation: this.place(cpu, rip, Number(cs & 3n), cr3) } };
+    this.history.paranoidEntered(frame);
+  }
+
+  private now(cpu: number): { position: number; cr3: Cr3Fields; flag: number | undefined } {
+    return { position: this.on.target.position, cr3: this.on.cr3(this.on.target.cpu(cpu)), flag: this.on.guest.state(cpu).flag };
+  }
+
+  /** Where a CPU is; while a paranoid handler runs, where that has come from. */
+  private situation(cpu: number): Situation {
+    const frame = this.history.openFrame(cpu);
+    if (frame) return { ...frame.entered.situation, handler: frame.handler };
+    const info = this.on.target.cpu(cpu);
+    return this.place(cpu, info.rip, info.cpl, this.on.cr3(info));
+  }
+
+  private place(index: number, rip: bigint, cpl: number, { half }: Cr3Fields): Situation {
+    return situationOf({ text: entryText(this.on.symbols), points: this.on.points(), sites: this.on.guest.sites() }, { index, rip, cpl, half });
+  }
+
+  private word(cpu: number, address: bigint): bigint | undefined {
+    const bytes = this.on.target.readMemory(cpu, BigInt.asUintN(64, address), 8);
+    return bytes && new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  }
+}

@@ -1,0 +1,72 @@
+import type { Cr3Fields } from './cr3.js';
+import type { Situation } from './situation.js';
+
+/**
+ * What a verdict cannot read from a machine that has stopped, because it is over: where the CPUs were when the answer that
+ * entry code gets was changed, and what paranoid handlers found on their way in. Fed by probes at the few places where such
+ * things happen (src/dap/kaiserWatch.ts), each of them rare.
+ */
+
+/** A change of what entry code asks for. */
+export interface Flip {
+  /** Machine-wide, before the write. */
+  position: number;
+  /** Who wrote. */
+  writer: number;
+  /** The CPU whose own word it is; undefined for a flag of all. */
+  only?: number;
+  to: 0 | 1;
+  /** Where each CPU was, by its number. */
+  situations: readonly Situation[];
+}
+
+/** One run of a handler that may interrupt entry code between any two instructions: NMI, #DB, #BP, #MC. */
+export interface ParanoidFrame {
+  cpu: number;
+  /** In words: `an NMI`. */
+  handler: string;
+  /** What it has interrupted, at its first instruction that deals with CR3. */
+  entered: { position: number; cr3: Cr3Fields; flag: number | undefined; situation: Situation };
+  /** As it was about to return, CR3 put back or not; undefined while it runs. */
+  left?: { position: number; cr3: Cr3Fields; flag: number | undefined };
+}
+
+/** As many are kept of each. */
+const KEPT = 64;
+
+export class KaiserHistory {
+  private readonly flips: Flip[] = [];
+  /** Open frames of each CPU, the innermost last. */
+  private readonly open = new Map<number, ParanoidFrame[]>();
+  private readonly closed = new Map<number, ParanoidFrame>();
+
+  flipped(flip: Flip): void {
+    this.flips.push(flip);
+    if (this.flips.length > KEPT) this.flips.shift();
+  }
+
+  /** The last change that concerned a CPU, of those before a position. */
+  lastFlip(cpu: number, before = Infinity): Flip | undefined {
+    return this.flips.findLast(flip => (flip.only ?? cpu) === cpu && flip.position < before);
+  }
+
+  paranoidEntered(frame: ParanoidFrame): void {
+    const frames = this.open.get(frame.cpu) ?? [];
+    frames.push(frame);
+    // A double fault never comes back; nothing else nests so deep.
+    if (frames.length > KEPT) frames.shift();
+    this.open.set(frame.cpu, frames);
+  }
+
+  /** A handler whose beginning nobody has watched is none. */
+  paranoidLeft(cpu: number, left: NonNullable<ParanoidFrame['left']>): void {
+    const frame = this.open.get(cpu)?.pop();
+    if (frame) this.closed.set(cpu, { ...frame, left });
+  }
+
+  /** The innermost handler that a CPU is in. */
+  openFrame(cpu: number): ParanoidFrame | undefined { return this.open.get(cpu)?.at(-1); }
+
+  /** The one that a CPU has left last. */
+  lastFrame(cpu: number): ParanoidFrame | undefined { return this.closed.get(cpu); }
+}
