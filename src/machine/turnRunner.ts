@@ -9,6 +9,7 @@ import { deliverMachineCheck, machineCheckReady } from './cpu/machineCheck.js';
 import { wakesMasked } from './cpu/monitor.js';
 import type { CpuState } from './cpu/state.js';
 import { DELIVERY_CYCLES } from './cycles/model.js';
+import { PLAIN_FAULTS } from './cpu/usualDelivery.js';
 import type { Machine, MachineStop } from './machine.js';
 import type { Turn } from './schedule.js';
 import { Exit } from './translate/emitter.js';
@@ -118,9 +119,11 @@ export class TurnRunner {
 
   /** Runs translated code. */
   private execute(cpu: CpuState, budget: number): Exit {
-    const { translator } = this.machine;
+    const { machine } = this, { translator } = machine;
     cpu.setInt(L.BUDGET, budget);
     cpu.setInt(L.RESUME_MARK, budget);
+    cpu.f64[L.BUDGET_END >> 3] = machine.position + budget;
+    cpu.setInt(L.PLAIN_VECTORS, this.hook ? 0 : PLAIN_FAULTS);
     this.budget = budget;
     this.active = cpu;
     let exit: Exit;

@@ -7,7 +7,7 @@ import { Flag, RunState } from './layout.js';
 import { isProtected } from './modes.js';
 import { takeFault } from './pendingFault.js';
 import type { CpuState } from './state.js';
-import { enterUsually, NO_ERROR } from './usualDelivery.js';
+import { enterUsually, NO_ERROR, PLAIN_FAULTS } from './usualDelivery.js';
 
 export { describeFault, exceptionLog, type ExceptionLog, type ExceptionRecord } from './exceptions.js';
 export { takeFault } from './pendingFault.js';
@@ -26,10 +26,6 @@ export function deliverFault(core: Core, cpu: CpuState, fault: GuestFault): Deli
   if (unblocks && result !== Delivery.Stopped) cpu.setInt(L.NMI_BLOCKED, 0);
   return result;
 }
-
-/** Exceptions that `deliverPending` delivers without objects: faults, which push RF. */
-const PLAIN_FAULTS = 1 << Vector.DE | 1 << Vector.BR | 1 << Vector.UD | 1 << Vector.NM | 1 << Vector.TS | 1 << Vector.NP | 1 << Vector.SS | 1 << Vector.GP | 1 << Vector.PF
-  | 1 << Vector.MF | 1 << Vector.AC | 1 << Vector.XM;
 
 /**
  * Delivers the exception of the instruction at RIP that stands in FAULT_*: `deliverFault`, quicker where nobody watches and nothing is

@@ -1,6 +1,6 @@
 import type { Core } from '../core.js';
 import { GuestFault, Vector } from '../core.js';
-import { ExceptionRing, join } from './exceptionRing.js';
+import { ExceptionRing } from './exceptionRing.js';
 import * as L from './layout.js';
 import type { CpuState } from './state.js';
 
@@ -31,7 +31,7 @@ export class ExceptionLog {
   position: () => number;
 
   constructor(core: Core) {
-    this.rings = core.cpus.map(() => new ExceptionRing());
+    this.rings = core.cpus.map(cpu => new ExceptionRing(cpu));
     this.position = () => core.cpus.reduce((sum, cpu) => sum + cpu.steps, 0);
   }
 
@@ -43,13 +43,13 @@ export class ExceptionLog {
 
   /** The last 32 exceptions of a CPU, oldest first. */
   recent(cpu: number): readonly ExceptionRecord[] {
-    return this.rings[cpu]!.list().map(({ vector, errorCode, low, high, rip, cpl, cr3, position }) =>
-      ({ cpu, vector, errorCode, address: vector === Vector.PF ? join(low, high) : undefined, rip, cpl, cr3, position }));
+    return this.rings[cpu]!.list().map(({ vector, errorCode, address, rip, cpl, cr3, position }) =>
+      ({ cpu, vector, errorCode, address: vector === Vector.PF ? address : undefined, rip, cpl, cr3, position }));
   }
 
   /** Notes an exception that the CPU is about to deliver. */
   note(cpu: CpuState, vector: number, errorCode: number | undefined, low: number, high: number): void {
-    this.rings[cpu.index]!.note(cpu, vector, errorCode !== undefined, errorCode ?? 0, low, high, this.position());
+    this.rings[cpu.index]!.note(vector, errorCode !== undefined, errorCode ?? 0, low, high, this.position());
   }
   /** Takes back the last `note` of the CPU. */
   retract(cpu: CpuState): void { this.rings[cpu.index]!.retract(); }

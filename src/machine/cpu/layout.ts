@@ -145,6 +145,22 @@ export const EXTRA_CYCLES = 0x600;
 /** All architectural state lies below this offset; the state hash covers it (fields that are caches excepted). */
 export const STATE_END = 0x608;
 
+/**
+ * Not hashed: the last exceptions of the CPU, EXCEPTION_SIZE bytes each (X_*), number n at n % EXCEPTIONS_KEPT, and how many there have
+ * been (i32): see `cpu/exceptionRing.ts`. A count of EXCEPTION_COUNT_MAX goes on at EXCEPTION_COUNT_RESET.
+ */
+export const EXCEPTIONS = 0x700;
+export const EXCEPTIONS_KEPT = 32;
+export const EXCEPTION_SIZE = 0x30;
+export const EXCEPTION_COUNT = 0xd00;
+export const EXCEPTION_COUNT_MAX = 1 << 30, EXCEPTION_COUNT_RESET = 1 << 29;
+/** Of an exception: vector, error code, 1 if it has one, CPL (i32 each); linear address of a page fault, RIP, CR3 (i64 each); the machine's position (f64). */
+export const X_VECTOR = 0x00, X_ERROR = 0x04, X_HAS_ERROR = 0x08, X_CPL = 0x0c, X_ADDRESS = 0x10, X_RIP = 0x18, X_CR3 = 0x20, X_POSITION = 0x28;
+/** Not hashed: a bit for each vector whose exceptions are delivered without asking anybody. i32. */
+export const PLAIN_VECTORS = 0xd04;
+/** Not hashed: the machine's position at which BUDGET will be 0, while translated code runs. f64. */
+export const BUDGET_END = 0xd08;
+
 /** Not hashed: RIP where the last turn of the CPU ended because its budget did, -1 if it ended otherwise. i64. */
 export const TURN_CUT = 0xef0;
 /**

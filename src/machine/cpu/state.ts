@@ -11,7 +11,7 @@ export class CpuState {
   readonly i32: Int32Array;
   readonly u32: Uint32Array;
   readonly u64: BigUint64Array;
-  private readonly f64: Float64Array;
+  readonly f64: Float64Array;
 
   constructor(memory: WebAssembly.Memory, readonly index: number) {
     this.base = CPU_BASE + index * CPU_SIZE;

@@ -4,7 +4,7 @@ import type { Flushing } from './flushing.js';
 import { MemoryKind } from './kind.js';
 import { cpuIndex, TlbTable } from './layout.js';
 import { ALLOWED_PAGING, CONFIG_NXE, CONFIG_SMEP, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_MODE, H_PCID, TLB_CPU_WORDS, TLB_WORD } from './tlbLayout.js';
-import { PF_I, PF_U, PF_W } from './walk.js';
+import { PF_I, PF_U, PF_W } from './pagingBits.js';
 
 const SUPERVISOR = 0x1000;
 

@@ -29,7 +29,7 @@ export function checkFastTables(memory: GuestMemory, cpu: number): string[] {
   const config = i32[t + H_CONFIG]!;
   const paging = (config & CONFIG_PAGING) !== 0;
   const current = i32[t + H_PCID]!;
-  const lookup = new Tlb(i32);
+  const lookup = new Tlb(memory);
 
   const pcids = new Map<number, number>();
   for (let pcid = 0; pcid < 4096; pcid++) {

@@ -1,5 +1,6 @@
 import * as L from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
+import { DROPPED_GLOBAL, DROPPED_SMALL } from '../emitted/tlb.js';
 import { invalidateContext, invalidateContexts, liveContext } from './contexts.js';
 import { dropFastSlot, fastIndex } from './fastTable.js';
 import { cpuIndex } from './layout.js';
@@ -83,13 +84,23 @@ export class Flushing {
     const i32 = this.i32;
     const dropped = this.tlb.dropAddress(t, lo, hi, pcid, globals);
     if (dropped === 0) return;
-    if (dropped & 4) invalidateContexts(i32, t);
-    else if (dropped & 2) invalidateContext(i32, t, pcid);
-    else {
+    if (dropped === DROPPED_SMALL) {
       const context = liveContext(i32, t, pcid);
       if (context !== 0) dropFastSlot(i32, cpuIndex(cpuBase), lo, fastIndex(context));
-      return;
+    } else {
+      this.endContexts(cpuBase, t, pcid, dropped);
     }
+  }
+
+  /** Ends the fast context from which large or global entries have been dropped: the current one, or all. @param dropped DROPPED_* */
+  endContext(cpuBase: number, dropped: number): void {
+    const t = tlbWord(cpuIndex(cpuBase));
+    this.endContexts(cpuBase, t, this.i32[t + H_PCID]!, dropped);
+  }
+
+  private endContexts(cpuBase: number, t: number, pcid: number, dropped: number): void {
+    if (dropped & DROPPED_GLOBAL) invalidateContexts(this.i32, t);
+    else invalidateContext(this.i32, t, pcid);
     this.context.selectFast(cpuBase, t);
   }
 }

@@ -12,6 +12,18 @@ export const MAX_CPUS = 8;
 export const SCRATCH = 0x100;
 export const SCRATCH_SIZE = 0x80;
 
+/** What the functions of `emitted/` find in memory: pages of RAM, 1 if there are pages of 1 GiB. i32 each. */
+export const RAM_PAGES = 0x180;
+export const PAGES_1G = 0x184;
+/** What they leave there: physical bits 39:12 of the start of the page that a walk has found, its size (0-2), its INFO_* bits. i32 each. */
+export const WALK_FRAME = 0x188;
+export const WALK_SIZE = 0x18c;
+export const WALK_INFO = 0x190;
+/** INFO_* bits of the page that an access has been allowed to use last. i32. */
+export const ACCESS_INFO = 0x194;
+/** The end of what stands between SCRATCH and the CPUs. */
+export const LOW_END = 0x198;
+
 /** First CPU state; CPU n is at CPU_BASE + n * CPU_SIZE. Its fields are in `cpu/layout.ts`. */
 export const CPU_BASE = 0x1000;
 export const CPU_SIZE = 0x1000;

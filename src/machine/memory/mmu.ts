@@ -2,26 +2,28 @@ import { Unimplemented } from '../core.js';
 import * as L from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
 import { WALK_CYCLES, WALK_LEVEL_CYCLES } from '../cycles/model.js';
+import { FRAME_UNUSUAL } from '../emitted/access.js';
+import { type Emitted, emittedFor } from '../emitted/index.js';
 import { AccessFaults } from './accessFaults.js';
 import { Bus } from './bus.js';
 import { invalidateContext, invalidateContexts } from './contexts.js';
-import { clearFast, fastTable } from './fastTable.js';
+import { clearFast } from './fastTable.js';
 import { Flushing } from './flushing.js';
 import type { GuestMemory } from './guestMemory.js';
 import { MemoryKind } from './kind.js';
 import {
-  cpuIndex, FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_FLAGS_BASE,
-  PAGE_SLOW_STORES, RAM_BASE, TlbTable,
+  ACCESS_INFO, cpuIndex, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE, TlbTable,
 } from './layout.js';
 import { LinearView } from './linearView.js';
+import { PF_P, PF_PK, WALK_OK } from './pagingBits.js';
 import { Pending } from './pending.js';
 import { Tlb, type TlbEntry } from './tlb.js';
 import {
-  ALLOWED_PAGING, CONFIG_LONG, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY,
-  INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE, tlbWord, TLB_CPU_WORDS, TLB_WORD,
+  CONFIG_LONG, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY,
+  INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, tlbWord, TLB_CPU_WORDS, TLB_WORD,
 } from './tlbLayout.js';
 import { TranslationContext } from './translationContext.js';
-import { PF_P, PF_PK, Walker, WALK_OK } from './walk.js';
+import { Walker } from './walk.js';
 
 /** `resolve` found a fault; FAULT_* say which. */
 export const RESOLVE_FAULT = -1;
@@ -33,12 +35,8 @@ const EXECUTE = 2, WRITE = 1;
 const SIZE_MASK = 0xff;
 const ACCESS_SHIFT = 8;
 const SUPERVISOR = 0x1000;
-const FAST_TABLE_W = L.FAST_TABLE >> 2, FAST_INDEX_W = L.FAST_INDEX >> 2, FAST_CONTEXT_W = L.FAST_CONTEXT >> 2;
+const FAST_TABLE_W = L.FAST_TABLE >> 2, FAST_CONTEXT_W = L.FAST_CONTEXT >> 2;
 const CR3_W = L.CR3 >> 2, STEPPING_W = L.STEPPING >> 2, PENDING_W = L.PENDING >> 2;
-const FAST_MASK = FAST_TABLE_SIZE - FAST_ENTRY_SIZE;
-const READ_W = FAST_TAG_READ >> 2, WRITE_W = FAST_TAG_WRITE >> 2, EXEC_W = FAST_TAG_EXEC >> 2, ADDEND_W = FAST_ADDEND >> 2;
-/** INFO of an address with paging off: everything is allowed, and there is no dirty bit to set. */
-const UNPAGED_INFO = INFO_WRITE | INFO_USER | INFO_DIRTY;
 
 /**
  * The memory management units of all CPUs: linear to physical addresses through the architectural TLBs and the page
@@ -58,14 +56,18 @@ export class Mmu {
   private readonly i32: Int32Array;
   private readonly u8: Uint8Array;
   private readonly ramPages: number;
-  /** INFO_* bits of the page that `frameOf` has found last. */
-  private info = 0;
+  /** What translated code and TypeScript share of it, for 4-level paging. */
+  private readonly emitted: Emitted;
 
   constructor(readonly memory: GuestMemory, readonly bus: Bus, private readonly cpus: readonly CpuState[]) {
     this.i32 = memory.i32;
     this.u8 = memory.u8;
     this.ramPages = memory.ramPages;
-    this.tlb = new Tlb(memory.i32);
+    const { emitted, unusual } = emittedFor(memory);
+    this.emitted = emitted;
+    unusual.resolve = (cpuBase, lo, hi, kind) => this.resolveUnusual(cpuBase, lo, hi, kind);
+    unusual.endContext = (cpuBase, dropped) => this.flushing.endContext(cpuBase, dropped);
+    this.tlb = new Tlb(memory);
     this.walker = new Walker(memory);
     this.context = new TranslationContext(memory.i32, this.tlb);
     this.flushing = new Flushing(memory.i32, this.tlb, this.context);
@@ -105,7 +107,10 @@ export class Mmu {
    *   such accesses get an address in SCRATCH; for a write PENDING becomes non-zero and `flushPending` is to be called
    *   after the instruction.
    */
-  resolve(cpuBase: number, lo: number, hi: number, kind: number): number {
+  resolve(cpuBase: number, lo: number, hi: number, kind: number): number { return this.emitted.resolve(cpuBase, lo, hi, kind); }
+
+  /** `resolve` where it is not usual. */
+  private resolveUnusual(cpuBase: number, lo: number, hi: number, kind: number): number {
     if ((lo & 0xfff) + (kind & SIZE_MASK) > 0x1000) return this.resolveCrossing(cpuBase, lo, hi, kind);
     const context = this.i32[(cpuBase >> 2) + FAST_CONTEXT_W]!;
     const frame = this.frameOf(cpuBase, lo, hi, kind);
@@ -127,7 +132,7 @@ export class Mmu {
     }
     const page = RAM_BASE + (frame << 12);
     const mode = this.i32[TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS + H_MODE]!;
-    this.fill(cpuBase, this.i32[(cpuBase >> 2) + FAST_TABLE_W]!, mode, lo, hi, page, flags);
+    this.emitted.fill(cpuBase, this.i32[(cpuBase >> 2) + FAST_TABLE_W]!, mode, lo, hi, page, flags);
     return page + (lo & 0xfff);
   }
 
@@ -143,65 +148,16 @@ export class Mmu {
     this.pending.drop();
   }
 
-  /**
-   * Host address for 1 to 4096 bytes in one page, accessed implicitly in supervisor mode (`MemoryKind.Supervisor`), with all effects
-   * on TLB and tables that such an access has: for event delivery.
-   * @param write 1 for a write, else 0
-   * @returns -1 if they are not plain RAM or if there is a page fault, which is forgotten
-   */
-  supervisorHost(cpuBase: number, lo: number, hi: number, write: number): number {
-    const { i32 } = this, b = cpuBase >> 2, table = fastTable(cpuIndex(cpuBase), TlbTable.Supervisor);
-    const entry = table + ((lo >>> 7 ^ i32[b + FAST_INDEX_W]!) & FAST_MASK) >> 2, tags = entry + (write ? WRITE_W : READ_W);
-    if (i32[tags] === (lo & ~0xfff | i32[b + FAST_CONTEXT_W]!) && i32[tags + 1] === hi) return lo + i32[entry + ADDEND_W]! >>> 0;
-    const frame = this.frameOf(cpuBase, lo, hi, write ? SUPERVISOR | MemoryKind.Write : SUPERVISOR);
-    if (frame < 0 || frame >= this.ramPages) {
-      i32[b + (L.FAULT_VECTOR >> 2)] = -1;
-      return -1;
-    }
-    const flags = this.u8[PAGE_FLAGS_BASE + frame]!;
-    if (write) {
-      if (flags & PAGE_SLOW_STORES) return -1;
-      if (!(flags & PAGE_DIRTY)) this.memory.markDirty(frame);
-    }
-    const page = RAM_BASE + frame * 0x1000;
-    this.fill(cpuBase, table, TlbTable.Supervisor, lo, hi, page, flags | (write ? PAGE_DIRTY : 0));
-    return page + (lo & 0xfff);
-  }
-
-  /** Enters the page that `frameOf` has just found into a fast table of that mode, with all that its rights allow there. */
-  private fill(cpuBase: number, table: number, mode: number, lo: number, hi: number, page: number, flags: number): void {
-    const i32 = this.i32;
-    const b = cpuBase >> 2;
-    const t = TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS;
-    const entry = table + ((lo >>> 7 ^ i32[b + FAST_INDEX_W]!) & FAST_MASK) >> 2;
-    const tag = lo & ~0xfff | i32[b + FAST_CONTEXT_W]!;
-    const info = this.info;
-    let allowed = i32[t + H_ALLOWED + mode]! >> (info >> INFO_RIGHTS_SHIFT & 7);
-    const keys = i32[t + H_KEYS + (mode & TlbTable.User)]!;
-    if (keys !== 0 && info & INFO_USER) {
-      const forbidden = keys >>> (info >>> INFO_PROTECTION_SHIFT);
-      if (forbidden & 1) allowed &= ~1;
-      if (forbidden & 0x10000) allowed &= ~0x100;
-    }
-    const writable = allowed & 0x100 && info & INFO_DIRTY && (flags & (PAGE_DIRTY | PAGE_SLOW_STORES)) === PAGE_DIRTY;
-    i32[entry + READ_W] = allowed & 1 ? tag : 0;
-    i32[entry + READ_W + 1] = hi;
-    i32[entry + WRITE_W] = writable ? tag : 0;
-    i32[entry + WRITE_W + 1] = hi;
-    i32[entry + EXEC_W] = allowed & 0x10000 ? tag : 0;
-    i32[entry + EXEC_W + 1] = hi;
-    i32[entry + ADDEND_W] = page - (lo & ~0xfff);
-  }
-
-  /** The physical page number for an access within one page, or -1 with FAULT_* set; sets `info`. */
+  /** The physical page number for an access within one page, or -1 with FAULT_* set; sets ACCESS_INFO. */
   private frameOf(cpuBase: number, lo: number, hi: number, kind: number): number {
+    const frame = this.emitted.frameOf(cpuBase, lo, hi, kind);
+    return frame === FRAME_UNUSUAL ? this.unusualFrame(cpuBase, lo, hi, kind) : frame;
+  }
+
+  private unusualFrame(cpuBase: number, lo: number, hi: number, kind: number): number {
     const i32 = this.i32;
     const t = TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS;
     const allowed = i32[t + (kind & SUPERVISOR ? H_ALLOWED : H_ALLOWED_NOW)]!;
-    if (!(allowed & ALLOWED_PAGING)) {
-      this.info = UNPAGED_INFO;
-      return lo >>> 12;
-    }
     if (hi + 0x8000 >>> 16 !== 0) return this.faults.notCanonical(cpuBase, kind);
     const access = kind >> ACCESS_SHIFT & 3;
     const entry = this.tlb.lookup(t, lo, hi);
@@ -212,7 +168,7 @@ export class Mmu {
       const locked = keys !== 0 && info & INFO_USER && keys >> (info >>> INFO_PROTECTION_SHIFT) & 1;
       if (locked || !(allowed >> (access << 3 | info >> INFO_RIGHTS_SHIFT & 7) & 1)) return this.faults.pageFault(cpuBase, t, lo, hi, kind, locked ? PF_P | PF_PK : PF_P);
       if (access !== WRITE || info & INFO_DIRTY) {
-        this.info = info;
+        i32[ACCESS_INFO >> 2] = info;
         const size = info >> INFO_SIZE_SHIFT & 3;
         const frame = i32[entry + E_FRAME]! & FRAME_MASK;
         if (size === 0) return frame;
@@ -239,7 +195,7 @@ export class Mmu {
       kind >> ACCESS_SHIFT & WRITE);
     if (result !== WALK_OK) return this.faults.pageFault(cpuBase, t, lo, hi, kind, result);
     this.cpus[cpuIndex(cpuBase)]!.charge(WALK_CYCLES + WALK_LEVEL_CYCLES * ((config & CONFIG_LONG ? 4 : 2) - walker.size));
-    this.info = walker.info;
+    i32[ACCESS_INFO >> 2] = walker.info;
     if (stale !== 0) this.replace(cpuBase, t, lo, hi, stale);
     else {
       const flushed = this.tlb.insert(t, lo, hi, walker.size, walker.frame, walker.info);

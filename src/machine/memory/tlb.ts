@@ -1,8 +1,10 @@
+import { type Emitted, emittedFor } from '../emitted/index.js';
 import { invalidateContexts } from './contexts.js';
+import type { GuestMemory } from './guestMemory.js';
 import { TLB_TOUCHED_BASE } from './layout.js';
 import {
   E_FRAME, E_INFO, E_PAGE, E_STAMP, ENTRY_WORDS, FRAME_MASK, H_ENTRIES, H_EPOCH, H_GLOBAL_STAMP, H_IN_USE, H_NEXT_STAMP,
-  H_PCID, H_PCID_STAMPS, H_STAMP, INFO_DIRTY, INFO_GLOBAL, INFO_KEY, INFO_NX, INFO_PCID_SHIFT, INFO_PROTECTION_SHIFT, INFO_SIZE_SHIFT, INFO_TYPE_SHIFT,
+  H_PCID, H_PCID_STAMPS, H_STAMP, INFO_DIRTY, INFO_GLOBAL, INFO_NX, INFO_PCID_SHIFT, INFO_PROTECTION_SHIFT, INFO_SIZE_SHIFT, INFO_TYPE_SHIFT,
   INFO_USER, INFO_WRITE, SET_WORDS, SETS, TLB_WORD, tlbWord,
 } from './tlbLayout.js';
 
@@ -30,13 +32,9 @@ export interface TlbEntry {
   key: number;
 }
 
-/** Sets that an entry may lie behind its own. */
-const REACH = 8;
 /** The stamp at which a CPU's TLB begins anew. */
 export const LAST_STAMP = 0x7ffffff0;
 const SIZE_BYTES = [0x1000, 0x200000, 0x40000000];
-/** E_PAGE bits that number the page, by size. */
-const PAGE_MASK = [-1, ~0x1ff, ~0x3ffff];
 
 /**
  * The architectural TLBs (SDM Vol. 3A, 4.10): what a CPU remembers of its page tables until something must drop it.
@@ -49,8 +47,14 @@ const PAGE_MASK = [-1, ~0x1ff, ~0x3ffff];
  */
 export class Tlb {
   private readonly u8: Uint8Array;
+  private readonly i32: Int32Array;
+  private readonly emitted: Emitted;
 
-  constructor(private readonly i32: Int32Array) { this.u8 = new Uint8Array(i32.buffer); }
+  constructor(memory: GuestMemory) {
+    this.u8 = memory.u8;
+    this.i32 = memory.i32;
+    this.emitted = emittedFor(memory).emitted;
+  }
 
   /** Says that the word at this index of a TLB has been or will be written: snapshots copy only what has been touched. Words 0-31 of a TLB need no mark. */
   private touch(word: number): void { this.u8[TLB_TOUCHED_BASE + (word - TLB_WORD >> UNIT_SHIFT)] = 1; }
@@ -90,17 +94,7 @@ export class Tlb {
   }
 
   /** The entry that the CPU would use for a canonical linear address in its current PCID. */
-  lookup(t: number, lo: number, hi: number): number {
-    const i32 = this.i32;
-    const use = i32[t + H_IN_USE]!;
-    const page = (lo >>> 12) | (hi << 20);
-    const top = (hi >>> 12) & 0xf;
-    if (use & 7) {
-      const entry = this.lookupStamp(t, use, page, top, i32[t + H_STAMP]!);
-      if (entry !== 0) return entry;
-    }
-    return use & 0x38 ? this.lookupStamp(t, use >> 3, page, top, i32[t + H_GLOBAL_STAMP]!) : 0;
-  }
+  lookup(t: number, lo: number, hi: number): number { return this.emitted.lookup(t << 2, lo, hi) >>> 2; }
 
   /** The entry that the CPU would use if `pcid` were current. */
   lookupIn(t: number, lo: number, hi: number, pcid: number): number {
@@ -121,29 +115,7 @@ export class Tlb {
     return entry;
   }
 
-  private find(t: number, page: number, key: number, stamp: number): number {
-    const i32 = this.i32;
-    const first = t + H_ENTRIES + setOf(page, stamp) * SET_WORDS;
-    for (let entry = first; entry < first + SET_WORDS; entry += ENTRY_WORDS) {
-      if (i32[entry]! === page && i32[entry + E_STAMP]! === stamp && (i32[entry + E_INFO]! & INFO_KEY) === key) return entry;
-    }
-    return i32[first + E_FRAME]! < 0 ? this.findFurther(t, page, key, stamp) : 0;
-  }
-
-  /** `find` in the sets that follow one that has overflowed; apart, so that the usual case stays small. */
-  private findFurther(t: number, page: number, key: number, stamp: number): number {
-    const i32 = this.i32;
-    let set = setOf(page, stamp);
-    for (let reach = 1; reach < REACH; reach++) {
-      set = (set + 1) & (SETS - 1);
-      const first = t + H_ENTRIES + set * SET_WORDS;
-      for (let entry = first; entry < first + SET_WORDS; entry += ENTRY_WORDS) {
-        if (i32[entry]! === page && i32[entry + E_STAMP]! === stamp && (i32[entry + E_INFO]! & INFO_KEY) === key) return entry;
-      }
-      if (i32[first + E_FRAME]! >= 0) return 0;
-    }
-    return 0;
-  }
+  private find(t: number, page: number, key: number, stamp: number): number { return this.emitted.find(t << 2, page, key, stamp) >>> 2; }
 
   /**
    * Makes an entry in the current PCID.
@@ -153,37 +125,10 @@ export class Tlb {
    * @returns true if the TLB was full and has been flushed, globals and all, before the entry was made
    */
   insert(t: number, lo: number, hi: number, size: number, frame: number, info: number): boolean {
-    const i32 = this.i32;
-    const page = ((lo >>> 12) | (hi << 20)) & PAGE_MASK[size]!;
-    const global = info & INFO_GLOBAL;
-    let flushed = false;
-    let entry = this.freeEntry(t, setOf(page, i32[t + (global ? H_GLOBAL_STAMP : H_STAMP)]!));
-    if (entry === 0) {
-      this.reset(t);
-      flushed = true;
-      entry = this.freeEntry(t, setOf(page, i32[t + (global ? H_GLOBAL_STAMP : H_STAMP)]!));
-    }
-    this.touch(entry);
-    i32[entry + E_PAGE] = page;
-    i32[entry + E_INFO] = info | (hi >>> 12) & 0xf | size << INFO_SIZE_SHIFT | i32[t + H_PCID]! << INFO_PCID_SHIFT;
-    i32[entry + E_STAMP] = i32[t + (global ? H_GLOBAL_STAMP : H_STAMP)]!;
-    i32[entry + E_FRAME] = i32[entry + E_FRAME]! & ~FRAME_MASK | frame;
-    i32[t + H_IN_USE]! |= 1 << size + (global ? 3 : 0);
-    return flushed;
-  }
-
-  /** The first dead entry from a set on, or 0 if there is none within reach. */
-  private freeEntry(t: number, start: number): number {
-    const i32 = this.i32;
-    let set = start;
-    for (let reach = 0; reach < REACH; reach++) {
-      const first = t + H_ENTRIES + set * SET_WORDS;
-      for (let entry = first; entry < first + SET_WORDS; entry += ENTRY_WORDS) if (!this.isLive(t, entry)) return entry;
-      i32[first + E_FRAME]! |= ~FRAME_MASK;
-      this.touch(first);
-      set = (set + 1) & (SETS - 1);
-    }
-    return 0;
+    if (this.emitted.insert(t << 2, lo, hi, size, frame, info)) return false;
+    this.reset(t);
+    this.emitted.insert(t << 2, lo, hi, size, frame, info);
+    return true;
   }
 
   private isLive(t: number, entry: number): boolean {
@@ -206,25 +151,8 @@ export class Tlb {
    * global ones. @returns bit 0: a non-global 4 KiB entry was dropped, bit 1: a larger one, bit 2: a global one
    */
   dropAddress(t: number, lo: number, hi: number, pcid: number, globals: boolean): number {
-    const i32 = this.i32;
-    const page = (lo >>> 12) | (hi << 20);
-    const top = (hi >>> 12) & 0xf;
-    const use = i32[t + H_IN_USE]!;
-    const stamp = i32[t + H_PCID_STAMPS + pcid]!;
-    let dropped = 0;
-    if (use & 7 && stamp > i32[t + H_EPOCH]!) {
-      for (let size = 0; size < 3; size++) {
-        const entry = use & 1 << size ? this.find(t, page & PAGE_MASK[size]!, top | size << INFO_SIZE_SHIFT, stamp) : 0;
-        if (entry !== 0) { i32[entry + E_STAMP] = 0; this.touch(entry); dropped |= size === 0 ? 1 : 2; }
-      }
-    }
-    if (globals && use & 0x38) {
-      for (let size = 0; size < 3; size++) {
-        const entry = use & 8 << size ? this.find(t, page & PAGE_MASK[size]!, top | size << INFO_SIZE_SHIFT, i32[t + H_GLOBAL_STAMP]!) : 0;
-        if (entry !== 0) { i32[entry + E_STAMP] = 0; this.touch(entry); dropped |= 4; }
-      }
-    }
-    return dropped;
+    const stamp = this.i32[t + H_PCID_STAMPS + pcid]!;
+    return this.emitted.drop(t << 2, lo, hi, stamp > this.i32[t + H_EPOCH]! ? stamp : 0, globals ? 1 : 0);
   }
 
   /** Drops all entries of a PCID that are not global. */
@@ -274,9 +202,4 @@ export class Tlb {
     }
     return found;
   }
-}
-
-/** Home set of a page: neighbouring pages get neighbouring sets, different stamps are spread. */
-function setOf(page: number, stamp: number): number {
-  return (page ^ page >>> 9 ^ page >>> 18 ^ Math.imul(stamp, 0x9e3779b1) >>> 21) & (SETS - 1);
 }

@@ -1,25 +1,16 @@
+import { type Emitted, emittedFor } from '../emitted/index.js';
 import type { GuestMemory } from './guestMemory.js';
-import { PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE } from './layout.js';
+import { PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, PAGES_1G, RAM_BASE, WALK_FRAME, WALK_INFO, WALK_SIZE } from './layout.js';
+import { PF_P, PF_PK, PF_RSVD, PTE_A, PTE_D, PTE_G, PTE_P, PTE_PS, RESERVED_HIGH, US_RIGHT, WALK_OK } from './pagingBits.js';
 import { CONFIG_LONG, CONFIG_NXE, CONFIG_PAE, CONFIG_PGE, CONFIG_PSE, INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_TYPE_SHIFT } from './tlbLayout.js';
 
-/** Bits of a paging-structure entry (SDM Vol. 3A, tables 4-15 to 4-20). */
-export const PTE_P = 1, PTE_RW = 2, PTE_US = 4, PTE_PWT = 8, PTE_PCD = 16, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100;
-/** Page-fault error code bits (SDM Vol. 3A, 4.7). */
-export const PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32;
-
-/** Physical address bits 51:40 as they stand in an entry's high half: reserved, since MAXPHYADDR is 40. */
-export const RESERVED_HIGH = 0x000fff00;
 const NX_HIGH = 0x80000000 | 0;
 /** PAE paging ignores nothing above the address: bits 62:40 are reserved (SDM Vol. 3A, tables 4-9 to 4-11). */
 const RESERVED_HIGH_PAE = 0x7fffff00;
 /** A PDPTE of PAE paging: bits 2:1, 8:5 and 63:40 are reserved (SDM Vol. 3A, table 4-8). */
 const PDPTE_RESERVED = 0x1e6, PDPTE_RESERVED_HIGH = 0xffffff00 | 0;
-const US_RIGHT = 2;
 
 const RAM_WORD = RAM_BASE >> 2;
-
-/** What `Walker.walk` returns when the access is allowed; other results are error code bits of the page fault. */
-export const WALK_OK = -1;
 
 /** The page walk as the hardware does it, with its effects: 4-level, PAE and 32-bit paging (SDM Vol. 3A, 4.3 to 4.5). */
 export class Walker {
@@ -27,18 +18,22 @@ export class Walker {
   frame = 0;
   size = 0;
   info = 0;
-  /** Whether there are 1 GiB pages; without them bit 7 of a PDPTE is reserved. */
-  pages1g = true;
-
   private readonly i32: Int32Array;
   private readonly u8: Uint8Array;
   private readonly ramPages: number;
+  private readonly emitted: Emitted;
 
   constructor(private readonly memory: GuestMemory) {
     this.i32 = memory.i32;
     this.u8 = memory.u8;
     this.ramPages = memory.ramPages;
+    this.emitted = emittedFor(memory).emitted;
+    this.pages1g = true;
   }
+
+  /** Whether there are 1 GiB pages; without them bit 7 of a PDPTE is reserved. */
+  get pages1g(): boolean { return this.i32[PAGES_1G >> 2] !== 0; }
+  set pages1g(are: boolean) { this.i32[PAGES_1G >> 2] = are ? 1 : 0; }
 
   /**
    * Walks the tables for a canonical linear address. Accessed bits of all levels, and for a write the
@@ -53,51 +48,15 @@ export class Walker {
    */
   walk(config: number, root: number, pdptes: number, lo: number, hi: number, allowed: number, keys: number, write: number): number {
     const pge = (config & CONFIG_PGE) !== 0;
-    if (config & CONFIG_LONG) return this.walkLong(root, lo, hi, allowed, keys, write, (config & CONFIG_NXE) !== 0, pge);
+    if (config & CONFIG_LONG) {
+      const result = this.emitted.walk(root, lo, hi, allowed, keys, write, config);
+      this.frame = this.i32[WALK_FRAME >> 2]!;
+      this.size = this.i32[WALK_SIZE >> 2]!;
+      this.info = this.i32[WALK_INFO >> 2]!;
+      return result;
+    }
     if (config & CONFIG_PAE) return this.walkPae(this.i32[pdptes + (lo >>> 30 << 1)]!, this.i32[pdptes + (lo >>> 30 << 1) + 1]!, lo, allowed, write, (config & CONFIG_NXE) !== 0, pge);
     return this.walk32(root, lo, allowed, write, (config & CONFIG_PSE) !== 0, pge);
-  }
-
-  private walkLong(root: number, lo: number, hi: number, allowed: number, keys: number, write: number, nxe: boolean, pge: boolean): number {
-    const i32 = this.i32;
-    const ramPages = this.ramPages;
-    const reserved = nxe ? RESERVED_HIGH : RESERVED_HIGH | NX_HIGH;
-
-    if (root >= ramPages) return PF_P | PF_RSVD;
-    const at4 = RAM_WORD + (root << 10) + (hi >>> 6 & 0x3fe);
-    const lo4 = i32[at4]!, hi4 = i32[at4 + 1]!;
-    if (!(lo4 & PTE_P)) return 0;
-    if (hi4 & reserved || lo4 & PTE_PS) return PF_P | PF_RSVD;
-
-    const table3 = lo4 >>> 12 | (hi4 & 0xff) << 20;
-    if (table3 >= ramPages) return PF_P | PF_RSVD;
-    const at3 = RAM_WORD + (table3 << 10) + ((hi & 0x7f) << 3 | lo >>> 29 & 6);
-    const lo3 = i32[at3]!, hi3 = i32[at3 + 1]!;
-    if (!(lo3 & PTE_P)) return 0;
-    if (hi3 & reserved) return PF_P | PF_RSVD;
-    if (lo3 & PTE_PS) {
-      if (lo3 & 0x3fffe000 || !this.pages1g) return PF_P | PF_RSVD;
-      return this.finish(lo3, hi3, at3, 2, lo4 & lo3, hi4 | hi3, allowed, keys, write, pge, at4, 0, 0);
-    }
-
-    const table2 = lo3 >>> 12 | (hi3 & 0xff) << 20;
-    if (table2 >= ramPages) return PF_P | PF_RSVD;
-    const at2 = RAM_WORD + (table2 << 10) + (lo >>> 20 & 0x3fe);
-    const lo2 = i32[at2]!, hi2 = i32[at2 + 1]!;
-    if (!(lo2 & PTE_P)) return 0;
-    if (hi2 & reserved) return PF_P | PF_RSVD;
-    if (lo2 & PTE_PS) {
-      if (lo2 & 0x1fe000) return PF_P | PF_RSVD;
-      return this.finish(lo2, hi2, at2, 1, lo4 & lo3 & lo2, hi4 | hi3 | hi2, allowed, keys, write, pge, at4, at3, 0);
-    }
-
-    const table1 = lo2 >>> 12 | (hi2 & 0xff) << 20;
-    if (table1 >= ramPages) return PF_P | PF_RSVD;
-    const at1 = RAM_WORD + (table1 << 10) + (lo >>> 11 & 0x3fe);
-    const lo1 = i32[at1]!, hi1 = i32[at1 + 1]!;
-    if (!(lo1 & PTE_P)) return 0;
-    if (hi1 & reserved) return PF_P | PF_RSVD;
-    return this.finish(lo1, hi1, at1, 0, lo4 & lo3 & lo2 & lo1, hi4 | hi3 | hi2 | hi1, allowed, keys, write, pge, at4, at3, at2);
   }
 
   /** PAE paging below a PDPTE register, which has no rights and no accessed bit (SDM Vol. 3A, 4.4.2). */

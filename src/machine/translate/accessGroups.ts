@@ -20,8 +20,8 @@ export function accessGroup(insn: Insn, stack: boolean): string {
 
 const USES_STACK = new Set<Mnemonic>([Mnemonic.Push, Mnemonic.Pop, Mnemonic.Call, Mnemonic.Ret, Mnemonic.Pushfq, Mnemonic.Popfq]);
 
-/** Instructions that go on in their region with another fast table: what has been seen before counts no more. */
-const CHANGES_TRANSLATION = new Set<Mnemonic>([Mnemonic.Stac, Mnemonic.Clac]);
+/** Instructions that go on in their region with another fast table, or with less in it: what has been seen before counts no more. */
+const CHANGES_TRANSLATION = new Set<Mnemonic>([Mnemonic.Stac, Mnemonic.Clac, Mnemonic.Invlpg]);
 
 /** The groups of a region that are accessed most in loops, each level of loops counting eight times the one around it. */
 export function busiestGroups(blocks: readonly { insns: readonly Insn[] }[], depth: readonly number[]): ReadonlySet<string> {

@@ -1,4 +1,4 @@
-import { FLAGS_SIGNATURE, HANDLER_SIGNATURE, type Imports, RESOLVE_SIGNATURE, SEGMENT_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
+import { DROP_PAGE_SIGNATURE, FLAGS_SIGNATURE, HANDLER_SIGNATURE, type Imports, RESOLVE_SIGNATURE, SEGMENT_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
 import { TABLE_SIZE } from './runtime.js';
 import { ModuleBuilder } from './wasm.js';
 
@@ -20,7 +20,7 @@ export class FunctionTable {
       imports: {
         resolve: module.import('resolve', RESOLVE_SIGNATURE), segment: module.import('segment', SEGMENT_SIGNATURE),
         flags: module.import('flags', FLAGS_SIGNATURE), handler: module.import('handler', HANDLER_SIGNATURE),
-        watched: module.import('watched', WATCHED_SIGNATURE),
+        watched: module.import('watched', WATCHED_SIGNATURE), dropPage: module.import('dropPage', DROP_PAGE_SIGNATURE),
       },
     };
   }

@@ -12,9 +12,12 @@ export interface Imports {
   handler: number;
   /** (cpu, linear address, kind) -> 1 if the access meets a data watchpoint and is the interpreter's. See `Watch.accessed`. */
   watched: number;
+  /** (cpu, low, high) -> DROPPED_*. See `AccessFunctions`. Only regions call it. */
+  dropPage: number;
 }
 export const RESOLVE_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.I32] };
 export const SEGMENT_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.F64] };
 export const FLAGS_SIGNATURE = { params: [Type.I32, Type.I64, Type.I64], results: [Type.I32] };
 export const WATCHED_SIGNATURE = { params: [Type.I32, Type.I64, Type.I32], results: [Type.I32] };
+export const DROP_PAGE_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32], results: [Type.I32] };
 export const HANDLER_SIGNATURE = { params: [Type.I32, Type.I32], results: [Type.I32] };

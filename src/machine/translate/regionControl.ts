@@ -8,6 +8,8 @@ export interface RegionControl {
    * conditional part of any definition.
    */
   event(): void;
+  /** Leaves the region with the instruction completed: the next one is fetched anew. It may stand in a conditional part of any definition. */
+  refetch(): void;
   /**
    * Ends an instruction that ends its block (`endsBlock`), RIP standing in memory; the i32 on the stack is non-zero if the run
    * loop must look at what waits.

@@ -286,13 +286,17 @@ export class RegionEmitter extends RegionValues {
     this.f.br(this.exitLabel);
   }
 
+  /** Leaves the region with the instruction completed, in the middle of its block. */
+  private leaveBehind(code: Exit): void {
+    this.charge((this.insn as Decoded).meaning.cycles);
+    this.region.pushBudgetBehind();
+    this.f.set(this.budget);
+    this.leave(this.insn.next, code);
+  }
+
   readonly region: RegionControl = {
-    event: () => {
-      this.charge((this.insn as Decoded).meaning.cycles);
-      this.region.pushBudgetBehind();
-      this.f.set(this.budget);
-      this.leave(this.insn.next, Exit.Event);
-    },
+    event: () => this.leaveBehind(Exit.Event),
+    refetch: () => this.leaveBehind(Exit.Next),
     end: () => {
       const f = this.f;
       this.completed();
@@ -324,4 +328,6 @@ export class RegionEmitter extends RegionValues {
 }
 
 /** True for instructions that leave a region only by failing, by being handed over, or by a branch. */
-function mayFollowShadow(insn: Insn): boolean { return (!endsBlock(insn) || ENDS_BLOCK.has(insn.mnemonic)) && insn.mnemonic !== Mnemonic.Sti && insn.mnemonic !== Mnemonic.Popfq; }
+function mayFollowShadow(insn: Insn): boolean { return (!endsBlock(insn) || ENDS_BLOCK.has(insn.mnemonic)) && !LEAVES_BEHIND.has(insn.mnemonic); }
+/** Instructions whose definitions leave a region by `event` or `refetch`. */
+const LEAVES_BEHIND = new Set<Mnemonic>([Mnemonic.Sti, Mnemonic.Popfq, Mnemonic.Invlpg]);

@@ -3,8 +3,7 @@ import { CODE_MAP_BASE, CODE_MAP_ENTRIES, CODE_MAP_ENTRY_SIZE, FAST_ADDEND, FAST
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import * as M from './codeMap.js';
 import { Exit } from './exit.js';
-import { FLAGS_SIGNATURE, RESOLVE_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
-import { flagsFunction } from './flags.js';
+import { RESOLVE_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
 import * as R from './record.js';
 import { FunctionBody, ModuleBuilder, Op, Type } from './wasm.js';
 
@@ -16,8 +15,6 @@ export interface Runtime {
   run(cpu: number): Exit;
   /** Interprets `count` records; `Exit.Next` if all of it went well. */
   execute(cpu: number, record: number, count: number): Exit;
-  /** (ccOp, ccDst, ccSrc) -> arithmetic flags. */
-  flags: WebAssembly.ExportValue;
   /** (cpu, linear address, kind) -> 1 if translated code must leave an access to the interpreter; see `Watch.accessed`. */
   watched: WebAssembly.ExportValue;
   table: WebAssembly.Table;
@@ -25,7 +22,9 @@ export interface Runtime {
 
 export interface RuntimeImports {
   memory: WebAssembly.Memory;
+  /** See `emitted/`. */
   resolve(cpu: number, low: number, high: number, kind: number): number;
+  deliverFault(cpu: number): number;
   /** Carries out the stores that the last instruction left pending; gives `Exit.Next`, `Refetch` or `Event`. */
   flushPending(cpu: number): Exit;
   /** `Watch.accessed`. */
@@ -42,15 +41,15 @@ export function buildRuntime(imports: RuntimeImports): Runtime {
   const resolve = module.import('resolve', RESOLVE_SIGNATURE);
   const flushPending = module.import('flushPending', { params: [Type.I32], results: [Type.I32] });
   const watched = module.import('watched', RESOLVE_SIGNATURE);
+  const deliverFault = module.import('deliverFault', { params: [Type.I32], results: [Type.I32] });
   module.table(TABLE_SIZE);
   const template = module.type({ params: [Type.I32, Type.I32], results: [Type.I32] });
   const region = module.type({ params: [Type.I32], results: [Type.I32] });
-  flagsFunction(module.function(FLAGS_SIGNATURE, 'flags').body);
   emitWatched(module.function(WATCHED_SIGNATURE, 'watched').body, watched);
   const execute = module.function({ params: [Type.I32, Type.I32, Type.I32], results: [Type.I32] }, 'execute');
   emitExecute(execute.body, template, flushPending);
   const run = module.function({ params: [Type.I32], results: [Type.I32] }, 'run');
-  emitRun(run.body, { resolve, execute: execute.index, region });
+  emitRun(run.body, { resolve, deliverFault, execute: execute.index, region });
   const instance = new WebAssembly.Instance(new WebAssembly.Module(module.encode()), { env: { ...imports } as unknown as WebAssembly.ModuleImports });
   return instance.exports as unknown as Runtime;
 }
@@ -100,12 +99,17 @@ function emitWatched(f: FunctionBody, watched: number): void {
 }
 
 /** The dispatcher. */
-function emitRun(f: FunctionBody, { resolve, execute, region }: { resolve: number; execute: number; region: number }): void {
+function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { resolve: number; deliverFault: number; execute: number; region: number }): void {
   const cpu = 0;
   const rip = f.local(Type.I64), tag = f.local(Type.I64), mode = f.local(Type.I32), low = f.local(Type.I32), entry = f.local(Type.I32), page = f.local(Type.I32);
   const left = f.local(Type.I32), exit = f.local(Type.I32), budget = f.local(Type.I32), interpret = f.local(Type.I32), cut = f.local(Type.I32);
   const field = (op: Op, offset: number) => f.get(cpu).memory(op, offset);
   const giveUp = (code: Exit) => f.i32(code).op(Op.return);
+  /** An exception is delivered here if that is usual, and the dispatcher goes on at its handler. */
+  const fault = () => {
+    f.get(cpu).call(deliverFault).brIf(top);
+    giveUp(Exit.Fault);
+  };
 
   f.get(cpu).i32(1).memory(Op.i32_store, L.STEPPING);
   // Where a turn has been cut off says nothing of where loops begin: what is interpreted from there to the end of its block is not counted.
@@ -133,7 +137,7 @@ function emitRun(f: FunctionBody, { resolve, execute, region }: { resolve: numbe
   f.get(low).get(entry).memory(Op.i32_load, FAST_ADDEND).op(Op.i32_add).else();
   f.get(cpu).get(low).get(rip).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(memoryKind(1, MemoryKind.Execute)).call(resolve);
   f.tee(page).i32(0).op(Op.i32_lt_s).if();
-  giveUp(Exit.Fault);
+  fault();
   f.end().get(page).end().i32(-0x1000).op(Op.i32_and).get(mode).op(Op.i32_or).set(page);
 
   // The block that starts there.
@@ -160,7 +164,9 @@ function emitRun(f: FunctionBody, { resolve, execute, region }: { resolve: numbe
   f.get(cpu).i32(1).memory(Op.i32_store, L.STEPPING);
   f.get(exit).op(Op.i32_eqz).brIf(top);
   f.get(exit).i32(Exit.Interpret).op(Op.i32_eq).tee(interpret).brIf(top);
-  f.get(exit).op(Op.return);
+  f.get(exit).i32(Exit.Fault).op(Op.i32_eq).if();
+  fault();
+  f.end().get(exit).op(Op.return);
   f.end();
 
   // Otherwise interpret its records. Blocks with a breakpoint or across pages are never translated; they must not come by
@@ -174,5 +180,7 @@ function emitRun(f: FunctionBody, { resolve, execute, region }: { resolve: numbe
   f.get(cpu).get(entry).memory(Op.i32_load, M.M_RECORDS);
   f.get(entry).memory(Op.i32_load, M.M_COUNT).tee(left).get(budget);
   f.get(left).get(budget).op(Op.i32_lt_s, Op.select).call(execute).tee(exit).op(Op.i32_eqz).brIf(top);
-  f.get(exit).op(Op.return).end().op(Op.unreachable);
+  f.get(exit).i32(Exit.Fault).op(Op.i32_eq).if();
+  fault();
+  f.end().get(exit).op(Op.return).end().op(Op.unreachable);
 }

@@ -4,6 +4,7 @@ import * as L from '../cpu/layout.js';
 import { CodeMode, Seg } from '../cpu/layout.js';
 import { leaveFault } from '../cpu/pendingFault.js';
 import type { CpuState } from '../cpu/state.js';
+import { emittedFor } from '../emitted/index.js';
 import { CPU_BASE, CPU_SIZE, PAGE_SIZE, RAM_BASE, RECORD_BASE, RECORD_END } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import { type Block, BlockStore } from './blockStore.js';
@@ -55,20 +56,23 @@ export class Translator {
     /** Tells whether the run loop must look at the CPU after a handler. */
     needsAttention(cpu: CpuState): boolean;
   }) {
-    const { memory, mmu } = core;
+    const { memory } = core;
     this.instructionSet = new InstructionSet(core.features);
+    const { emitted } = emittedFor(memory);
     this.runtime = buildRuntime({
       memory: memory.wasm,
-      resolve: (cpu, low, high, kind) => mmu.resolve(cpu, low, high, kind),
+      resolve: emitted.resolve,
+      deliverFault: emitted.deliverFault,
       flushPending: cpu => this.flushPending(cpu),
       watched: (cpu, low, high, kind) => core.watch.accessed(this.cpuAt(cpu), low, high, kind),
     });
     this.functions = new FunctionTable(this.runtime.table, {
       memory: memory.wasm,
-      resolve: (cpu: number, low: number, high: number, kind: number) => mmu.resolve(cpu, low, high, kind),
+      resolve: emitted.resolve,
       segment: (cpu: number, segment: number, offset: number, kind: number) => this.hooks.segment(this.cpuAt(cpu), segment, offset, kind),
-      flags: this.runtime.flags,
+      flags: emitted.flags,
       watched: this.runtime.watched,
+      dropPage: emitted.dropPage,
       handler: (cpu: number, id: number) => this.handle(this.cpuAt(cpu), this.insns[id]!),
     });
     this.templates = new Templates(this.functions);

@@ -1,8 +1,10 @@
-import { Code } from 'iced-x86';
+import { Code, Mnemonic } from 'iced-x86';
 import { CR0, CR2, CR3, CR4, FAST_CONTEXT, FAST_INDEX, RIP } from '../../cpu/layout.js';
 import { CR3_FLUSH_CYCLES, CR3_KEEP_CYCLES } from '../../cycles/model.js';
+import { DROPPED_SMALL } from '../../emitted/tlb.js';
 import { FIRST_CONTEXT, LAST_CONTEXT } from '../../memory/contexts.js';
 import { FAST_INDEX_FACTOR, FAST_INDEX_MASK } from '../../memory/fastTable.js';
+import { MemoryKind } from '../../memory/kind.js';
 import { TLB_BASE, TLB_TOUCHED_BASE, TLB_UNIT } from '../../memory/layout.js';
 import { LAST_STAMP } from '../../memory/tlb.js';
 import {
@@ -10,7 +12,7 @@ import {
 } from '../../memory/tlbLayout.js';
 import type { Operand } from '../../translate/insn.js';
 import { Op, Type } from '../../translate/wasm.js';
-import { defineForm, inRegions } from '../define.js';
+import { define, defineForm, inRegions } from '../define.js';
 import { handOverIf, handOverUnlessKernel, pushTlb, tlbField } from './privilege.js';
 
 const CR3_NUMBER = 3;
@@ -71,6 +73,24 @@ defineForm(Code.Mov_cr_r64, insn => controlNumber(insn.operands[0]) === CR3_NUMB
   f.memory(Op.i64_store, RIP).i32(0);
   f.release(value, high, pcide, pcid, t, at, stamp, context);
   region.end();
+}));
+
+/**
+ * INVLPG (SDM Vol. 2A) at CPL 0 of 64-bit code. The region goes on behind it unless its own page, a large or a global one has been dropped.
+ */
+define(Mnemonic.Invlpg, inRegions((e, region) => {
+  const f = e.f;
+  if (!e.long || e.insn.lock) { e.handOver(); return; }
+  handOverUnlessKernel(e);
+  e.pushLinear(1, MemoryKind.Read);
+  const linear = e.keep(), dropped = f.local(Type.I32);
+  // An address that is not canonical has no translation.
+  f.get(linear).i64(47n).op(Op.i64_shr_s).i64(1n).op(Op.i64_add).i64(1n).op(Op.i64_le_u).if();
+  f.get(e.cpu).get(linear).op(Op.i32_wrap_i64).get(linear).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).call(e.imports.dropPage).tee(dropped).i32(~DROPPED_SMALL).op(Op.i32_and);
+  f.get(dropped).i32(0).op(Op.i32_ne).get(linear).i64(-0x1000n).op(Op.i64_and).i64(e.insn.ip & ~0xfffn).op(Op.i64_eq, Op.i32_and, Op.i32_or).unlikely().if();
+  region.refetch();
+  f.end().end();
+  f.release(linear, dropped);
 }));
 
 /** MOV from CR0, CR2, CR3 and CR4 at CPL 0 (SDM Vol. 2B). */

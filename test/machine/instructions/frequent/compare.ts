@@ -11,8 +11,8 @@ import { NEVER_TRANSLATE } from '../../translate/tuning.js';
  * region. Linear addresses 0 to 2 MiB are RAM, mapped to itself for everybody except for some pages.
  */
 const RAM = 2 << 20;
-const ROOT = 0x1000, PDPT = 0x2000, DIRECTORY = 0x3000, TABLE = 0x4000, USER_ROOT = 0x5000;
-export const CODE = 0x10000, USER_CODE = 0x11000, HANDLER = 0x12000, STACK = 0x20000, GDT = 0x30000, IDT = 0x31000, TSS = 0x32000;
+const ROOT = 0x1000, PDPT = 0x2000, DIRECTORY = 0x3000, USER_ROOT = 0x5000;
+export const TABLE = 0x4000, CODE = 0x10000, USER_CODE = 0x11000, HANDLER = 0x12000, STACK = 0x20000, GDT = 0x30000, IDT = 0x31000, TSS = 0x32000;
 /** Not present; for CPL 0 only; read-only. */
 export const ABSENT = 0x40000, KERNEL_ONLY = 0x41000, READ_ONLY = 0x42000;
 

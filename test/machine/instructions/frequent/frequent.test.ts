@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import * as L from '../../../../src/machine/cpu/layout.js';
 import { Flag } from '../../../../src/machine/cpu/layout.js';
 import { Random } from '../../../oracle/random.js';
-import { ABSENT, CODE, GDT, HANDLER, IDT, KERNEL_ONLY, Pair, pick, READ_ONLY, STACK, type Start, TSS, USER_CODE } from './compare.js';
+import { ABSENT, CODE, GDT, HANDLER, IDT, KERNEL_ONLY, Pair, pick, READ_ONLY, STACK, type Start, TABLE, TSS, USER_CODE } from './compare.js';
 
-const PCIDE = 1 << 17, SMAP = 1 << 21, FSGSBASE = 1 << 16, SCE = 1;
+const PGE = 1 << 7, PCIDE = 1 << 17, SMAP = 1 << 21, FSGSBASE = 1 << 16, SCE = 1;
 const EVERY_FLAG = 0x3f7fd5;
 
 /** RFLAGS: any arithmetic flags, and a few of the others. */
@@ -93,6 +93,16 @@ describe('in a region as by its handler, whatever the state:', () => {
     return {
       code: [0x0f, 0x22, 0xd8, 0x48, 0x8b, 0x16, 0x0f, 0x22, 0xd9, 0x48, 0x8b, 0x16, 0x0f, 0x20, 0xdb, 0x0f, 0x20, 0xd2, 0x0f, 0x20, 0xe7], user: random.chance(0.05), cr4, steps: steps(random),
       registers: { 0: value(), 1: value(), 6: BigInt(random.pick([STACK, GDT, ABSENT])) },
+    };
+  }));
+
+  it('INVLPG of pages that are in the TLB or not: small, global, its own, and addresses that are none', () => trials(800, 300, random => {
+    const address = pick(random, [STACK, STACK + 0x1234, CODE, HANDLER, GDT, ABSENT, READ_ONLY, 0xffff_8000_0000_0000, 0x8000_0000_0000].map(BigInt)), page = Number(address >> 12n & 0x1ffn);
+    const read = address < 0x200000n && address >> 12n !== BigInt(ABSENT >> 12) ? [0x48, 0x8b, 0x18] : [];
+    return {
+      // mov rbx, [rax]; invlpg [rax]; mov rbx, [rax]
+      code: [...read, 0x0f, 0x01, 0x38, ...read, 0x90], cr4: (random.chance(0.3) ? PGE : 0) | (random.chance(0.3) ? PCIDE : 0), steps: steps(random), flags: flags(random),
+      registers: { 0: address }, memory: address < 0x200000n && random.chance(0.3) ? { [TABLE + 8 * page]: BigInt(page << 12 | 0x107) } : {}, user: random.chance(0.05),
     };
   }));
 

@@ -1,0 +1,289 @@
+import { Vector } from '../core.js';
+import * as L from '../cpu/layout.js';
+import { WALK_CYCLES, WALK_LEVEL_CYCLES } from '../cycles/model.js';
+import { FAST_INDEX_MASK } from '../memory/fastTable.js';
+import { MemoryKind } from '../memory/kind.js';
+import {
+  ACCESS_INFO, CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_BASE, FAST_CPU_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE,
+  PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE, RAM_PAGES, TLB_BASE, TLB_CPU_SIZE, TlbTable, WALK_FRAME, WALK_INFO, WALK_SIZE,
+} from '../memory/layout.js';
+import { PF_I, PF_P, PF_PK, PF_U, PF_W, WALK_OK } from '../memory/pagingBits.js';
+import {
+  ALLOWED_PAGING, CONFIG_LONG, CONFIG_NXE, CONFIG_SMEP, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_STAMP,
+  INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE,
+} from '../memory/tlbLayout.js';
+import { type FunctionBody, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
+import { DROPPED_SMALL, type TlbFunctions, touch } from './tlb.js';
+import type { WalkFunctions } from './walk.js';
+
+/** `frameOf` has found a fault, which FAULT_* say. */
+export const FRAME_FAULT = -1;
+/** `frameOf` leaves it to TypeScript, and nothing has been done but what that will do again. */
+export const FRAME_UNUSUAL = -2;
+
+const ACCESS_SHIFT = 8;
+const WRITE = 1;
+const TLB_RATIO = TLB_CPU_SIZE / CPU_SIZE, FAST_RATIO = FAST_CPU_SIZE / CPU_SIZE;
+/** INFO of an address with paging off: everything is allowed, and there is no dirty bit to set. */
+const UNPAGED_INFO = INFO_WRITE | INFO_USER | INFO_DIRTY;
+
+export interface AccessImports {
+  /** (cpu, low, high, kind) -> as `resolve`: `Mmu.resolveUnusual`. */
+  resolveUnusual: number;
+  /** (page): gives PAGE_DIRTY to a page that does not have it. */
+  markDirty: number;
+  /** (cpu, DROPPED_*): entries have been dropped whose fast ones are to be ended with their context. */
+  endContext: number;
+}
+
+export interface AccessFunctions {
+  /** (cpu, low, high, kind) -> the physical page number for an access within one page, FRAME_FAULT or FRAME_UNUSUAL; ACCESS_INFO. */
+  frameOf: number;
+  /** (cpu, table, mode, low, high, page, flags): enters the page at host address `page` into a fast table, with all that ACCESS_INFO allows. */
+  fill: number;
+  /** (cpu, low, high, kind) -> host address or RESOLVE_*: `Mmu.resolve`. */
+  resolve: number;
+  /** (cpu, low, high, write) -> host address or -1: `Mmu.supervisorHost`. */
+  supervisorHost: number;
+  /** (cpu, low, high) -> DROPPED_*: drops what the TLB and the fast tables hold for a canonical address in the current PCID, and global. */
+  dropPage: number;
+}
+
+/** Adds translation of accesses: usual ones in 4-level paging, the rest by the imports. */
+export function emitAccess(module: ModuleBuilder, imports: AccessImports, tlb: TlbFunctions, walk: WalkFunctions): AccessFunctions {
+  const i32 = (count: number, results = 1) => ({ params: Array.from({ length: count }, () => Type.I32), results: Array.from({ length: results }, () => Type.I32) });
+  const dropPage = module.function(i32(3), 'dropPage'), fault = module.function(i32(5)), frameOf = module.function(i32(4), 'frameOf'), fill = module.function(i32(7, 0), 'fill');
+  const resolve = module.function(i32(4), 'resolve'), supervisorHost = module.function(i32(4), 'supervisorHost');
+  emitDropPage(dropPage.body, tlb, imports.endContext);
+  emitPageFault(fault.body);
+  emitFrameOf(frameOf.body, { tlb, walk, dropPage: dropPage.index, fault: fault.index });
+  emitFill(fill.body);
+  const common = { frameOf: frameOf.index, fill: fill.index, markDirty: imports.markDirty };
+  emitResolve(resolve.body, { ...common, unusual: imports.resolveUnusual });
+  emitSupervisorHost(supervisorHost.body, common);
+  return { frameOf: frameOf.index, fill: fill.index, resolve: resolve.index, supervisorHost: supervisorHost.index, dropPage: dropPage.index };
+}
+
+/** Pushes the host address of a CPU's TLB region. */
+export function pushTlbRegion(f: FunctionBody, cpu: number): void { f.get(cpu).i32(CPU_BASE).op(Op.i32_sub).i32(TLB_RATIO).op(Op.i32_mul).i32(TLB_BASE).op(Op.i32_add); }
+
+/** Pushes the host address of a fast table of a CPU; pops nothing. */
+export function pushFastTable(f: FunctionBody, cpu: number, table: number): void {
+  f.get(cpu).i32(FAST_RATIO).op(Op.i32_mul).i32(FAST_BASE - CPU_BASE * FAST_RATIO + table * FAST_TABLE_SIZE).op(Op.i32_add);
+}
+
+/** Pushes the offset in a fast table of the entry for the low half of an address. */
+export function pushFastOffset(f: FunctionBody, cpu: number, lo: number): void {
+  f.get(lo).i32(7).op(Op.i32_shr_u).get(cpu).memory(Op.i32_load, L.FAST_INDEX).op(Op.i32_xor).i32(FAST_INDEX_MASK).op(Op.i32_and);
+}
+
+function emitDropPage(f: FunctionBody, tlb: TlbFunctions, endContext: number): void {
+  const [cpu, lo, hi] = [0, 1, 2], t = f.local(Type.I32), dropped = f.local(Type.I32), entry = f.local(Type.I32);
+  pushTlbRegion(f, cpu);
+  f.tee(t).get(lo).get(hi).get(t).memory(Op.i32_load, 4 * H_STAMP).i32(1).call(tlb.drop).tee(dropped).op(Op.i32_eqz).if();
+  f.i32(0).op(Op.return).end();
+  f.get(dropped).i32(~DROPPED_SMALL).op(Op.i32_and).unlikely().if();
+  f.get(cpu).get(dropped).call(endContext);
+  f.else();
+  pushFastOffset(f, cpu, lo);
+  pushFastTable(f, cpu, 0);
+  f.op(Op.i32_add).set(entry);
+  for (const table of [TlbTable.Supervisor, TlbTable.User, TlbTable.SupervisorAc]) {
+    for (const tag of [FAST_TAG_READ, FAST_TAG_WRITE, FAST_TAG_EXEC]) f.get(entry).i32(0).memory(Op.i32_store, table * FAST_TABLE_SIZE + tag);
+  }
+  f.end().get(dropped);
+}
+
+/** (cpu, low, high, kind, bits) -> FRAME_FAULT: leaves a page fault in FAULT_*, with the bits P, RSVD and PK that are given. */
+function emitPageFault(f: FunctionBody): void {
+  const [cpu, lo, hi, kind, bits] = [0, 1, 2, 3, 4], t = f.local(Type.I32);
+  pushTlbRegion(f, cpu);
+  f.set(t);
+  f.get(cpu).i32(Vector.PF).memory(Op.i32_store, L.FAULT_VECTOR).get(cpu).i32(1).memory(Op.i32_store, L.FAULT_HAS_ERROR);
+  f.get(cpu).get(lo).memory(Op.i32_store, L.FAULT_ADDRESS).get(cpu).get(hi).memory(Op.i32_store, L.FAULT_ADDRESS + 4);
+  const add = (bit: number, condition: () => void) => {
+    f.i32(bit).i32(0);
+    condition();
+    f.op(Op.select, Op.i32_or);
+  };
+  f.get(cpu).get(bits);
+  add(PF_W, () => f.get(kind).i32(MemoryKind.Write).op(Op.i32_and));
+  add(PF_U, () => f.get(kind).i32(MemoryKind.Supervisor).op(Op.i32_and, Op.i32_eqz).get(t).memory(Op.i32_load, 4 * H_MODE).i32(TlbTable.User).op(Op.i32_eq, Op.i32_and));
+  add(PF_I, () => f.get(kind).i32(MemoryKind.Execute).op(Op.i32_and).i32(0).op(Op.i32_ne)
+    .get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(CONFIG_NXE | CONFIG_SMEP).op(Op.i32_and).i32(0).op(Op.i32_ne, Op.i32_and));
+  f.memory(Op.i32_store, L.FAULT_ERROR).i32(FRAME_FAULT);
+}
+
+function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage, fault }: { tlb: TlbFunctions; walk: WalkFunctions; dropPage: number; fault: number }): void {
+  const [cpu, lo, hi, kind] = [0, 1, 2, 3];
+  const t = f.local(Type.I32), allowed = f.local(Type.I32), access = f.local(Type.I32), entry = f.local(Type.I32), info = f.local(Type.I32), keys = f.local(Type.I32), bits = f.local(Type.I32);
+  const unusual = () => f.i32(FRAME_UNUSUAL).op(Op.return).end();
+  /** Returns the frame in the local and the offset of the page in a larger one. */
+  const found = (pushInfo: () => void, pushSize: () => void, pushFrame: () => void) => {
+    f.i32(0);
+    pushInfo();
+    f.memory(Op.i32_store, ACCESS_INFO);
+    pushFrame();
+    f.get(lo).i32(12).op(Op.i32_shr_u).i32(1);
+    pushSize();
+    f.i32(9).op(Op.i32_mul, Op.i32_shl).i32(1).op(Op.i32_sub, Op.i32_and, Op.i32_or, Op.return);
+  };
+  /** Faults with the bits in the local; a fault ends stores that wait, which TypeScript knows. */
+  const raise = (pushBits: () => void) => {
+    f.get(cpu).memory(Op.i32_load, L.PENDING).unlikely().if();
+    unusual();
+    // A page fault drops what the TLB holds for the address (SDM Vol. 3A, 4.10.4.1), a global entry too: kernels count on a spurious fault
+    // on a global page not to repeat itself.
+    f.get(entry).if();
+  f.get(cpu).get(lo).get(hi).call(dropPage).op(Op.drop).end();
+    f.get(cpu).get(lo).get(hi).get(kind);
+    pushBits();
+    f.call(fault).op(Op.return);
+  };
+
+  pushTlbRegion(f, cpu);
+  f.set(t);
+  f.get(t).memory(Op.i32_load, 4 * H_ALLOWED).get(t).memory(Op.i32_load, 4 * H_ALLOWED_NOW).get(kind).i32(MemoryKind.Supervisor).op(Op.i32_and, Op.select).tee(allowed);
+  f.i32(ALLOWED_PAGING).op(Op.i32_and, Op.i32_eqz).unlikely().if();
+  f.i32(0).i32(UNPAGED_INFO).memory(Op.i32_store, ACCESS_INFO).get(lo).i32(12).op(Op.i32_shr_u, Op.return).end();
+  f.get(hi).i32(0x8000).op(Op.i32_add).i32(16).op(Op.i32_shr_u).get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(CONFIG_LONG).op(Op.i32_and, Op.i32_eqz, Op.i32_or).unlikely().if();
+  unusual();
+  f.get(kind).i32(ACCESS_SHIFT).op(Op.i32_shr_u).i32(3).op(Op.i32_and).set(access);
+  // The protection keys (a bit each) that forbid such an access to user pages; instruction fetches know no keys.
+  f.get(kind).i32(MemoryKind.Execute).op(Op.i32_and, Op.i32_eqz).if();
+  f.i32(0).get(t).memory(Op.i32_load, 4 * H_MODE).i32(TlbTable.User).op(Op.i32_and).get(kind).i32(MemoryKind.Supervisor).op(Op.i32_and, Op.select);
+  f.i32(2).op(Op.i32_shl).get(t).op(Op.i32_add).memory(Op.i32_load, 4 * H_KEYS);
+  f.i32(16).i32(0).get(kind).i32(MemoryKind.Write).op(Op.i32_and, Op.select, Op.i32_shr_u).i32(0xffff).op(Op.i32_and).set(keys).end();
+
+  f.get(t).get(lo).get(hi).call(tlb.lookup).tee(entry).if();
+  f.get(entry).memory(Op.i32_load, 4 * E_INFO).set(info);
+  // The cached rights decide, even if the tables have more to offer by now (SDM Vol. 3A, 4.10.2.3).
+  f.get(keys).get(info).i32(INFO_PROTECTION_SHIFT).op(Op.i32_shr_u, Op.i32_shr_u).i32(1).op(Op.i32_and).get(info).i32(INFO_USER).op(Op.i32_and).i32(0).op(Op.i32_ne, Op.i32_and).tee(bits);
+  f.get(allowed).get(access).i32(3).op(Op.i32_shl).get(info).i32(INFO_RIGHTS_SHIFT).op(Op.i32_shr_u).i32(7).op(Op.i32_and, Op.i32_or, Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz, Op.i32_or).unlikely().if();
+  raise(() => f.i32(PF_P | PF_PK).i32(PF_P).get(bits).op(Op.select));
+  f.end();
+  f.get(access).i32(WRITE).op(Op.i32_ne).get(info).i32(INFO_DIRTY).op(Op.i32_and, Op.i32_or).if();
+  found(() => f.get(info), () => f.get(info).i32(INFO_SIZE_SHIFT).op(Op.i32_shr_u).i32(3).op(Op.i32_and), () => f.get(entry).memory(Op.i32_load, 4 * E_FRAME).i32(FRAME_MASK).op(Op.i32_and));
+  f.end().end();
+
+  f.get(cpu).memory(Op.i64_load, L.CR3).i64(12n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(0xfffffff).op(Op.i32_and);
+  f.get(lo).get(hi).get(allowed).get(access).i32(3).op(Op.i32_shl, Op.i32_shr_u).i32(0xff).op(Op.i32_and).get(keys).get(access).i32(WRITE).op(Op.i32_and);
+  f.get(t).memory(Op.i32_load, 4 * H_CONFIG).call(walk.walk).tee(bits).i32(WALK_OK).op(Op.i32_ne).if();
+  raise(() => f.get(bits));
+  f.end();
+  const result = (at: number) => f.i32(0).memory(Op.i32_load, at);
+  f.get(entry).if();
+  // An entry without the dirty bit gets it, unless the tables say something else by now.
+  const compared = 7 << INFO_RIGHTS_SHIFT | INFO_GLOBAL | 0xf << INFO_PROTECTION_SHIFT;
+  f.get(info);
+  result(WALK_INFO).op(Op.i32_xor).i32(compared).op(Op.i32_and);
+  f.get(info).i32(INFO_SIZE_SHIFT).op(Op.i32_shr_u).i32(3).op(Op.i32_and);
+  result(WALK_SIZE).op(Op.i32_xor, Op.i32_or).get(entry).memory(Op.i32_load, 4 * E_FRAME).i32(FRAME_MASK).op(Op.i32_and);
+  result(WALK_FRAME).op(Op.i32_xor, Op.i32_or).unlikely().if();
+  unusual();
+  f.get(entry).get(info).i32(INFO_DIRTY).op(Op.i32_or).memory(Op.i32_store, 4 * E_INFO);
+  touch(f, entry);
+  f.else();
+  // A large page may cover smaller global ones, which it takes precedence over from now on.
+  result(WALK_SIZE).i32(0).op(Op.i32_ne);
+  result(WALK_INFO).i32(INFO_GLOBAL).op(Op.i32_and, Op.i32_eqz, Op.i32_and).get(t).memory(Op.i32_load, 4 * H_IN_USE).i32(0x38).op(Op.i32_and).i32(0).op(Op.i32_ne, Op.i32_and).unlikely().if();
+  unusual();
+  f.get(t).get(lo).get(hi);
+  for (const at of [WALK_SIZE, WALK_FRAME, WALK_INFO]) result(at);
+  f.call(tlb.insert).op(Op.i32_eqz).unlikely().if();
+  unusual();
+  f.end();
+  f.get(cpu).get(cpu).memory(Op.i64_load, L.EXTRA_CYCLES).i32(WALK_CYCLES + 4 * WALK_LEVEL_CYCLES);
+  result(WALK_SIZE).i32(WALK_LEVEL_CYCLES).op(Op.i32_mul, Op.i32_sub, Op.i64_extend_i32_u, Op.i64_add).memory(Op.i64_store, L.EXTRA_CYCLES);
+  found(() => result(WALK_INFO), () => result(WALK_SIZE), () => result(WALK_FRAME));
+  f.i32(FRAME_UNUSUAL);
+}
+
+function emitFill(f: FunctionBody): void {
+  const [cpu, table, mode, lo, hi, page, flags] = [0, 1, 2, 3, 4, 5, 6];
+  const t = f.local(Type.I32), entry = f.local(Type.I32), tag = f.local(Type.I32), info = f.local(Type.I32), allowed = f.local(Type.I32), forbidden = f.local(Type.I32);
+  pushTlbRegion(f, cpu);
+  f.set(t);
+  pushFastOffset(f, cpu, lo);
+  f.get(table).op(Op.i32_add).set(entry);
+  f.get(lo).i32(~0xfff).op(Op.i32_and).get(cpu).memory(Op.i32_load, L.FAST_CONTEXT).op(Op.i32_or).set(tag);
+  f.i32(0).memory(Op.i32_load, ACCESS_INFO).set(info);
+  f.get(t).get(mode).i32(2).op(Op.i32_shl, Op.i32_add).memory(Op.i32_load, 4 * H_ALLOWED).get(info).i32(INFO_RIGHTS_SHIFT).op(Op.i32_shr_u).i32(7).op(Op.i32_and, Op.i32_shr_u).set(allowed);
+  f.get(info).i32(INFO_USER).op(Op.i32_and).if();
+  f.get(t).get(mode).i32(TlbTable.User).op(Op.i32_and).i32(2).op(Op.i32_shl, Op.i32_add).memory(Op.i32_load, 4 * H_KEYS).get(info).i32(INFO_PROTECTION_SHIFT).op(Op.i32_shr_u, Op.i32_shr_u).set(forbidden);
+  // Bit 0 stands for reads, as in `allowed`; bit 16 for writes, there bit 8.
+  f.get(allowed).get(forbidden).i32(1).op(Op.i32_and).get(forbidden).i32(8).op(Op.i32_shr_u).i32(0x100).op(Op.i32_and, Op.i32_or).i32(-1).op(Op.i32_xor, Op.i32_and).set(allowed).end();
+  const store = (at: number, condition: () => void) => {
+    f.get(entry).get(tag).i32(0);
+    condition();
+    f.op(Op.select).memory(Op.i32_store, at).get(entry).get(hi).memory(Op.i32_store, at + 4);
+  };
+  store(FAST_TAG_READ, () => f.get(allowed).i32(1).op(Op.i32_and));
+  store(FAST_TAG_WRITE, () => f.get(allowed).i32(8).op(Op.i32_shr_u).get(info).i32(Math.log2(INFO_DIRTY)).op(Op.i32_shr_u, Op.i32_and).i32(1).op(Op.i32_and)
+    .get(flags).i32(PAGE_DIRTY | PAGE_SLOW_STORES).op(Op.i32_and).i32(PAGE_DIRTY).op(Op.i32_eq, Op.i32_and));
+  store(FAST_TAG_EXEC, () => f.get(allowed).i32(0x10000).op(Op.i32_and));
+  f.get(entry).get(page).get(lo).i32(~0xfff).op(Op.i32_and, Op.i32_sub).memory(Op.i32_store, FAST_ADDEND);
+}
+
+interface Common { frameOf: number; fill: number; markDirty: number; }
+
+/** Pushes the host address of page `frame`. */
+function pushPage(f: FunctionBody, frame: number): void { f.get(frame).i32(12).op(Op.i32_shl).i32(RAM_BASE).op(Op.i32_add); }
+
+function emitResolve(f: FunctionBody, { frameOf, fill, markDirty, unusual }: Common & { unusual: number }): void {
+  const [cpu, lo, hi, kind] = [0, 1, 2, 3], frame = f.local(Type.I32), flags = f.local(Type.I32), page = f.local(Type.I32);
+  const giveUp = () => f.get(cpu).get(lo).get(hi).get(kind).call(unusual).op(Op.return).end();
+  f.get(lo).i32(0xfff).op(Op.i32_and).get(kind).i32(0xff).op(Op.i32_and, Op.i32_add).i32(0x1000).op(Op.i32_gt_u).unlikely().if();
+  giveUp();
+  f.get(cpu).get(lo).get(hi).get(kind).call(frameOf).tee(frame).i32(FRAME_FAULT).op(Op.i32_eq).unlikely().if();
+  f.i32(FRAME_FAULT).op(Op.return).end();
+  // FRAME_UNUSUAL is beyond RAM too.
+  f.get(frame).i32(0).memory(Op.i32_load, RAM_PAGES).op(Op.i32_ge_u).unlikely().if();
+  giveUp();
+  f.get(frame).memory(Op.i32_load8_u, PAGE_FLAGS_BASE).set(flags);
+  f.get(kind).i32(MemoryKind.Write).op(Op.i32_and).if();
+  f.get(flags).i32(PAGE_SLOW_STORES).op(Op.i32_and).unlikely().if();
+  giveUp();
+  f.get(flags).i32(PAGE_DIRTY).op(Op.i32_and, Op.i32_eqz).unlikely().if();
+  f.get(frame).call(markDirty).get(flags).i32(PAGE_DIRTY).op(Op.i32_or).set(flags).end().end();
+  pushPage(f, frame);
+  f.set(page);
+  f.get(cpu).get(cpu).memory(Op.i32_load, L.FAST_TABLE);
+  pushTlbRegion(f, cpu);
+  f.memory(Op.i32_load, 4 * H_MODE).get(lo).get(hi).get(page).get(flags).call(fill);
+  f.get(page).get(lo).i32(0xfff).op(Op.i32_and, Op.i32_or);
+}
+
+function emitSupervisorHost(f: FunctionBody, { frameOf, fill, markDirty }: Common): void {
+  const [cpu, lo, hi, write] = [0, 1, 2, 3], frame = f.local(Type.I32), flags = f.local(Type.I32), page = f.local(Type.I32);
+  f.get(cpu).get(lo).get(hi).get(write).i32(ACCESS_SHIFT).op(Op.i32_shl).i32(MemoryKind.Supervisor).op(Op.i32_or).call(frameOf).tee(frame);
+  f.i32(0).memory(Op.i32_load, RAM_PAGES).op(Op.i32_ge_u).unlikely().if();
+  f.get(cpu).i32(-1).memory(Op.i32_store, L.FAULT_VECTOR).i32(-1).op(Op.return).end();
+  f.get(frame).memory(Op.i32_load8_u, PAGE_FLAGS_BASE).set(flags);
+  f.get(write).if();
+  f.get(flags).i32(PAGE_SLOW_STORES).op(Op.i32_and).if();
+  f.i32(-1).op(Op.return).end();
+  f.get(flags).i32(PAGE_DIRTY).op(Op.i32_and, Op.i32_eqz).if();
+  f.get(frame).call(markDirty).get(flags).i32(PAGE_DIRTY).op(Op.i32_or).set(flags).end().end();
+  pushPage(f, frame);
+  f.set(page);
+  f.get(cpu);
+  pushFastTable(f, cpu, TlbTable.Supervisor);
+  f.i32(TlbTable.Supervisor).get(lo).get(hi).get(page).get(flags).call(fill);
+  f.get(page).get(lo).i32(0xfff).op(Op.i32_and, Op.i32_or);
+}
+
+/**
+ * Pushes the host address for the linear address in i64 local `linear`, accessed implicitly in supervisor mode: by the fast table, or from
+ * `supervisorHost`, then perhaps -1. `low` is an i32 local that gets the low half.
+ */
+export function pushSupervisorHost(f: FunctionBody, cpu: number, linear: number, low: number, entry: number, write: boolean, supervisorHost: number): void {
+  f.get(linear).op(Op.i32_wrap_i64).set(low);
+  pushFastOffset(f, cpu, low);
+  pushFastTable(f, cpu, TlbTable.Supervisor);
+  f.op(Op.i32_add).tee(entry).memory(Op.i64_load, write ? FAST_TAG_WRITE : FAST_TAG_READ);
+  f.get(linear).i64(-0x1000n).op(Op.i64_and).get(cpu).memory(Op.i64_load, L.FAST_CONTEXT).op(Op.i64_or, Op.i64_eq).likely(true).if(Type.I32);
+  f.get(low).get(entry).memory(Op.i32_load, FAST_ADDEND).op(Op.i32_add).else();
+  f.get(cpu).get(low).get(linear).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(write ? 1 : 0).call(supervisorHost).end();
+}
+

@@ -1,0 +1,220 @@
+import { Vector } from '../core.js';
+import * as L from '../cpu/layout.js';
+import { ARITHMETIC_FLAGS, CodeMode, Flag, Seg } from '../cpu/layout.js';
+import { Rights } from '../cpu/modes.js';
+import { DELIVERY_CYCLES } from '../cycles/model.js';
+import { FAST_TABLE_SIZE, TlbTable } from '../memory/layout.js';
+import { CONFIG_SMAP, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_MODE } from '../memory/tlbLayout.js';
+import { type FunctionBody, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
+import { pushFastTable, pushSupervisorHost, pushTlbRegion } from './access.js';
+
+/** No error code, as the argument of `enterUsually`. */
+export const NO_ERROR = -1;
+
+/** Bit 1 of RFLAGS is always set. */
+const ALWAYS = 2;
+const CS_FIELD = L.SEG + Seg.CS * L.SEG_SIZE, SS_FIELD = L.SEG + Seg.SS * L.SEG_SIZE, TR_FIELD = L.SEG + Seg.TR * L.SEG_SIZE, RSP = L.GPR + 8 * 4;
+const LMA = 1 << 10;
+/** Gate: type and the bit above it, present. Interrupt gates have type 14, trap gates 15. */
+const GATE_CHECKED = 0x9e00, GATE_EXPECTED = 0x8e00, TRAP_GATE = 0x100;
+const CODE_CHECKED = Rights.Present | Rights.CodeData | Rights.Code | Rights.DownConforming | Rights.Accessed | Rights.Long | Rights.Big | 3 << 5;
+const CODE_EXPECTED = Rights.Present | Rights.CodeData | Rights.Code | Rights.Accessed | Rights.Long;
+/** FLAGS that are cleared by every gate, and by interrupt gates as well (SDM Vol. 3A, 6.12.1.3). */
+const CLEARED = Flag.TF | Flag.NT | Flag.RF | Flag.VM;
+
+export interface DeliveryFunctions {
+  /** (cpu, vector, error or NO_ERROR, resumeFlag) -> 1 if delivered; see `cpu/usualDelivery.ts`. */
+  enterUsually: number;
+  /** (cpu) -> 1 if the exception in FAULT_* has been delivered as a step of its own; 0 if TypeScript has to, and nothing has changed. */
+  deliverFault: number;
+}
+
+/** Adds the delivery of events through the IDT, where it is usual. */
+export function emitDelivery(module: ModuleBuilder, imports: { flags: number; supervisorHost: number }): DeliveryFunctions {
+  const enterUsually = module.function({ params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.I32] }, 'enterUsually');
+  const deliverFault = module.function({ params: [Type.I32], results: [Type.I32] }, 'deliverFault');
+  emitEnter(enterUsually.body, imports);
+  emitDeliverFault(deliverFault.body, enterUsually.index);
+  return { enterUsually: enterUsually.index, deliverFault: deliverFault.index };
+}
+
+function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { flags: number; supervisorHost: number }): void {
+  const [cpu, vector, error, resumeFlag] = [0, 1, 2, 3];
+  const linear = f.local(Type.I64), scratch = f.local(Type.I32), entry = f.local(Type.I32);
+  const gate = f.local(Type.I64), target = f.local(Type.I64), code = f.local(Type.I64), stack = f.local(Type.I64), bottom = f.local(Type.I64);
+  const host = f.local(Type.I32), selector = f.local(Type.I32), rights = f.local(Type.I32), inner = f.local(Type.I32), ist = f.local(Type.I32), high = f.local(Type.I32);
+  const size = f.local(Type.I32), flags = f.local(Type.I32), limit = f.local(Type.I32), t = f.local(Type.I32), mode = f.local(Type.I32);
+  const field = (op: Op, at: number) => f.get(cpu).memory(op, at);
+  /** Gives up if the i32 on the stack is not zero. */
+  const giveUpIf = () => {
+    f.unlikely().if();
+    f.i32(0).op(Op.return).end();
+  };
+  /** `linear` to `host`: bytes of a table, read as the processor reads its tables; gives up if they cross a page or are not aligned. */
+  const find = (bytes: number, write: boolean) => {
+    f.get(linear).op(Op.i32_wrap_i64).tee(scratch).i32(0xfff).op(Op.i32_and).i32(0x1000 - bytes).op(Op.i32_gt_u).get(scratch).i32(3).op(Op.i32_and, Op.i32_or);
+    giveUpIf();
+    pushSupervisorHost(f, cpu, linear, scratch, entry, write, supervisorHost);
+    f.tee(host).i32(0).op(Op.i32_lt_s);
+    giveUpIf();
+  };
+  /** Gives up unless the address in the local is canonical. */
+  const canonical = (address: number) => {
+    f.get(address).i64(47n).op(Op.i64_shr_s).i64(1n).op(Op.i64_add).i64(1n).op(Op.i64_gt_u);
+    giveUpIf();
+  };
+
+  field(Op.i32_load, L.EFER).i32(LMA).op(Op.i32_and, Op.i32_eqz);
+  field(Op.i32_load, L.MODE).i32(CodeMode.Watched).op(Op.i32_and, Op.i32_or);
+  giveUpIf();
+  f.get(vector).i32(16).op(Op.i32_mul).i32(15).op(Op.i32_add);
+  field(Op.i32_load, L.IDTR_LIMIT).op(Op.i32_gt_u);
+  giveUpIf();
+  field(Op.i64_load, L.IDTR_BASE).get(vector).i32(16).op(Op.i32_mul, Op.i64_extend_i32_u, Op.i64_add).set(linear);
+  find(16, false);
+  f.get(host).memory(Op.i64_load).tee(gate).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).tee(high).i32(GATE_CHECKED).op(Op.i32_and).i32(GATE_EXPECTED).op(Op.i32_ne);
+  giveUpIf();
+  // Offset: bits 15:0, 63:48 of the first half, and the low 32 bits of the second.
+  f.get(gate).i64(0xffffn).op(Op.i64_and).get(gate).i64(32n).op(Op.i64_shr_u).i64(0xffff0000n).op(Op.i64_and, Op.i64_or);
+  f.get(host).memory(Op.i64_load32_u, 8).i64(32n).op(Op.i64_shl, Op.i64_or).set(target);
+  canonical(target);
+
+  // A null selector, one of the LDT, one beyond the table.
+  f.get(gate).op(Op.i32_wrap_i64).i32(16).op(Op.i32_shr_u).tee(selector).i32(0xfffc).op(Op.i32_and, Op.i32_eqz).get(selector).i32(4).op(Op.i32_and, Op.i32_or);
+  f.get(selector).i32(7).op(Op.i32_or);
+  field(Op.i32_load, L.GDTR_LIMIT).op(Op.i32_gt_u, Op.i32_or);
+  giveUpIf();
+  field(Op.i64_load, L.GDTR_BASE).get(selector).i32(0xfff8).op(Op.i32_and, Op.i64_extend_i32_u, Op.i64_add).set(linear);
+  find(8, false);
+  f.get(host).memory(Op.i64_load).tee(code).i64(40n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(0xf0ff).op(Op.i32_and).tee(rights).i32(CODE_CHECKED).op(Op.i32_and).i32(CODE_EXPECTED).op(Op.i32_ne);
+  giveUpIf();
+
+  field(Op.i64_load, RSP).set(stack);
+  f.get(high).i32(7).op(Op.i32_and).set(ist);
+  field(Op.i32_load, SS_FIELD + L.SEG_RIGHTS).i32(5).op(Op.i32_shr_u).i32(3).op(Op.i32_and).tee(inner).get(ist).op(Op.i32_or).if();
+  // IST1-7 or RSP0 of the TSS (SDM Vol. 3A, figure 7-11).
+  f.get(ist).i32(8).op(Op.i32_mul).i32(0x24 - 8).op(Op.i32_add).i32(4).get(ist).op(Op.select).tee(scratch).i32(7).op(Op.i32_add);
+  field(Op.i32_load, TR_FIELD + L.SEG_LIMIT).op(Op.i32_gt_u);
+  giveUpIf();
+  field(Op.i64_load, TR_FIELD + L.SEG_BASE).get(scratch).op(Op.i64_extend_i32_u, Op.i64_add).set(linear);
+  find(8, false);
+  f.get(host).memory(Op.i64_load).set(stack).end();
+  // From the first word below the aligned top to the lowest one; both in one page, so both canonical or none.
+  f.i32(40).i32(48).get(error).i32(NO_ERROR).op(Op.i32_eq, Op.select).set(size);
+  f.get(stack).i64(~0xfn).op(Op.i64_and).get(size).op(Op.i64_extend_i32_u, Op.i64_sub).tee(bottom).op(Op.i32_wrap_i64).i32(0xfff).op(Op.i32_and).i32(0x1000).get(size).op(Op.i32_sub, Op.i32_gt_u);
+  giveUpIf();
+  canonical(bottom);
+  f.get(bottom).set(linear);
+  find(40, true);
+
+  // Nothing can go wrong from here on.
+  field(Op.i32_load, L.FLAGS).i32(~ARITHMETIC_FLAGS).op(Op.i32_and).i32(ALWAYS).op(Op.i32_or);
+  field(Op.i32_load, L.CC_OP);
+  field(Op.i64_load, L.CC_DST);
+  field(Op.i64_load, L.CC_SRC).call(flagsFunction).op(Op.i32_or).set(flags);
+  f.get(error).i32(NO_ERROR).op(Op.i32_ne).if();
+  f.get(host).get(error).op(Op.i64_extend_i32_u).memory(Op.i64_store).get(host).i32(8).op(Op.i32_add).set(host).end();
+  const push = (at: number, value: () => void) => {
+    f.get(host);
+    value();
+    f.memory(Op.i64_store, at);
+  };
+  push(0, () => field(Op.i64_load, L.RIP));
+  push(8, () => field(Op.i64_load32_u, CS_FIELD + L.SEG_SELECTOR));
+  push(16, () => f.get(flags).i32(Flag.RF).i32(0).get(resumeFlag).op(Op.select, Op.i32_or, Op.i64_extend_i32_u));
+  push(24, () => field(Op.i64_load, RSP));
+  push(32, () => field(Op.i64_load32_u, SS_FIELD + L.SEG_SELECTOR));
+
+  const set = (at: number, op: Op, value: () => void) => {
+    f.get(cpu);
+    value();
+    f.memory(op, at);
+  };
+  set(CS_FIELD + L.SEG_SELECTOR, Op.i32_store, () => f.get(selector).i32(0xfffc).op(Op.i32_and));
+  set(CS_FIELD + L.SEG_RIGHTS, Op.i32_store, () => f.get(rights));
+  f.get(code).op(Op.i32_wrap_i64).i32(0xffff).op(Op.i32_and).get(code).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(0xf0000).op(Op.i32_and, Op.i32_or).set(limit);
+  set(CS_FIELD + L.SEG_LIMIT, Op.i32_store, () => f.get(limit).i32(12).op(Op.i32_shl).i32(0xfff).op(Op.i32_or).get(limit).get(rights).i32(Rights.Granularity).op(Op.i32_and, Op.select));
+  set(CS_FIELD + L.SEG_BASE, Op.i64_store, () => f.get(code).i64(16n).op(Op.i64_shr_u).i64(0xffffffn).op(Op.i64_and).get(code).i64(32n).op(Op.i64_shr_u).i64(0xff000000n).op(Op.i64_and, Op.i64_or));
+  f.get(inner).if();
+  set(SS_FIELD + L.SEG_SELECTOR, Op.i64_store, () => f.i64(0n));
+  set(SS_FIELD + L.SEG_LIMIT, Op.i32_store, () => f.i32(0));
+  set(SS_FIELD + L.SEG_BASE, Op.i64_store, () => f.i64(0n));
+  f.end();
+  set(RSP, Op.i64_store, () => f.get(bottom));
+  set(L.RIP, Op.i64_store, () => f.get(target));
+  f.get(flags).i32(~CLEARED).i32(~(CLEARED | Flag.IF)).get(high).i32(TRAP_GATE).op(Op.i32_and, Op.select, Op.i32_and).set(flags);
+  set(L.FLAGS, Op.i32_store, () => f.get(flags).i32(~ARITHMETIC_FLAGS).op(Op.i32_and));
+  set(L.CC_OP, Op.i32_store, () => f.i32(0));
+  set(L.CC_SRC, Op.i64_store, () => f.get(flags).i32(ARITHMETIC_FLAGS).op(Op.i32_and, Op.i64_extend_i32_u));
+  set(L.CC_DST, Op.i64_store, () => f.i64(0n));
+  // As `updateMode`: CPL is 0 now, and RFLAGS.AC stays.
+  set(L.MODE, Op.i32_store, () => {
+    field(Op.i32_load, L.MODE).i32(L.KEPT_MODE).op(Op.i32_and).i32(CodeMode.Long).op(Op.i32_or);
+    field(Op.i32_load, SS_FIELD + L.SEG_RIGHTS).i32(Math.log2(Rights.Big / CodeMode.Stack32)).op(Op.i32_shr_u).i32(CodeMode.Stack32).op(Op.i32_and, Op.i32_or);
+  });
+  pushTlbRegion(f, cpu);
+  f.tee(t).i32(TlbTable.SupervisorAc).i32(TlbTable.Supervisor).get(flags).i32(Math.log2(Flag.AC)).op(Op.i32_shr_u);
+  f.get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(Math.log2(CONFIG_SMAP)).op(Op.i32_shr_u, Op.i32_and).i32(1).op(Op.i32_and, Op.select).tee(mode).memory(Op.i32_store, 4 * H_MODE);
+  f.get(t).get(t).get(mode).i32(2).op(Op.i32_shl, Op.i32_add).memory(Op.i32_load, 4 * H_ALLOWED).memory(Op.i32_store, 4 * H_ALLOWED_NOW);
+  set(L.FAST_TABLE, Op.i32_store, () => {
+    pushFastTable(f, cpu, 0);
+    f.get(mode).i32(FAST_TABLE_SIZE).op(Op.i32_mul, Op.i32_add);
+  });
+  set(L.SHADOW, Op.i32_store, () => f.i32(0));
+  f.i32(1);
+}
+
+/** Exceptions that are delivered here: faults, which push RF. */
+export const PLAIN_FAULTS = 1 << Vector.DE | 1 << Vector.BR | 1 << Vector.UD | 1 << Vector.NM | 1 << Vector.TS | 1 << Vector.NP | 1 << Vector.SS | 1 << Vector.GP | 1 << Vector.PF
+  | 1 << Vector.MF | 1 << Vector.AC | 1 << Vector.XM;
+
+function emitDeliverFault(f: FunctionBody, enterUsually: number): void {
+  const cpu = 0, vector = f.local(Type.I32), error = f.local(Type.I32), hasError = f.local(Type.I32), address = f.local(Type.I64), record = f.local(Type.I32), count = f.local(Type.I32);
+  const field = (op: Op, at: number) => f.get(cpu).memory(op, at);
+  const store = (base: number, op: Op, at: number, value: () => void) => {
+    f.get(base);
+    value();
+    f.memory(op, at);
+  };
+  // What is due between instructions is the run loop's, and so is an exception that somebody wants to be asked about.
+  field(Op.i32_load, L.FAULT_VECTOR).tee(vector).i32(32).op(Op.i32_ge_u);
+  field(Op.i32_load, L.PLAIN_VECTORS).get(vector).op(Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz, Op.i32_or);
+  for (const unusual of [L.NMI_UNBLOCK, L.SHADOW, L.PENDING, L.PENDING_DEBUG, L.SINGLE_STEP]) field(Op.i32_load, unusual).op(Op.i32_or);
+  f.unlikely().if();
+  f.i32(0).op(Op.return).end();
+  field(Op.i32_load, L.FAULT_ERROR).set(error);
+  field(Op.i32_load, L.FAULT_HAS_ERROR).set(hasError);
+  field(Op.i64_load, L.FAULT_ADDRESS).set(address);
+
+  // As `ExceptionRing.note`; it counts once the delivery is done.
+  field(Op.i32_load, L.EXCEPTION_COUNT).tee(count).i32(L.EXCEPTIONS_KEPT - 1).op(Op.i32_and).i32(L.EXCEPTION_SIZE).op(Op.i32_mul).get(cpu).op(Op.i32_add).i32(L.EXCEPTIONS).op(Op.i32_add).set(record);
+  store(record, Op.i32_store, L.X_VECTOR, () => f.get(vector));
+  store(record, Op.i32_store, L.X_ERROR, () => f.get(error));
+  store(record, Op.i32_store, L.X_HAS_ERROR, () => f.get(hasError));
+  store(record, Op.i32_store, L.X_CPL, () => field(Op.i32_load, SS_FIELD + L.SEG_RIGHTS).i32(5).op(Op.i32_shr_u).i32(3).op(Op.i32_and));
+  store(record, Op.i64_store, L.X_ADDRESS, () => f.get(address));
+  store(record, Op.i64_store, L.X_RIP, () => field(Op.i64_load, L.RIP));
+  store(record, Op.i64_store, L.X_CR3, () => field(Op.i64_load, L.CR3));
+  store(record, Op.f64_store, L.X_POSITION, () => {
+    field(Op.f64_load, L.BUDGET_END);
+    field(Op.i32_load, L.BUDGET).op(Op.f64_convert_i32_s, Op.f64_sub);
+  });
+
+  f.get(cpu).get(vector).get(error).i32(NO_ERROR).get(hasError).op(Op.select).i32(1).call(enterUsually).op(Op.i32_eqz).unlikely().if();
+  // Its look-ups may have left faults of their own.
+  store(cpu, Op.i32_store, L.FAULT_VECTOR, () => f.get(vector));
+  store(cpu, Op.i32_store, L.FAULT_ERROR, () => f.get(error));
+  store(cpu, Op.i32_store, L.FAULT_HAS_ERROR, () => f.get(hasError));
+  store(cpu, Op.i64_store, L.FAULT_ADDRESS, () => f.get(address));
+  f.i32(0).op(Op.return).end();
+  f.get(vector).i32(Vector.PF).op(Op.i32_eq).if();
+  store(cpu, Op.i64_store, L.CR2, () => f.get(address));
+  f.end();
+  store(cpu, Op.i32_store, L.FAULT_VECTOR, () => f.i32(-1));
+  store(cpu, Op.i32_store, L.EXCEPTION_COUNT, () => {
+    f.get(count).i32(1).op(Op.i32_add).tee(count).i32(L.EXCEPTION_COUNT_RESET).get(count).i32(L.EXCEPTION_COUNT_MAX).op(Op.i32_ne, Op.select);
+  });
+  store(cpu, Op.i64_store, L.EXTRA_CYCLES, () => field(Op.i64_load, L.EXTRA_CYCLES).i64(BigInt(DELIVERY_CYCLES)).op(Op.i64_add));
+  store(cpu, Op.i32_store, L.BUDGET, () => field(Op.i32_load, L.BUDGET).i32(1).op(Op.i32_sub));
+  f.i32(1);
+}

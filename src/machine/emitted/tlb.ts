@@ -1,0 +1,188 @@
+import { TLB_BASE, TLB_TOUCHED_BASE, TLB_UNIT } from '../memory/layout.js';
+import {
+  E_FRAME, E_INFO, E_PAGE, E_STAMP, ENTRY_WORDS, FRAME_MASK, H_ENTRIES, H_EPOCH, H_GLOBAL_STAMP, H_IN_USE, H_PCID, H_PCID_STAMPS, H_STAMP, INFO_GLOBAL,
+  INFO_KEY, INFO_PCID_SHIFT, INFO_SIZE_SHIFT, SET_WORDS, SETS,
+} from '../memory/tlbLayout.js';
+import { type FunctionBody, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
+
+/**
+ * Looking up, making and dropping entries of the architectural TLB (`memory/tlb.ts`, format in `memory/tlbLayout.ts`). A CPU's TLB is
+ * named by the host address `t` of its region, an entry by its own; 0 is no entry.
+ */
+
+/** Sets that an entry may lie behind its own. */
+const REACH = 8;
+const SET_BYTES = 4 * SET_WORDS, ENTRY_BYTES = 4 * ENTRY_WORDS;
+const ENTRIES = SET_WORDS / ENTRY_WORDS;
+/** E_PAGE bits that number the page, by size. */
+const PAGE_MASK = [-1, ~0x1ff, ~0x3ffff];
+/** What `drop` tells: a non-global entry of 4 KiB was dropped, a larger one, a global one. */
+export const DROPPED_SMALL = 1, DROPPED_LARGE = 2, DROPPED_GLOBAL = 4;
+
+export interface TlbFunctions {
+  /** (t, page, key, stamp) -> entry: E_PAGE, the INFO_KEY bits and the stamp are as given. */
+  find: number;
+  /** (t, low, high) -> the entry that the CPU would use for a canonical linear address in its current PCID. */
+  lookup: number;
+  /** (t, low, high, size, frame, info) -> 1, or 0 if no place is left for the entry, which then has not been made. */
+  insert: number;
+  /** (t, low, high, stamp, globals) -> DROPPED_*: drops the entries of every size with that stamp (0 for none), and global ones if asked to. */
+  drop: number;
+}
+
+/** Adds the functions to a module. */
+export function emitTlb(module: ModuleBuilder): TlbFunctions {
+  const i32 = (count: number) => ({ params: Array.from({ length: count }, () => Type.I32), results: [Type.I32] });
+  const find = module.function(i32(4), 'find'), lookup = module.function(i32(3), 'lookup'), free = module.function(i32(2)), insert = module.function(i32(6), 'insert');
+  const drop = module.function(i32(5), 'drop');
+  emitFind(find.body);
+  emitLookup(lookup.body, find.index);
+  emitFree(free.body);
+  emitInsert(insert.body, free.index);
+  emitDrop(drop.body, find.index);
+  return { find: find.index, lookup: lookup.index, insert: insert.index, drop: drop.index };
+}
+
+/** Pushes the address of a page's home set: neighbouring pages get neighbouring sets, different stamps are spread. */
+function pushSet(f: FunctionBody, t: number, page: number, stamp: number): void {
+  f.get(page).get(page).i32(9).op(Op.i32_shr_u, Op.i32_xor).get(page).i32(18).op(Op.i32_shr_u, Op.i32_xor);
+  f.get(stamp).i32(0x9e3779b1).op(Op.i32_mul).i32(21).op(Op.i32_shr_u, Op.i32_xor);
+  f.i32(SETS - 1).op(Op.i32_and).i32(SET_BYTES).op(Op.i32_mul).get(t).op(Op.i32_add).i32(4 * H_ENTRIES).op(Op.i32_add);
+}
+
+/** Goes from a set to the one behind it, from the last to the first. */
+function nextSet(f: FunctionBody, t: number, set: number): void {
+  f.get(set).get(t).op(Op.i32_sub).i32(SET_BYTES - 4 * H_ENTRIES).op(Op.i32_add).i32(SETS * SET_BYTES - 1).op(Op.i32_and).get(t).op(Op.i32_add).i32(4 * H_ENTRIES).op(Op.i32_add).set(set);
+}
+
+/** Marks the TLB_UNIT bytes at the address in a local for snapshots, which copy only what has been touched. */
+export function touch(f: FunctionBody, at: number): void {
+  f.get(at).i32(TLB_BASE).op(Op.i32_sub).i32(Math.log2(TLB_UNIT)).op(Op.i32_shr_u).i32(1).memory(Op.i32_store8, TLB_TOUCHED_BASE);
+}
+
+/** Pushes linear bits 43:12 as in E_PAGE. */
+function pushPage(f: FunctionBody, lo: number, hi: number): void { f.get(lo).i32(12).op(Op.i32_shr_u).get(hi).i32(20).op(Op.i32_shl, Op.i32_or); }
+/** Pushes linear bits 47:44 as in INFO_KEY. */
+function pushTop(f: FunctionBody, hi: number): void { f.get(hi).i32(12).op(Op.i32_shr_u).i32(0xf).op(Op.i32_and); }
+
+function emitFind(f: FunctionBody): void {
+  const [t, page, key, stamp] = [0, 1, 2, 3], set = f.local(Type.I32), reach = f.local(Type.I32);
+  pushSet(f, t, page, stamp);
+  f.set(set);
+  const next = f.loop();
+  for (let n = 0; n < ENTRIES; n++) {
+    const at = n * ENTRY_BYTES;
+    f.get(set).memory(Op.i32_load, at + 4 * E_PAGE).get(page).op(Op.i32_eq).unlikely().if();
+    f.get(set).memory(Op.i32_load, at + 4 * E_STAMP).get(stamp).op(Op.i32_eq);
+    f.get(set).memory(Op.i32_load, at + 4 * E_INFO).i32(INFO_KEY).op(Op.i32_and).get(key).op(Op.i32_eq, Op.i32_and).if();
+    f.get(set);
+    if (at) f.i32(at).op(Op.i32_add);
+    f.op(Op.return).end().end();
+  }
+  // The sign of its first entry's frame says that a set has overflowed.
+  f.get(set).memory(Op.i32_load, 4 * E_FRAME).i32(0).op(Op.i32_lt_s).unlikely().if();
+  f.get(reach).i32(1).op(Op.i32_add).tee(reach).i32(REACH).op(Op.i32_lt_u).if();
+  nextSet(f, t, set);
+  f.br(next).end().end().end().i32(0);
+}
+
+function emitLookup(f: FunctionBody, find: number): void {
+  const [t, lo, hi] = [0, 1, 2], use = f.local(Type.I32), page = f.local(Type.I32), top = f.local(Type.I32), entry = f.local(Type.I32);
+  f.get(t).memory(Op.i32_load, 4 * H_IN_USE).set(use);
+  pushPage(f, lo, hi);
+  f.set(page);
+  pushTop(f, hi);
+  f.set(top);
+  for (let bit = 0; bit < 6; bit++) {
+    const size = bit % 3;
+    if (bit === 3) f.get(use).i32(0x38).op(Op.i32_and).if();
+    f.get(use).i32(1 << bit).op(Op.i32_and).if();
+    f.get(t).get(page);
+    if (size) f.i32(PAGE_MASK[size]!).op(Op.i32_and);
+    f.get(top);
+    if (size) f.i32(size << INFO_SIZE_SHIFT).op(Op.i32_or);
+    f.get(t).memory(Op.i32_load, 4 * (bit < 3 ? H_STAMP : H_GLOBAL_STAMP)).call(find).tee(entry).if();
+    f.get(entry).op(Op.return).end().end();
+  }
+  f.end().i32(0);
+}
+
+/** (t, set) -> the first dead entry from a set on, or 0 if there is none within reach. Full sets are marked as overflowed. */
+function emitFree(f: FunctionBody): void {
+  const [t, set] = [0, 1], reach = f.local(Type.I32), stamp = f.local(Type.I32), info = f.local(Type.I32);
+  const next = f.loop();
+  for (let n = 0; n < ENTRIES; n++) {
+    const at = n * ENTRY_BYTES;
+    const found = () => {
+      f.get(set);
+      if (at) f.i32(at).op(Op.i32_add);
+      f.op(Op.return);
+    };
+    f.get(set).memory(Op.i32_load, at + 4 * E_STAMP).tee(stamp).op(Op.i32_eqz).if();
+    found();
+    f.end();
+    f.get(set).memory(Op.i32_load, at + 4 * E_INFO).tee(info).i32(INFO_GLOBAL).op(Op.i32_and).if(Type.I32);
+    f.get(stamp).get(t).memory(Op.i32_load, 4 * H_GLOBAL_STAMP).op(Op.i32_eq);
+    f.else();
+    f.get(info).i32(INFO_PCID_SHIFT).op(Op.i32_shr_u).i32(0xfff).op(Op.i32_and).i32(2).op(Op.i32_shl).get(t).op(Op.i32_add).memory(Op.i32_load, 4 * H_PCID_STAMPS);
+    f.get(stamp).op(Op.i32_eq).get(stamp).get(t).memory(Op.i32_load, 4 * H_EPOCH).op(Op.i32_gt_s, Op.i32_and);
+    f.end().op(Op.i32_eqz).if();
+    found();
+    f.end();
+  }
+  f.get(set).get(set).memory(Op.i32_load, 4 * E_FRAME).i32(~FRAME_MASK).op(Op.i32_or).memory(Op.i32_store, 4 * E_FRAME);
+  touch(f, set);
+  nextSet(f, t, set);
+  f.get(reach).i32(1).op(Op.i32_add).tee(reach).i32(REACH).op(Op.i32_lt_u).brIf(next);
+  f.end().i32(0);
+}
+
+function emitInsert(f: FunctionBody, free: number): void {
+  const [t, lo, hi, size, frame, info] = [0, 1, 2, 3, 4, 5], page = f.local(Type.I32), stamp = f.local(Type.I32), entry = f.local(Type.I32), global = f.local(Type.I32);
+  f.get(info).i32(INFO_GLOBAL).op(Op.i32_and).i32(0).op(Op.i32_ne).set(global);
+  f.get(t).memory(Op.i32_load, 4 * H_GLOBAL_STAMP).get(t).memory(Op.i32_load, 4 * H_STAMP).get(global).op(Op.select).set(stamp);
+  pushPage(f, lo, hi);
+  // ~0x1ff and ~0x3ffff for sizes 1 and 2.
+  f.i32(-1).get(size).i32(9).op(Op.i32_mul, Op.i32_shl, Op.i32_and).set(page);
+  f.get(t);
+  pushSet(f, t, page, stamp);
+  f.call(free).tee(entry).op(Op.i32_eqz).if();
+  f.i32(0).op(Op.return).end();
+  touch(f, entry);
+  f.get(entry).get(page).memory(Op.i32_store, 4 * E_PAGE);
+  f.get(entry).get(info);
+  pushTop(f, hi);
+  f.op(Op.i32_or).get(size).i32(INFO_SIZE_SHIFT).op(Op.i32_shl, Op.i32_or).get(t).memory(Op.i32_load, 4 * H_PCID).i32(INFO_PCID_SHIFT).op(Op.i32_shl, Op.i32_or);
+  f.memory(Op.i32_store, 4 * E_INFO);
+  f.get(entry).get(stamp).memory(Op.i32_store, 4 * E_STAMP);
+  f.get(entry).get(entry).memory(Op.i32_load, 4 * E_FRAME).i32(~FRAME_MASK).op(Op.i32_and).get(frame).op(Op.i32_or).memory(Op.i32_store, 4 * E_FRAME);
+  f.get(t).get(t).memory(Op.i32_load, 4 * H_IN_USE).i32(1).get(size).get(global).i32(3).op(Op.i32_mul, Op.i32_add, Op.i32_shl, Op.i32_or).memory(Op.i32_store, 4 * H_IN_USE);
+  f.i32(1);
+}
+
+function emitDrop(f: FunctionBody, find: number): void {
+  const [t, lo, hi, stamp, globals] = [0, 1, 2, 3, 4], use = f.local(Type.I32), page = f.local(Type.I32), top = f.local(Type.I32), entry = f.local(Type.I32), dropped = f.local(Type.I32);
+  f.get(t).memory(Op.i32_load, 4 * H_IN_USE).set(use);
+  pushPage(f, lo, hi);
+  f.set(page);
+  pushTop(f, hi);
+  f.set(top);
+  for (let bit = 0; bit < 6; bit++) {
+    const size = bit % 3;
+    if (size === 0) f.get(bit < 3 ? stamp : globals).if();
+    f.get(use).i32(1 << bit).op(Op.i32_and).if();
+    f.get(t).get(page);
+    if (size) f.i32(PAGE_MASK[size]!).op(Op.i32_and);
+    f.get(top);
+    if (size) f.i32(size << INFO_SIZE_SHIFT).op(Op.i32_or);
+    if (bit < 3) f.get(stamp);
+    else f.get(t).memory(Op.i32_load, 4 * H_GLOBAL_STAMP);
+    f.call(find).tee(entry).if();
+    f.get(entry).i32(0).memory(Op.i32_store, 4 * E_STAMP);
+    touch(f, entry);
+    f.get(dropped).i32(bit >= 3 ? DROPPED_GLOBAL : size ? DROPPED_LARGE : DROPPED_SMALL).op(Op.i32_or).set(dropped);
+    f.end().end();
+    if (size === 2) f.end();
+  }
+  f.get(dropped);
+}
