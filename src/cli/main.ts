@@ -8,6 +8,11 @@ import { runCommandLine } from './cli.js';
 const installFolder = path.dirname(path.dirname(realpathSync(process.argv[1]!)));
 
 enableBranchHints();
+// Whoever read the output has seen enough (`| head`): nobody is left to tell anything.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
 void runCommandLine(process.argv.slice(2), {
   stdout: text => process.stdout.write(text),
   stderr: text => process.stderr.write(text),

@@ -94,3 +94,13 @@ it('runs as a program, with exit code and streams', async () => {
   expect(await run('rum')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('Did you mean run?') as string });
   expect(await run('run')).toMatchObject({ code: 2, stderr: expect.stringContaining('The built-in kernel') as string });
 });
+
+it('whoever reads the output may go away: the command ends, and says nothing of it', async () => {
+  const help = spawn(process.execPath, [cli, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child = help;
+  let complaints = '';
+  help.stderr.on('data', (data: Buffer) => { complaints += String(data); });
+  help.stdout.destroy();
+  expect(await new Promise(resolve => { help.on('close', resolve); })).toBe(0);
+  expect(complaints).toBe('');
+});
