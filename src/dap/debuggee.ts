@@ -1,3 +1,4 @@
+import { InvariantChecks } from './invariantChecks.js';
 import { Kaiser } from './kaiser.js';
 import type { LaunchArguments } from './launchArguments.js';
 import type { BootFile } from './readProgram.js';
@@ -13,6 +14,8 @@ export class Debuggee {
   /** What the guest's KAISER is and has been doing. */
   readonly kaiser: Kaiser;
   readonly spinWatch = new SpinWatch();
+  /** The rules of KAISER, checked while the machine runs; off at first. */
+  readonly invariants = new InvariantChecks(this);
   /** What comes to the machine from outside, as the launch configuration says. */
   readonly events: ScriptedEvents;
 

@@ -261,6 +261,7 @@ export class Kaiser {
       features: this.features(0),
       ramSize: target.ramSize,
       toggling: this.toggling !== undefined,
+      position: target.position,
       cpus: Array.from({ length: target.cpuCount }, (_, index) => {
         const { state, rip, cpl, cr3, pagingOn, pcidEnabled } = target.cpu(index);
         return {

@@ -3,6 +3,7 @@ import { describeData } from './breakpoints/dataLocation.js';
 import type { Debuggee } from './debuggee.js';
 import { describeException, exceptionInShort } from './exceptionText.js';
 import { verdictText } from './verdict.js';
+import { predicateById } from '../kaiser/index.js';
 import type { Stop, WatchpointHit } from '../target/target.js';
 
 /** A stop as the protocol's stopped event tells it. */
@@ -59,6 +60,8 @@ export function describeStop(stop: Stop, debuggee: Debuggee, breakpoints: Breakp
       return plain('entry', 'Paused on entry', `CPU ${stop.cpu} is about to run its first instruction, at ${where}`);
     case 'limit':
       return plain('pause', 'Paused at the end of the scenario', `The machine has survived: nothing has broken up to position ${target.position}, where the scenario ends. Continue to let it run on.`);
+    case 'probe':
+      return { ...plain('exception', ...brokenRule(debuggee)) };
     case 'exception': {
       const { spinning } = debuggee.spinWatch;
       if (spinning) return describeSpin(spinning, debuggee);
@@ -92,6 +95,16 @@ export function describeStop(stop: Stop, debuggee: Debuggee, breakpoints: Breakp
         advice: `The instruction has not run. Change the guest so that it does without, or report this text. ${afterDeath}`,
       };
   }
+}
+
+/** A rule of KAISER that was found broken: what was found, and what should have been. */
+function brokenRule({ invariants: { broken } }: Debuggee): [title: string, text: string] {
+  if (!broken) return ['Paused', ''];
+  const { predicate, hazard, text, position } = broken;
+  return [
+    `KAISER invariant ${predicate} broken`,
+    [`${predicate}${hazard ? ` (${hazard})` : ''}, at position ${position}: ${text}.`, `The rule: ${predicateById(predicate)!.rule}`].join('\n'),
+  ];
 }
 
 /** `: 0x5` for data that fits into a word and can be read from where the CPU stands now. */

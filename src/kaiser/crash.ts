@@ -5,6 +5,7 @@ import { type Cr3Fields, decodeCr3 } from './cr3.js';
 import { entryText, type EntryPoint } from './entryPoints.js';
 import type { KaiserState } from './abi.js';
 import type { KaiserHistory } from './history.js';
+import { linearWord } from './linearWord.js';
 
 /** An exception as the machine recorded it when it was raised. */
 export interface ExceptionRecord {
@@ -100,17 +101,7 @@ export class Scene {
 
   /** A 64-bit word at a linear address under a root, or undefined. */
   word(root: bigint, address: bigint): bigint | undefined {
-    let value = 0n;
-    for (let i = 7n; i >= 0n; i--) {
-      const { result } = this.walk(root, BigInt.asUintN(64, address + i));
-      if (result.kind !== 'mapped') return undefined;
-      const at = result.physical;
-      const page = this.facts.reader.page(at - (at % 4096));
-      if (!page) return undefined;
-      const byte = (page[(at % 4096) >>> 2]! >>> ((at % 4) * 8)) & 0xff;
-      value = (value << 8n) | BigInt(byte);
-    }
-    return value;
+    return linearWord(this.facts.reader, Number(root), address, this.facts.features);
   }
 
   /** The registers at the last record are those of now, as long as that record is the current event. */

@@ -1,4 +1,5 @@
 import { NO_FLUSH_BIT } from './cr3.js';
+import { cr3Source } from './cr3Write.js';
 import { type CrashFacts, type ExceptionRecord, Scene, type Verdict } from './crash.js';
 import { describeDelivery, lastDelivery } from './delivery.js';
 import { judgeRoot } from './root.js';
@@ -159,10 +160,8 @@ function judgeCr3Write(scene: Scene, record: ExceptionRecord): Verdict | undefin
   const { facts } = scene;
   const code = facts.symbols?.bytesAt(record.rip, 4);
   if (!code) return undefined;
-  const rex = (code[0]! & 0xf0) === 0x40 ? 1 : 0;
-  if (code[rex] !== 0x0f || code[rex + 1] !== 0x22 || (code[rex + 2]! & 0xf8) !== 0xd8) return undefined;
-  const names = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'];
-  const name = names[(code[rex + 2]! & 7) + (rex && code[0]! & 1 ? 8 : 0)]!;
+  const name = cr3Source(code);
+  if (!name) return undefined;
   const value = scene.register(name);
   const shown = value === undefined ? '' : ` 0x${value.toString(16)}`;
   const reason = value === undefined ? '' : value & NO_FLUSH_BIT && !facts.pcidEnabled ? ' (bit 63 is allowed with PCIDs only)' : ' (bits that are reserved are set)';

@@ -1,14 +1,14 @@
 /** What is to be done at positions: each is done once, when a machine has come to exactly that one. */
 export class Alarms {
   /** In the order of their positions, and of their making where these are equal. */
-  private readonly waiting: { position: number; listener: () => void }[] = [];
+  private readonly waiting: { position: number; listener: () => unknown }[] = [];
 
   /** The next position at which something is to be done; Infinity if there is none. */
   get next(): number {
     return this.waiting[0]?.position ?? Infinity;
   }
 
-  add(position: number, listener: () => void): { dispose(): void } {
+  add(position: number, listener: () => unknown): { dispose(): void } {
     const alarm = { position, listener };
     const later = this.waiting.findIndex(one => one.position > position);
     this.waiting.splice(later < 0 ? this.waiting.length : later, 0, alarm);
@@ -20,11 +20,13 @@ export class Alarms {
     };
   }
 
-  /** The machine has come to this position. Listeners may add alarms for it, which ring at once; what is for a position past never rings. */
-  ring(position: number): void {
+  /** The machine has come to this position. Listeners may add alarms for it, which ring at once; what is for a position past never rings. True if one of them wants to stop. */
+  ring(position: number): boolean {
+    let stops = false;
     while (this.next <= position) {
       const alarm = this.waiting.shift()!;
-      if (alarm.position === position) alarm.listener();
+      if (alarm.position === position && alarm.listener() === 'stop') stops = true;
     }
+    return stops;
   }
 }

@@ -140,6 +140,7 @@ segments.push(
   baseOf('fs_base', Seg.FS),
   baseOf('gs_base', Seg.GS),
   { ...baseOf('tr_base', Seg.TR), write: undefined, readOnly: 'it comes from the descriptor of the TSS' } as RegisterDefinition,
+  { ...baseOf('ldtr_base', Seg.LDTR), write: undefined, readOnly: 'it comes from the descriptor of the LDT' } as RegisterDefinition,
   table('gdtr_base', L.GDTR_BASE, 64),
   table('gdtr_limit', L.GDTR_LIMIT, 16),
   table('idtr_base', L.IDTR_BASE, 64),

@@ -12,6 +12,7 @@ import type {
   CpuInfo,
   DisassembledInstruction,
   ExceptionInfo,
+  ProbeListener,
   RegisterGroup,
   RegisterSource,
   RunOptions,
@@ -56,7 +57,7 @@ export async function createMachineTarget(configuration: TargetConfiguration): P
 export class MachineTarget implements Target {
   private readonly breakpoints = new Map<bigint, TargetBreakpoint>();
   private readonly watchpoints = new Map<number, TargetWatchpoint>();
-  private readonly probes = new Map<bigint, Set<(cpu: number) => void>>();
+  private readonly probes = new Map<bigint, Set<ProbeListener>>();
   private readonly alarms = new Alarms();
   /** How far the machine has been told to run; and that a probe has set an alarm for before that, so that it must be told anew. */
   private runsTo = -Infinity;
@@ -64,6 +65,8 @@ export class MachineTarget implements Target {
   private readonly consoleListeners: ((text: string) => void)[] = [];
   private isRunning = false;
   private pauseRequested = false;
+  /** A probe has stopped the machine, whatever breakpoint is there as well. */
+  private probeStops = false;
   /** The CPU that the last stop was about: it passes the breakpoint that it stands at. */
   private stoppedCpu: number | undefined;
   /** Console output of the line that is being written, passed on with its end or when the machine rests. */
@@ -154,7 +157,7 @@ export class MachineTarget implements Target {
     for (const one of watchpoints) this.watchpoints.set(one.id, one);
   }
 
-  addProbe(address: bigint, listener: (cpu: number) => void): { dispose(): void } {
+  addProbe(address: bigint, listener: ProbeListener): { dispose(): void } {
     const listeners = this.probes.get(address) ?? new Set();
     listeners.add(listener);
     this.probes.set(address, listeners);
@@ -168,7 +171,7 @@ export class MachineTarget implements Target {
     };
   }
 
-  addAlarm(position: number, listener: () => void): { dispose(): void } {
+  addAlarm(position: number, listener: () => unknown): { dispose(): void } {
     if (position < this.runsTo) this.isCut = true;
     return this.alarms.add(position, listener);
   }
@@ -249,8 +252,8 @@ export class MachineTarget implements Target {
       do {
         if (this.position >= limit) return { kind: 'limit', cpu: machine.currentCpu };
         const { position, idle } = machine;
-        const stop = options.follow
-          ? this.followSlice(options.follow, limit)
+        const stop = options.follow || options.each
+          ? this.stepSlice(options, limit)
           : this.machineStop(Math.min(limit, position + stride));
         if (stop) return stop;
         isIdle = options.restWhenIdle === true && machine.idle - idle > IDLE_RATIO * (machine.position - position);
@@ -271,7 +274,7 @@ export class MachineTarget implements Target {
   /** Runs on to a position, over watchpoints whose conditions are false. */
   private machineStop(until: number): Stop | undefined {
     for (;;) {
-      this.alarms.ring(this.position);
+      if (this.alarms.ring(this.position)) return { kind: 'probe', cpu: this.machine.currentCpu };
       this.isCut = false;
       this.runsTo = Math.min(until, this.alarms.next);
       const stop = this.machine.run(this.runsTo);
@@ -286,14 +289,15 @@ export class MachineTarget implements Target {
     }
   }
 
-  /** Runs by the schedule one step at a time, and asks after each step of the followed CPU. */
-  private followSlice(follow: NonNullable<RunOptions['follow']>, limit: number): Stop | undefined {
-    const cpu = this.state(follow.cpu);
+  /** Runs by the schedule one step at a time, and asks after each step who wants to know of it. */
+  private stepSlice({ follow, each }: RunOptions, limit: number): Stop | undefined {
+    const cpu = follow && this.state(follow.cpu);
     for (let n = 0; n < 1000 && this.position < limit; n++) {
-      const before = cpu.steps;
+      const before = cpu?.steps;
       const stop = this.machineStop(this.position + 1);
       if (stop) return stop;
-      if (cpu.steps !== before && follow.stop()) return { kind: 'step', cpu: follow.cpu };
+      if (each?.(this.machine.currentCpu)) return { kind: 'probe', cpu: this.machine.currentCpu };
+      if (cpu && cpu.steps !== before && follow.stop()) return { kind: 'step', cpu: follow.cpu };
     }
     return undefined;
   }
@@ -304,6 +308,7 @@ export class MachineTarget implements Target {
       const stops = [...new Set(stop.hits.map(hit => hit.id))].filter(id => this.watchpoints.get(id)?.condition?.(stop.cpu) ?? true);
       return stops.length > 0 ? { ...stop, hits: stop.hits.filter(hit => stops.includes(hit.id)) } : undefined;
     }
+    if (stop.kind === 'breakpoint' && this.probeStops) return { kind: 'probe', cpu: stop.cpu };
     if (stop.kind === 'shutdown') {
       // All at one position: what was raised, what its delivery raised (perhaps twice), the double fault, and what its delivery raised.
       const recent = this.machine.recentExceptions(stop.cpu);
@@ -325,9 +330,10 @@ export class MachineTarget implements Target {
 
   private reached(cpu: number, address: bigint): boolean {
     // A copy: a listener may take itself away or add another, which is for the next time.
-    for (const listener of [...this.probes.get(address) ?? []]) listener(cpu);
+    this.probeStops = false;
+    for (const listener of [...this.probes.get(address) ?? []]) if (listener(cpu) === 'stop') this.probeStops = true;
     const breakpoint = this.breakpoints.get(address);
-    const stops = breakpoint !== undefined && (breakpoint.condition?.(cpu) ?? true);
+    const stops = (breakpoint !== undefined && (breakpoint.condition?.(cpu) ?? true)) || this.probeStops;
     if (stops) this.isCut = false;
     return stops || this.isCut;
   }

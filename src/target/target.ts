@@ -49,6 +49,8 @@ export type Stop =
   | { kind: 'dead'; cpu: number; reason: string }
   /** An instruction or device access that the machine does not implement. */
   | { kind: 'unimplemented'; cpu: number; reason: string }
+  /** A probe, an alarm or `RunOptions.each` said so; the CPU stands before its next instruction. */
+  | { kind: 'probe'; cpu: number }
   /** The position given to `run` as a limit was reached. */
   | { kind: 'limit'; cpu: number };
 
@@ -73,6 +75,8 @@ export interface RunOptions {
    * run by the schedule as they would without it, so following changes nothing but the speed.
    */
   follow?: { cpu: number; stop: () => boolean };
+  /** Asked after each step of any CPU, with its number; true ends the run with a Stop of kind `probe`. It too changes nothing but the speed. */
+  each?: (cpu: number) => boolean;
   /** Leave the host's processor alone while the guest only waits, for sessions with a person in front of them. */
   restWhenIdle?: boolean;
 }
@@ -140,6 +144,9 @@ export interface TlbEntry {
   rights: { user: boolean; write: boolean; execute: boolean };
 }
 
+/** What a probe calls, with the CPU that comes by; 'stop' as the answer stops the machine. */
+export type ProbeListener = (cpu: number) => unknown;
+
 export interface DisassembledInstruction { address: bigint; bytes: Uint8Array; text: string; }
 
 export interface Target {
@@ -197,10 +204,16 @@ export interface Target {
   onConsole(listener: (text: string) => void): void;
   /** The last exceptions delivered on that CPU, oldest first (a few dozen are kept). */
   recentExceptions(cpu: number): readonly ExceptionInfo[];
-  /** Calls `listener` when execution passes the address, before the instruction; the machine does not stop. For histories and counts. */
-  addProbe(address: bigint, listener: (cpu: number) => void): { dispose(): void };
-  /** Calls `listener` once, when the machine has completed exactly so many steps; the machine does not stop. A position that is past is never reached. */
-  addAlarm(position: number, listener: () => void): { dispose(): void };
+  /**
+   * Calls `listener` when execution passes the address, before the instruction. For histories and counts; it stops the machine (a Stop of
+   * kind `probe`) only if it says `stop`.
+   */
+  addProbe(address: bigint, listener: ProbeListener): { dispose(): void };
+  /**
+   * Calls `listener` once, when the machine has completed exactly so many steps. It stops the machine only if it says `stop`. A position that is past is
+   * never reached.
+   */
+  addAlarm(position: number, listener: () => unknown): { dispose(): void };
   /** 64-bit hash of everything that decides the machine's future, as 16 hex digits. */
   stateHash(): string;
 }

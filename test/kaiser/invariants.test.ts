@@ -27,7 +27,7 @@ async function boot(commandLine: string, lines: readonly string[], changes: Part
   return {
     target,
     view: () => ({
-      guest, symbols, reader, ramSize: target.ramSize, toggling: toggling > 0,
+      guest, symbols, reader, ramSize: target.ramSize, toggling: toggling > 0, position: target.position,
       features: featuresOf({ cr0: register(0, 'cr0'), cr4: register(0, 'cr4'), efer: register(0, 'efer') }),
       cpus: Array.from({ length: target.cpuCount }, (_, index) => {
         const { state, rip, cpl, cr3, pagingOn, pcidEnabled } = target.cpu(index);

@@ -1,12 +1,20 @@
-import type { PagingFeatures, PhysicalReader, WalkResult } from '../../paging/index.js';
-import { readWord, walk } from '../../paging/index.js';
+import type { PagingFeatures, PhysicalReader, Translation } from '../../paging/index.js';
+import { readWord, translate } from '../../paging/index.js';
 import type { Symbols } from '../../symbols/index.js';
-import type { GuestReader, KaiserState } from '../abi.js';
+import type { GuestMm, GuestReader, GuestTlbState, KaiserState } from '../abi.js';
 import { type Cr3Fields, decodeCr3, SHADOW_BIT } from '../cr3.js';
 import { entryText } from '../entryPoints.js';
+import { linearWord } from '../linearWord.js';
 
 /** A translation that a CPU's TLB holds. */
-export interface TlbView { linear: bigint; pcid: number; global: boolean; size: number; frame: number; }
+export interface TlbView {
+  linear: bigint;
+  pcid: number;
+  global: boolean;
+  size: number;
+  frame: number;
+  rights: { user: boolean; write: boolean; execute: boolean };
+}
 
 /** One CPU as the checks see it. */
 export interface CpuView {
@@ -31,6 +39,8 @@ export interface MachineView {
   reader: PhysicalReader;
   features: PagingFeatures;
   ramSize: number;
+  /** The machine's position. */
+  position: number;
   /** A toggle's protocol is under way: what only holds between toggles is not asked. */
   toggling: boolean;
 }
@@ -45,6 +55,12 @@ export interface Violation {
   text: string;
 }
 
+/** Which predicates are asked about. */
+export type Wanted = (predicate: string) => boolean;
+
+/** What is wrong with a CPU, in words that go on after `CPU 1`; with the hazard that it is the mark of. */
+export type Check = (ground: Ground, cpu: CpuView) => string | { text: string; hazard?: string } | undefined;
+
 /** First PGD slot of the kernel's half, and those that a process has for itself or that hold no fixed part of the kernel. */
 export const KERNEL_SLOT = 256;
 export const LDT_SLOT = 509;
@@ -56,8 +72,10 @@ const SLOT_BYTES = 1n << 39n;
 export class Ground {
   readonly text: { start: bigint; end: bigint } | undefined;
   readonly initRoot: number | undefined;
-  /** Kernel halves of all processes' tables. */
-  readonly roots: readonly number[];
+  private allRoots: readonly number[] | undefined;
+  private allMms: readonly GuestMm[] | undefined;
+  private usedCpus: readonly CpuView[] | undefined;
+  private readonly tlbStates = new Map<number, GuestTlbState | undefined>();
   private readonly states = new Map<number, KaiserState>();
   private readonly allowed = new Map<bigint, boolean>();
 
@@ -65,12 +83,26 @@ export class Ground {
     this.text = entryText(view.symbols);
     const init = view.guest.initRoot();
     this.initRoot = init === undefined ? undefined : Number(init);
-    this.roots = [...new Set(view.guest.tasks().flatMap(task => task.kernelRoot === undefined ? [] : [Number(task.kernelRoot)]))];
+  }
+
+  /** Kernel halves of all processes' tables. */
+  get roots(): readonly number[] { return this.allRoots ??= this.view.guest.roots(); }
+
+  /** All address spaces, the kernel's own first. */
+  get mms(): readonly GuestMm[] { return this.allMms ??= this.view.guest.mms(); }
+
+  /** What each CPU has noted about its TLB. */
+  tlbState(cpu: CpuView): GuestTlbState | undefined {
+    if (!this.tlbStates.has(cpu.index)) this.tlbStates.set(cpu.index, this.view.guest.tlbState(cpu.index));
+    return this.tlbStates.get(cpu.index);
   }
 
   /** The CPUs that run on tables of the kernel by now. */
-  get cpus(): readonly CpuView[] {
-    return this.initRoot === undefined ? [] : this.view.cpus.filter(cpu => cpu.live && cpu.pagingOn && this.view.guest.loadedRoot(cpu.index) !== undefined);
+  get cpus(): readonly CpuView[] { return this.usedCpus ??= this.view.cpus.filter(cpu => this.isUsed(cpu)); }
+
+  isUsed(cpu: CpuView): boolean {
+    const { guest } = this.view;
+    return this.initRoot !== undefined && cpu.live && cpu.pagingOn && guest.loadedRoot(cpu.index) !== undefined && !guest.isOffline(cpu.index);
   }
 
   state(cpu: CpuView): KaiserState {
@@ -80,7 +112,8 @@ export class Ground {
   }
 
   cr3(cpu: CpuView): Cr3Fields { return decodeCr3(cpu.cr3, { pcidEnabled: cpu.pcidEnabled }); }
-  walk(root: number, address: bigint): WalkResult { return walk(this.view.reader, root, address, this.view.features).result; }
+  translate(root: number, address: bigint): Translation | undefined { return translate(this.view.reader, root, address, this.view.features); }
+  word(root: number, address: bigint): bigint | undefined { return linearWord(this.view.reader, root, address, this.view.features); }
   entry(root: number, slot: number): bigint { return readWord(this.view.reader, root + slot * 8) ?? 0n; }
 
   place(address: bigint): string {
@@ -99,7 +132,7 @@ export class Ground {
     const page = address >> 12n;
     let known = this.allowed.get(page);
     if (known === undefined) {
-      known = this.initRoot !== undefined && this.walk(this.initRoot + SHADOW_OFFSET, address).kind === 'mapped';
+      known = this.initRoot !== undefined && this.translate(this.initRoot + SHADOW_OFFSET, address) !== undefined;
       this.allowed.set(page, known);
     }
     return known;
@@ -108,3 +141,9 @@ export class Ground {
 
 /** First address of a PGD slot, canonical. */
 export function slotAddress(slot: number): bigint { return BigInt.asUintN(64, BigInt.asIntN(48, BigInt(slot) * SLOT_BYTES)); }
+
+/** `PCID 0x801, frame 0x3000, user rw-`. */
+export function describeEntry(entry: TlbView): string {
+  const { user, write, execute } = entry.rights;
+  return `${entry.global ? 'global' : `PCID 0x${entry.pcid.toString(16)}`}, frame 0x${entry.frame.toString(16)}, ${user ? 'user' : 'kernel'} r${write ? 'w' : '-'}${execute ? 'x' : '-'}`;
+}
