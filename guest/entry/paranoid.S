@@ -49,9 +49,9 @@ FUNCTION paranoid_restore
 3:
   RESTORE_CR3 scratch=%rax save=%r14 label=exit_paranoid_cr3
 4:
-  .globl paranoid_cr3_restored          /* for the debugger: CR3 is what it will be when this has returned */
-paranoid_cr3_restored:
   testl $1, kaiser_asm_fsgsbase(%rip)
+  .globl paranoid_cr3_restored          /* for the debugger: CR3 is what it is to be, and can be lived with */
+paranoid_cr3_restored:
   jnz 1f
   test %ebx, %ebx
   jnz 2f

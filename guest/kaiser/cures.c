@@ -24,6 +24,8 @@ static const char *const names[NR_CURES] = {
   [CURE_DEFERRED] = "deferred",
   [CURE_LDT] = "ldt",
   [CURE_OFFLINE] = "offline",
+  [CURE_ORDER] = "order",
+  [CURE_WAIT] = "wait",
 };
 
 static u32 missing;

@@ -27,6 +27,8 @@ enum kaiser_cure {
   CURE_DEFERRED,      /* static branches are set after they have been initialised */
   CURE_LDT,           /* LDTR points at a place that both halves map, on or off */
   CURE_OFFLINE,       /* CPUs that are not running are told as well */
+  CURE_ORDER,         /* the poison is out, of tables and TLBs, before exits stop to switch */
+  CURE_WAIT,          /* poison comes only when every CPU has been through an exit that has seen the flag */
   NR_CURES
 };
 

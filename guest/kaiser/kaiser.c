@@ -82,12 +82,12 @@ void kaiser_late_init(void)
 }
 
 /*
- * The one instruction that changes what entry code finds has a name: the debugger notes where every CPU is at that moment.
+ * The one instruction that changes what entry code finds has a name, and so has the next one: the debugger notes where every CPU is at that moment.
  * Its operands are where a function has its first two arguments.
  */
 static noinline void write_switch(u32 *word, u32 on)
 {
-  asm volatile(".globl kaiser_switch_write\nkaiser_switch_write: movl %%esi, (%%rdi)" : : "D"(word), "S"(on) : "memory");
+  asm volatile(".globl kaiser_switch_write\nkaiser_switch_write: movl %%esi, (%%rdi)\n.globl kaiser_switch_written\nkaiser_switch_written:" : : "D"(word), "S"(on) : "memory");
 }
 
 void kaiser_set_switch(bool on)

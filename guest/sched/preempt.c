@@ -20,7 +20,7 @@ static void wake_sleepers(void)
 void sched_tick(bool user_mode)
 {
   struct percpu *cpu = this_percpu();
-  if (user_mode || cpu->idling) cpu->quiescent++;
+  if (user_mode || cpu->idling || cpu->preempt_count == 0) cpu->quiescent++;
   if (cpu->cpu == 0) {
     ticks++;
     console_poll();

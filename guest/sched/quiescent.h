@@ -3,8 +3,8 @@
 #define SCHED_QUIESCENT_H
 
 /*
- * Waits until every CPU has switched tasks, been idle, or been seen in user mode by a tick: no section with preemption
- * disabled that was running at the call is still running. May sleep.
+ * Waits until every CPU has switched tasks, been idle, or been seen by a tick in user mode or where it may be preempted: no
+ * section with preemption disabled that was running at the call is still running. May sleep.
  */
 void synchronize_quiescent(void);
 

@@ -37,9 +37,9 @@ static void stop_here(void)
   step(&work.arrived);
   wait_for(&work.arrived, work.cpus);
   local_irq_disable();
-  bool first = step(&work.silent) == 1;
+  step(&work.silent);
   wait_for(&work.silent, work.cpus);
-  if (first) {
+  if (this_cpu_read(cpu) == 0) { /* the lowest of them all: it is never out of use */
     work.once(work.argument);
     step(&work.ran);
   }

@@ -22,32 +22,47 @@ interface Watched {
  */
 export class KaiserWatch {
   readonly history = new KaiserHistory();
+  /** CPUs that are about to change an answer. */
+  private readonly writing = new Set<number>();
 
   constructor(private readonly on: Watched) {
     const probe = (name: string, listener: (cpu: number) => void): void => {
       const address = on.symbols.table.addressOf(name);
       if (address !== undefined) on.target.addProbe(address, listener);
     };
-    probe('kaiser_switch_write', cpu => this.switchWritten(cpu));
+    probe('kaiser_switch_write', cpu => this.switchWrite(cpu));
+    probe('kaiser_switch_written', cpu => this.switchWritten(cpu));
     probe('paranoid_entry', cpu => this.paranoidEntered(cpu));
     probe('paranoid_cr3_restored', cpu => this.history.paranoidLeft(cpu, this.now(cpu)));
   }
 
   /** The answer is about to change, by whatever means. @param only the CPU whose own word it is */
   flips(writer: number, to: 0 | 1, only?: number): void {
-    const { target } = this.on;
-    this.history.flipped({
-      position: target.position, writer, to, ...(only === undefined ? {} : { only }),
-      situations: Array.from({ length: target.cpuCount }, (_, cpu) => this.situation(cpu)),
-    });
+    this.history.flipped({ position: this.on.target.position, writer, to, ...(only === undefined ? {} : { only }), situations: this.situations() });
   }
 
+  /**
+   * The write has been made. Was its CPU held between coming to it and making it, the others are where they are now, and not where they were then.
+   * Only if a new turn has begun since is it the other way round: then they have run on behind the write.
+   */
   private switchWritten(cpu: number): void {
+    const { target } = this.on;
+    if (!this.writing.delete(cpu) || target.turnBegan === target.position) return;
+    this.history.flippedLater(cpu, { position: target.position - 1, situations: this.situations() });
+  }
+
+  private situations(): Situation[] {
+    return Array.from({ length: this.on.target.cpuCount }, (_, cpu) => this.situation(cpu));
+  }
+
+  private switchWrite(cpu: number): void {
     const { target, guest } = this.on;
     const address = target.readRegister(cpu, 'rdi'), to = (target.readRegister(cpu, 'rsi') ?? 0n) & 1n ? 1 : 0;
     const only = address === guest.abi.flagAddress ? undefined : Array.from({ length: target.cpuCount }, (_, i) => i).find(i => guest.cpuWordAddress(i) === address);
     if (address !== guest.abi.flagAddress && only === undefined) return;
-    if (guest.state(only ?? cpu).flag !== to) this.flips(cpu, to, only);
+    if (guest.state(only ?? cpu).flag === to) return;
+    this.flips(cpu, to, only);
+    this.writing.add(cpu);
   }
 
   private paranoidEntered(cpu: number): void {

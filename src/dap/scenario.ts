@@ -1,13 +1,13 @@
 import { validateLaunch } from './launchArguments.js';
 import type { LaunchArguments } from './launchArguments.js';
 import { baseName } from './sources.js';
-import type { InvariantPart } from '../kaiser/index.js';
+import { type InvariantPart, PARANOID_GAP } from '../kaiser/index.js';
 
 /** A hazard as an experiment: a machine on which it happens, and the same machine with the cure. One JSON file each: those in examples/hazards, and anybody's own. */
 export interface Scenario {
   /** Name of the file without its ending. */
   id: string;
-  /** H1 to H32. */
+  /** H1 to H32, or PARANOID_GAP. */
   hazard: string;
   title: string;
   /** What happens, and where to look. */
@@ -21,6 +21,9 @@ export interface Scenario {
   /** How often the rules of KAISER are checked, in steps, and from which position on; without it only exceptions are judged. */
   check?: { every: number; from: number; parts: readonly InvariantPart[] };
 }
+
+/** The historical gap of paranoid exits in tables: it has no number. */
+export function hazardName(hazard: string): string { return hazard === PARANOID_GAP ? 'gap' : hazard; }
 
 const UNTIL = 20_000_000;
 const PARTS: readonly InvariantPart[] = ['cpus', 'tables', 'tlbs'];
@@ -50,8 +53,8 @@ export function parseScenario(file: string, text: string): Scenario {
   const known = ['hazard', 'title', 'about', 'launch', 'cured', 'until', 'check'];
   const unknown = Object.keys(json).find(key => !known.includes(key));
   if (unknown !== undefined) throw wrong(`there is no member "${unknown}"; the members are ${known.join(', ')}.`);
-  const hazard = member('hazard', 'the name of a hazard, H1 to H32', isText);
-  if (!/^H([1-9]|[12]\d|3[0-2])$/.test(hazard)) throw wrong(`"hazard" is "${hazard}"; write H1 to H32.`);
+  const hazard = member('hazard', `the name of a hazard, H1 to H32 or ${PARANOID_GAP}`, isText);
+  if (hazard !== PARANOID_GAP && !/^H([1-9]|[12]\d|3[0-2])$/.test(hazard)) throw wrong(`"hazard" is "${hazard}"; write H1 to H32 or ${PARANOID_GAP}.`);
   const launch = member('launch', 'an object of launch attributes', isObject);
   const cured = member('cured', 'an object with the launch attributes that differ with the cure', isObject);
   const check = json['check'] === undefined ? undefined : member('check', 'an object with "every" and, if wanted, "from"', isObject);

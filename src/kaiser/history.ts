@@ -45,6 +45,12 @@ export class KaiserHistory {
     if (this.flips.length > KEPT) this.flips.shift();
   }
 
+  /** The last change of a writer was seen too early: others have done something before it was made. */
+  flippedLater(writer: number, later: Pick<Flip, 'position' | 'situations'>): void {
+    const last = this.flips.findLastIndex(flip => flip.writer === writer);
+    if (last >= 0) this.flips[last] = { ...this.flips[last]!, ...later };
+  }
+
   /** The last change that concerned a CPU, of those before a position. */
   lastFlip(cpu: number, before = Infinity): Flip | undefined {
     return this.flips.findLast(flip => (flip.only ?? cpu) === cpu && flip.position < before);

@@ -6,5 +6,6 @@ export { type Site, siteBefore } from './sites.js';
 export { type Flip, KaiserHistory, type ParanoidFrame } from './history.js';
 export { type EntryCode, type Situation, situationOf } from './situation.js';
 export type { CrashFacts, ExceptionRecord, Verdict } from './crash.js';
+export { PARANOID_GAP } from './transition.js';
 export { judge } from './verdict.js';
 export { checkInvariants, type CpuView, type InvariantPart, invariantParts, InvariantWatch, LIVENESS_STEPS, type MachineView, type Predicate, predicateById, predicates, type TlbView, type Violation, type Wanted } from './invariants/index.js';

@@ -29,11 +29,10 @@ export function judgeRoot(scene: Scene): Verdict | undefined {
     };
   }
   const unsaved = unsavedCr3(scene, cause.cpu);
-  const told = facts.history?.openFrame(cause.cpu) !== undefined;
   return {
-    hazard: unsaved.hazard, predicate: 'P23', title: 'CR3 names no page table of this kernel', cause,
+    hazard: unsaved?.hazard ?? 'H6', predicate: 'P23', title: 'CR3 names no page table of this kernel', cause,
     text: `${at}, which is no page table of this kernel: it does not map even the entry text (${reason(scene, cr3.root, text.start)}). `
-      + (told ? unsaved.text : 'So it is when a path restores a CR3 that it never saved: the flag was off on its way in and on on its way out.'),
+      + (unsaved?.text ?? 'So it is when a path restores a CR3 that it never saved: the flag was off on its way in and on on its way out.'),
   };
 }
 

@@ -82,13 +82,13 @@ function leftBehind(scene: Scene, { entered, left }: ParanoidFrame, record: Exce
   return !scene.facts.exceptions.some(one => one.position > left.position && one.position < record.position);
 }
 
-/** Why a value that is no CR3 may have been written to it: the paranoid handler that has not saved one. */
-export function unsavedCr3(scene: Scene, cpu: number): { hazard: 'H6' | 'H8'; text: string } {
+/** Why a value that is no CR3 may have been written to it: the paranoid handler that has not saved one. Undefined where none is known to have. */
+export function unsavedCr3(scene: Scene, cpu: number): { hazard: 'H6' | 'H8'; text: string } | undefined {
   const { history, kaiser } = scene.facts;
-  const frame = history?.openFrame(cpu);
-  if (!frame || frame.entered.flag !== 0 || kaiser?.flag !== 1) {
-    return { hazard: 'H6', text: 'On the way out of a paranoid entry that means: the value was never saved on the way in.' };
-  }
+  const flagNow = kaiser?.flag, open = history?.openFrame(cpu), last = history?.lastFrame(cpu);
+  const frame = open?.entered.flag === 0 && flagNow === 1 ? open
+    : last?.left && last.entered.flag === 0 && last.left.flag === 1 && last.left.cr3.root !== last.entered.cr3.root ? last : undefined;
+  if (!frame) return undefined;
   const { situation, position } = frame.entered;
   const stopper = scene.facts.symbols?.table.functionAt(situation.rip)?.symbol.name ?? '';
   const flip = history?.lastFlip(cpu);
@@ -97,7 +97,7 @@ export function unsavedCr3(scene: Scene, cpu: number): { hazard: 'H6' | 'H8'; te
     hazard: isStopped ? 'H8' : 'H6',
     text: `${capital(frame.handler)} had come at position ${position}, while kaiser was off, when CPU ${cpu} ${describeSituation(scene, situation)}: its entry saved nothing.`
       + `${flip?.to === 1 && flip.position >= position ? ` The flag became 1 at position ${flip.position}, written by CPU ${flip.writer}${isStopped ? ' with all CPUs stopped, which keeps interrupts out but no such handler' : ''}.` : ''}`
-      + ' Its exit wrote a register that it had never loaded; it should have put back what CR3 was.',
+      + ' Its exit wrote a register to CR3 that it had never loaded; it should have put back what was there.',
   };
 }
 

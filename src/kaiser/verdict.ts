@@ -167,8 +167,8 @@ function judgeCr3Write(scene: Scene, record: ExceptionRecord): Verdict | undefin
   const reason = value === undefined ? '' : value & NO_FLUSH_BIT && !facts.pcidEnabled ? ' (bit 63 is allowed with PCIDs only)' : ' (bits that are reserved are set)';
   const unsaved = unsavedCr3(scene, record.cpu);
   return {
-    hazard: unsaved.hazard, predicate: 'P23', title: 'A value that is no CR3 was written to CR3', cause: record,
-    text: `CPU ${record.cpu} wrote${shown} from ${name.toUpperCase()} to CR3 at ${scene.place(record.rip)}, which the CPU refuses${reason}. ${unsaved.text}`,
+    hazard: unsaved?.hazard ?? 'H6', predicate: 'P23', title: 'A value that is no CR3 was written to CR3', cause: record,
+    text: `CPU ${record.cpu} wrote${shown} from ${name.toUpperCase()} to CR3 at ${scene.place(record.rip)}, which the CPU refuses${reason}. ${unsaved?.text ?? 'On the way out of a paranoid entry that means: the value was never saved on the way in.'}`,
   };
 }
 

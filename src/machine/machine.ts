@@ -132,6 +132,9 @@ export class Machine implements Core {
   /** Recent exceptions of a CPU, oldest first. */
   recentExceptions(cpu: number): readonly ExceptionRecord[] { return exceptionLog(this).recent(cpu); }
 
+  /** Where the turn that is under way began, as far as it can be told: for whoever keeps a diary. Decides nothing. */
+  turnBegan = 0;
+
   /** The CPU whose turn it is, or that had the last one. */
   get currentCpu(): number { return this.turn?.cpu ?? Math.max(0, this.schedule.state[0]); }
 
@@ -152,6 +155,7 @@ export class Machine implements Core {
     while (this.position < limit) {
       if (!this.turn || this.turn.steps <= 0 || this.schedule.isHeld(this.turn.cpu)) {
         this.turn = this.schedule.next(cpu => this.isReady(this.cpus[cpu]!));
+        this.turnBegan = this.position;
         if (!this.turn) {
           if (!this.skipIdle()) return { kind: 'dead', cpu: 0, reason: this.deadReason() };
           continue;
@@ -172,7 +176,10 @@ export class Machine implements Core {
   step(cpu: number): MachineStop | undefined {
     if (!this.isReady(this.cpus[cpu]!)) return this.over();
     const turn = this.turn, { schedule } = this, held = schedule.isHeld(cpu);
-    if (turn?.cpu !== cpu || turn.steps <= 0) this.turn = { cpu, steps: 1 };
+    if (turn?.cpu !== cpu || turn.steps <= 0) {
+      this.turn = { cpu, steps: 1 };
+      this.turnBegan = this.position;
+    }
     if (held) schedule.hold(cpu, false);
     const stop = this.run(this.position + 1);
     if (held) schedule.hold(cpu, true);
@@ -223,6 +230,7 @@ export class Machine implements Core {
     this.idle = state.idle;
     this.schedule.state = state.schedule;
     this.turn = state.turn && { ...state.turn };
+    this.turnBegan = state.position;
     this.exitCode = state.exitCode;
     this.exitCpu = state.exitCpu;
     this.runner.restore(state.stoppedAt);

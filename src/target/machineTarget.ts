@@ -91,6 +91,9 @@ export class MachineTarget implements Target {
   get position(): number {
     return this.machine.position;
   }
+  get turnBegan(): number {
+    return this.machine.turnBegan;
+  }
   get running(): boolean {
     return this.isRunning;
   }

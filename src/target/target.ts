@@ -154,6 +154,8 @@ export interface Target {
   /** RAM size in bytes. */
   readonly ramSize: number;
   readonly position: number;
+  /** The position at which the turn that is under way began: since then no other CPU has done a step. */
+  readonly turnBegan: number;
   /** True between `run` and its stop. */
   readonly running: boolean;
   cpu(index: number): CpuInfo;

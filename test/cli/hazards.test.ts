@@ -48,6 +48,6 @@ describe('kaiserscope hazards', () => {
   it('says which hazards there are when it has none of the one asked for', async () => {
     const { code, stderr } = await runCli('hazards', 'H99');
     expect(code).toBe(2);
-    expect(stderr).toContain('There is no scenario of "H99"; there are some of H1, H4,');
+    expect(stderr).toContain('There is no scenario of "H99"; there are some of H1, H2,');
   });
 });

@@ -25,6 +25,7 @@ static s64 enable(void)
 
 static s64 disable(void)
 {
+  if (!has_cure(CURE_ORDER)) kaiser_set_switch(false); /* too early */
   kaiser_poison_out();
   kaiser_set_switch(false);
   return 0;

@@ -26,7 +26,7 @@ static s64 enable(void)
   WRITE_ONCE(kaiser_enabled, 1);
   synchronize_quiescent();
   kaiser_set_switch(true);
-  synchronize_quiescent(); /* is to say that every CPU has left the kernel by the shadow half once; it does not */
+  if (has_cure(CURE_WAIT)) synchronize_quiescent(); /* is to say that every CPU has left the kernel by the shadow half once; it does not */
   kaiser_poison_all(true);
   kaiser_flush_everywhere();
   return 0;

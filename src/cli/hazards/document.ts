@@ -1,4 +1,4 @@
-import { scenarioEnding, type Scenario } from '../../dap/scenario.js';
+import { hazardName, scenarioEnding, type Scenario } from '../../dap/scenario.js';
 
 /** docs/hazards.md: what each scenario shows and how to see it. Written from the scenarios themselves. */
 export function hazardsDocument(scenarios: readonly Scenario[]): string {
@@ -7,7 +7,7 @@ export function hazardsDocument(scenarios: readonly Scenario[]): string {
   return `# Hazards
 
 What can go wrong when KAISER is switched while the machine runs, each as an experiment that anybody can repeat. The numbers H1 to H32 are
-those of the project's research report. \`npx kaiserscope hazards\` runs them all and prints a table; \`npx kaiserscope hazards H17 --story\` runs one
+those of the project's research report; "gap" is the paranoid exit of Linux 4.15-rc. \`npx kaiserscope hazards\` runs them all and prints a table; \`npx kaiserscope hazards H17 --story\` runs one
 and tells what happened. The hazard that it prints is derived from the state of the machine (\`src/kaiser\`); it never learns which scenario
 is running. The second machine of each has the cure, and survives.
 
@@ -15,7 +15,7 @@ To see one in the editor, put its \`append\` and \`script\` into a launch config
 
 | hazard | shown by | what happens |
 |---|---|---|
-${scenarios.map(one => `| ${one.hazard} | [\`${one.id}\`](../examples/hazards/${one.id}${scenarioEnding}) | **${one.title}.** ${one.about} With the cure: \`append: "${one.cured.append}"\`. |`).join('\n')}
+${scenarios.map(one => `| ${hazardName(one.hazard)} | [\`${one.id}\`](../examples/hazards/${one.id}${scenarioEnding}) | **${one.title}.** ${one.about} With the cure: \`append: "${one.cured.append}"\`. |`).join('\n')}
 
 Not shown yet: ${missing.join(', ')}.
 `;
