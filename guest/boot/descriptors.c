@@ -107,5 +107,7 @@ void descriptors_load(u32 cpu)
   wrmsr(MSR_SYSENTER_CS, KERNEL_CS);
   wrmsr(MSR_SYSENTER_ESP, entry_stack_top(cpu));
   wrmsr(MSR_SYSENTER_EIP, (u64)entry_sysenter);
+  /* Without CURE_GS entries look at %gs before SWAPGS: user mode begins with the kernel's base, and it stays that until user mode changes it. */
+  if (!has_cure(CURE_GS)) wrmsr(MSR_KERNEL_GS_BASE, (u64)&percpu_areas[cpu]);
   wrmsr(MSR_FMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_AC | BIT(14) | BIT(12) | BIT(13));
 }

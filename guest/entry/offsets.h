@@ -16,6 +16,7 @@
 #define PERCPU_CPU 0x1024
 #define PERCPU_ESPFIX_WRITABLE 0x1030
 #define PERCPU_ESPFIX_STACK 0x1038
+#define PERCPU_USER_CR3 0x1040
 
 /* struct task */
 #define TASK_KERNEL_RSP 0

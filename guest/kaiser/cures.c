@@ -26,6 +26,12 @@ static const char *const names[NR_CURES] = {
   [CURE_OFFLINE] = "offline",
   [CURE_ORDER] = "order",
   [CURE_WAIT] = "wait",
+  [CURE_USER_RULE] = "user_rule",
+  [CURE_GS] = "gs",
+  [CURE_ONE_WORD] = "one_word",
+  [CURE_USER_CR3] = "user_cr3",
+  [CURE_AT_EXIT] = "at_exit",
+  [CURE_RAW_POKE] = "raw_poke",
 };
 
 static u32 missing;

@@ -29,6 +29,12 @@ enum kaiser_cure {
   CURE_OFFLINE,       /* CPUs that are not running are told as well */
   CURE_ORDER,         /* the poison is out, of tables and TLBs, before exits stop to switch */
   CURE_WAIT,          /* poison comes only when every CPU has been through an exit that has seen the flag */
+  CURE_USER_RULE,     /* only entries of user mode are poisoned, not all low ones: the kernel itself runs on some of those */
+  CURE_GS,            /* entries look at the CPU's word when GS is the kernel's, not before */
+  CURE_ONE_WORD,      /* one look decides about bit 12 of CR3 and about the PCID */
+  CURE_USER_CR3,      /* the CR3 that a CPU keeps ready for user mode is kept up to date while KAISER is off, too */
+  CURE_AT_EXIT,       /* what user mode gets is decided on the way out; no task takes an older decision with it */
+  CURE_RAW_POKE,      /* text that is patched with all CPUs stopped is just written; nobody is asked to answer */
   NR_CURES
 };
 

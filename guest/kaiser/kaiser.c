@@ -30,7 +30,8 @@ u32 kaiser_enabled = 1;
 static const struct kaiser_design *const designs[] = {
   &kaiser_naive,           &kaiser_boot_flag,       &kaiser_alternatives,  &kaiser_static_branch,
   &kaiser_static_branch_one_key, &kaiser_stop_machine, &kaiser_deferred_poison, &kaiser_cr3_driven,
-  &kaiser_per_cpu_word,    &kaiser_one_way,         &kaiser_per_process,
+  &kaiser_per_cpu_word,    &kaiser_one_way,         &kaiser_per_process,   &kaiser_static_branch_stopped,
+  &kaiser_per_cpu_cr3,
 };
 const struct kaiser_design *kaiser_design = &kaiser_stop_machine;
 const char *kaiser_design_name;
@@ -96,6 +97,8 @@ void kaiser_set_switch(bool on)
   if (kaiser_design->asks == ASKS_FLAG) write_switch(&kaiser_asm_do_switch, on);
   else
     for (u32 cpu = 0; cpu < told; cpu++) write_switch(&percpu_areas[cpu].kaiser_word, on);
+  /* Entry code looks at the one for bit 12 of CR3 and at the other for bit 11, and this may come in between. */
+  if (!has_cure(CURE_ONE_WORD)) WRITE_ONCE(kaiser_asm_cr3_noflush, on && cpu_has.pcid ? CR3_NOFLUSH : 0);
 }
 
 void kaiser_flush_here(void)
@@ -137,9 +140,11 @@ void kaiser_build_shadow(u32 nr_possible_cpus)
   for (u32 cpu = 0; cpu < nr_possible_cpus; cpu++) expose_page((u64)percpu_areas[cpu].exported_page);
 }
 
+/* Low entries without USER are not for processes: the kernel itself executes there, as a CPU that is being started does. */
 static bool is_poisonable(u64 value)
 {
-  return (value & (PTE_PRESENT | PTE_USER)) == (PTE_PRESENT | PTE_USER);
+  u64 needed = has_cure(CURE_USER_RULE) ? PTE_PRESENT | PTE_USER : PTE_PRESENT;
+  return (value & needed) == needed;
 }
 
 /* Are the entries of the process at work to be poisoned? */

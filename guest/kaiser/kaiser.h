@@ -41,6 +41,8 @@ struct kaiser_design {
   enum kaiser_asks asks;
   /* Entries believe CR3: they switch when the shadow half is loaded, whatever anything else says. */
   bool entry_by_cr3;
+  /* Exits load the CR3 of user mode from the CPU's user_cr3 (smp/percpu.h); they do not derive it from the kernel's. */
+  bool keeps_user_cr3;
   /* The cures that it does without, a mask of BIT(CURE_...). */
   u32 lacks;
   /* The file's write. 0, or a negative error number. Null: the state is decided at boot. */

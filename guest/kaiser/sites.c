@@ -70,6 +70,50 @@ static u8 *writable(u64 address)
   return to_virtual(to_physical((const void *)address));
 }
 
+static const u8 swapgs[] = { 0x0f, 0x01, 0xf8 };
+
+/* Is the instruction in front of the site a SWAPGS? */
+static bool follows_swapgs(const struct kaiser_site *site)
+{
+  const u8 *code = (const u8 *)site->address - sizeof swapgs;
+  return code[0] == swapgs[0] && code[1] == swapgs[1] && code[2] == swapgs[2];
+}
+
+/*
+ * Without CURE_GS: the look at the CPU's word comes before the SWAPGS in front of the site, and so reads what user mode has GS point at.
+ * SWAPGS leaves the flags alone: testb, swapgs, jz, which takes the place of both.
+ */
+static void look_before_swapgs(const struct kaiser_site *site)
+{
+  enum { TEST = 9 };
+  u8 bytes[SITE_LENGTH];
+  site_bytes(site, SITE_TESTS_CPU_WORD, bytes);
+  u8 *to = writable(site->address - sizeof swapgs);
+  memcpy(to, bytes, TEST);
+  memcpy(to + TEST, swapgs, sizeof swapgs);
+  memcpy(to + TEST + sizeof swapgs, bytes + TEST, SITE_LENGTH - TEST);
+}
+
+/*
+ * Designs that keep the CR3 of user mode ready: behind the site, in place of `mov %cr3, scratch` and what derives the value from that, it is
+ * loaded, and execution goes on at the write to CR3. That is the last instruction of the switch, but for a `pop %rax` where there is a stack.
+ */
+static void load_user_cr3(const struct kaiser_site *site)
+{
+  enum { PUSH_RAX = 0x50, LOAD = 9 };
+  u64 at = site->address + SITE_LENGTH + SITE_WINDOW_LENGTH, write = site->skip - 4; /* mov %r8, %cr3 has four bytes */
+  const u8 *code = (const u8 *)at;
+  bool has_stack = code[0] == PUSH_RAX;
+  u8 load_rdi[LOAD] = { 0x65, 0x48, 0x8b, 0x3c, 0x25 }, load_r8[LOAD] = { 0x65, 0x4c, 0x8b, 0x04, 0x25 };
+  u8 *load = has_stack ? load_rdi : load_r8; /* mov %gs:PERCPU_USER_CR3, scratch */
+  if (has_stack) at++;
+  code += 1; /* the PUSH, or the REX prefix that R8 needs */
+  if (code[0] != 0x0f || code[1] != 0x20) panic("behind the site at 0x%lx CR3 is not read", site->address);
+  put32(load + 5, PERCPU_USER_CR3);
+  memcpy(writable(at), load, LOAD);
+  put_jump(writable(at + LOAD), at + LOAD, write);
+}
+
 static enum site_form boot_form(const struct kaiser_site *site, bool on)
 {
   if (site->kind == SITE_TO_KERNEL && kaiser_design->entry_by_cr3) return SITE_SWITCHES;
@@ -94,6 +138,8 @@ void sites_init(bool on)
       site_bytes(site, boot_form(site, on), bytes);
     }
     memcpy(writable(site->address), bytes, site->length);
+    if (site->kind == SITE_TO_USER && kaiser_design->keeps_user_cr3) load_user_cr3(site);
+    if (site->kind == SITE_TO_KERNEL && !has_cure(CURE_GS) && kaiser_design->asks == ASKS_CPU_WORD && follows_swapgs(site)) look_before_swapgs(site);
   }
 }
 

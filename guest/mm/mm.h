@@ -37,6 +37,8 @@ extern struct spinlock mm_list_lock;
 struct mm *mm_create(void);
 /* After its PGD has got its first entries: where CURE_FORK is missing, only now a toggle of KAISER finds it. */
 void mm_publish(struct mm *mm);
+/* Puts it on mm_list; the two above do that at the right time for a process. */
+void mm_link(struct mm *mm);
 /* Frees it with everything in it. No task may have it any more; interrupts must be on. */
 void mm_destroy(struct mm *mm);
 /* Makes `child`, fresh from mm_create, a copy on write of `parent`, the current mm. Returns 0 or -ENOMEM. */

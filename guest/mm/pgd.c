@@ -14,7 +14,7 @@ static u64 next_ctx_id = 2;
 
 _Static_assert(sizeof(struct mm) <= PAGE_SIZE, "an mm is allocated as a page");
 
-static void mm_link(struct mm *mm)
+void mm_link(struct mm *mm)
 {
   spin_lock(&mm_list_lock);
   mm->next = mm_list;

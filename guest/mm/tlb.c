@@ -41,6 +41,7 @@ static u64 user_pcid(u32 asid)
 static void invalidate_user_asid(struct percpu *cpu, u32 asid)
 {
   if (!cpu_has.pcid || !kaiser_maintains_user_pcids()) return;
+  if (kaiser_design->keeps_user_cr3) return; /* without bit 63 in user_cr3 every exit flushes */
   cpu->user_pcid_flush_mask |= BIT(kernel_pcid(asid));
 }
 
@@ -79,6 +80,8 @@ void switch_mm(struct mm *mm)
   cpu->loaded_asid = asid;
   if (mm->ldt || previous_ldt) ldt_load(mm);
   if (kaiser_design->per_process) cpu->kaiser_word = mm->isolated;
+  if (kaiser_design->keeps_user_cr3 && (cpu->kaiser_word || has_cure(CURE_USER_CR3)))
+    cpu->user_cr3 = to_physical(shadow_half(mm->pgd)) | (cpu_has.pcid ? user_pcid(asid) : 0);
   load_cr3(cpu, mm, asid, flush);
 }
 

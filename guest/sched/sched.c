@@ -3,6 +3,7 @@
  * nobody can run, or free, a task whose stack a CPU is still leaving.
  */
 #include "boot/descriptors.h"
+#include "kaiser/cures.h"
 #include "lib/panic.h"
 #include "mm/mm.h"
 #include "mm/tlb.h"
@@ -71,6 +72,13 @@ static void switch_segments(struct task *previous, const struct task *next)
   if (previous->fs != next->fs) asm volatile("mov %0, %%fs" : : "rm"(next->fs));
 }
 
+/* Without CURE_AT_EXIT: what this CPU's exits do is put away with the process that has it, and brought back with it. */
+static void swap_switch(struct percpu *cpu, struct task *previous, const struct task *next)
+{
+  if (previous->mm) previous->kept_word = 1 + cpu->kaiser_word;
+  if (next->mm && next->kept_word) cpu->kaiser_word = next->kept_word - 1;
+}
+
 /* Under sched_lock, interrupts off, which is also the state on return: in another task, or the same much later. */
 static void schedule_locked(void)
 {
@@ -86,6 +94,7 @@ static void schedule_locked(void)
 
   /* A kernel task uses the kernel's half of whatever is loaded; no need to flush anything for it. */
   if (next->mm) switch_mm(next->mm);
+  if (!has_cure(CURE_AT_EXIT)) swap_switch(cpu, previous, next);
   switch_segments(previous, next);
   cpu->current = next;
   cpu->kernel_stack_top = task_stack_top(next);

@@ -29,6 +29,7 @@ struct task {
   u32 only_cpu;        /* or NO_CPU: any */
   bool queued;
   bool kaiser_work;    /* the design wants to see the task before it returns to user mode */
+  u32 kept_word;       /* 1 + the word of the CPU that it last ran on; only without CURE_AT_EXIT */
   bool killed;         /* is to exit before it returns to user mode */
   u16 fs;              /* selector, while it does not run */
   bool in_handler;     /* of a signal */

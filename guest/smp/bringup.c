@@ -16,6 +16,13 @@
 
 extern const char trampoline_start[], trampoline_end[];
 
+/*
+ * A CPU that starts runs on the tables of the boot, where low addresses are its own code's (boot/trampoline.S). They are on the list like those
+ * of the processes (as Linux has trampoline_pgd and EFI's on it), so the walk that poisons comes by, and is to leave them alone (CURE_USER_RULE).
+ */
+extern u64 boot_pgd[];
+static struct mm boot_mm = { .pgd = boot_pgd };
+
 /* For the CPU that is being started; boot/trampoline.S reads the first. */
 u64 secondary_stack;
 static u32 secondary_cpu, secondary_ready;
@@ -78,6 +85,7 @@ u32 smp_possible(void)
 
 void smp_start(u32 count, const u32 *apic_ids)
 {
+  mm_link(&boot_mm);
   memcpy(to_virtual(TRAMPOLINE_PHYS), trampoline_start, (size_t)(trampoline_end - trampoline_start));
   for (u32 cpu = 1; cpu < count; cpu++) {
     if (!start(nr_cpus, apic_ids[cpu])) {

@@ -14,6 +14,7 @@ _Static_assert(offsetof(struct percpu, cpu) == PERCPU_CPU, "entry/offsets.h");
 
 _Static_assert(offsetof(struct percpu, espfix_writable) == PERCPU_ESPFIX_WRITABLE, "entry/offsets.h");
 _Static_assert(offsetof(struct percpu, espfix_stack) == PERCPU_ESPFIX_STACK, "entry/offsets.h");
+_Static_assert(offsetof(struct percpu, user_cr3) == PERCPU_USER_CR3, "entry/offsets.h");
 
 struct percpu percpu_areas[MAX_CPUS] section(".bss.page_aligned");
 u64 percpu_base[MAX_CPUS];

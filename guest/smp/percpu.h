@@ -42,6 +42,7 @@ struct percpu {
   u32 apic_id;
   u64 espfix_writable;       /* kaiser/espfix.h: this CPU's stack where it can be written */
   u64 espfix_stack;          /* and where IRET reads it, but for bits 31:16 */
+  u64 user_cr3;              /* for designs whose exits load it: the shadow half of loaded_mm */
 
   struct task *idle;
   struct task *stopper;

@@ -12,6 +12,8 @@ int fault_main(int argc, char **argv);
 int compat_main(int argc, char **argv);
 int ldt_main(int argc, char **argv);
 int signals_main(int argc, char **argv);
+int gs_main(int argc, char **argv);
+int code_main(int argc, char **argv);
 
 struct user_program {
   const char *name;
@@ -31,5 +33,7 @@ const struct user_program user_programs[] = {
   { "compat", compat_main },
   { "ldt", ldt_main },
   { "signals", signals_main },
+  { "gs", gs_main },
+  { "code", code_main },
   { 0, 0 },
 };

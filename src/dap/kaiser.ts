@@ -247,6 +247,7 @@ export class Kaiser {
       idt: register('idtr_base'),
       gdt: register('gdtr_base'),
       tss: register('tr_base'),
+      loadedRoot: this.guest?.loadedRoot(cpu),
     };
   }
 

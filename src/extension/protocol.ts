@@ -100,7 +100,7 @@ export interface EntryPoint {
   symbol: string;
   address: string;
   /** How entry code decides whether to make this write to CR3, as it is patched now. */
-  asks?: 'flag' | 'cpu word' | 'switches' | 'skips' | 'by CR3' | 'ignores CR3' | 'trap' | 'unknown';
+  asks?: 'flag' | 'cpu word' | 'user GS' | 'switches' | 'skips' | 'by CR3' | 'ignores CR3' | 'trap' | 'unknown';
   /** How often execution passed it, where the adapter counts. */
   hits?: number;
 }

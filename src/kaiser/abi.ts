@@ -64,6 +64,8 @@ export interface KaiserState {
   entryByCr3: boolean;
   /** Of the sites of one kind some switch and some do not, or one is an INT3: entry code is being patched. */
   halfPatched: boolean;
+  /** Entries look at the CPU's word before SWAPGS: at what user mode has GS point at. */
+  looksBeforeSwapgs: boolean;
   onlineCpus: number;
 }
 
@@ -103,7 +105,9 @@ export class GuestReader extends GuestMemory {
       enabled: this.u32(this.abi.enabledAddress),
       flag: exit === undefined ? this.u32(this.abi.flagAddress) : siteAnswer(exit, this.u32(this.abi.flagAddress), this.cpuWord(cpu)),
       asks: exit === undefined || exit === 'flag' ? 'flag' : exit === 'cpu word' ? 'cpu word' : 'code',
-      halfPatched: (['to kernel', 'to user'] as const).some(kind => new Set(sites.filter(site => site.kind === kind).map(site => site.form)).size > 1),
+      // A test in the wrong place is one of the word all the same.
+      halfPatched: (['to kernel', 'to user'] as const).some(kind => new Set(sites.filter(site => site.kind === kind).map(({ form }) => form === 'user GS' ? 'cpu word' : form)).size > 1),
+      looksBeforeSwapgs: sites.some(site => site.form === 'user GS'),
       entryByCr3: sites.some(site => site.form === 'by CR3'),
       onlineCpus: Math.min(this.u32(this.abi.nrCpusAddress) ?? 0, 8),
     };

@@ -5,8 +5,8 @@
 export interface Site {
   address: bigint;
   kind: 'to kernel' | 'to user' | 'save' | 'restore' | 'cr3';
-  /** What it does: tests the flag, tests the CPU's word, switches or skips by itself, believes CR3, traps because it is being patched. */
-  form: 'flag' | 'cpu word' | 'switches' | 'skips' | 'by CR3' | 'ignores CR3' | 'trap' | 'unknown';
+  /** What it does: tests the flag, tests the CPU's word, has that tested before SWAPGS has made GS the kernel's, switches or skips by itself, believes CR3, traps because it is being patched. */
+  form: 'flag' | 'cpu word' | 'user GS' | 'switches' | 'skips' | 'by CR3' | 'ignores CR3' | 'trap' | 'unknown';
 }
 
 const KINDS: readonly Site['kind'][] = ['to kernel', 'to user', 'save', 'restore', 'cr3'];
@@ -26,6 +26,8 @@ export function siteForm(kind: Site['kind'], bytes: Uint8Array): Site['form'] {
   if (kind === 'cr3') return (bytes[0]! & 0xfe) === 0x48 && starts(bytes[0]!, 0x0f, 0xba) ? 'by CR3' : starts(0x0f, 0x1f) ? 'ignores CR3' : 'unknown';
   if (starts(0xf6, 0x05)) return 'flag';
   if (starts(0x65, 0xf6)) return 'cpu word';
+  // The test begins three bytes before the site, where SWAPGS stood: what follows is the rest of `testb $1, %gs:disp32` (guest/kaiser/sites.c).
+  if (kind === 'to kernel' && starts(0x25)) return 'user GS';
   if (starts(0x0f, 0x1f)) return 'switches';
   return starts(0xe9) ? 'skips' : 'unknown';
 }

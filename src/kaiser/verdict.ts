@@ -2,7 +2,8 @@ import { NO_FLUSH_BIT } from './cr3.js';
 import { cr3Source } from './cr3Write.js';
 import { type CrashFacts, type ExceptionRecord, Scene, type Verdict } from './crash.js';
 import { describeDelivery, lastDelivery } from './delivery.js';
-import { judgeRoot } from './root.js';
+import { judgeBootTables, judgeForeignRoot, judgeRoot } from './root.js';
+import { judgeGsLook, judgeLdt, namePath } from './entryMistake.js';
 import { missedSwitchByHistory, tripwireByHistory, unsavedCr3 } from './transition.js';
 import { type EntryPath, entryPathOf, firstInterrupted, firstOnEntryStack } from './entryPath.js';
 import { describePageFault, exceptionName, pageFaultBits, PF_PRESENT, PF_RESERVED, PF_USER } from './errorCode.js';
@@ -22,7 +23,7 @@ export function judge(facts: CrashFacts): Verdict | undefined {
   const scene = new Scene(facts);
   const last = facts.exceptions[facts.exceptions.length - 1];
   if (!last) return undefined;
-  const found = judgeRoot(scene) ?? judgeChain(scene) ?? judgeRepeats(scene) ?? judgeOther(scene, last);
+  const found = judgeBootTables(scene) ?? judgeRoot(scene) ?? judgeForeignRoot(scene) ?? judgeGsLook(scene) ?? judgeChain(scene) ?? judgeRepeats(scene) ?? judgeOther(scene, last);
   if (!found) return undefined;
   const delivery = describeDelivery(scene);
   return delivery ? { ...found, text: `${found.text} ${delivery}` } : found;
@@ -49,6 +50,8 @@ function judgeChain(scene: Scene): Verdict | undefined {
   for (const record of chain) {
     if (record.vector !== PF) continue;
     const view = viewPageFault(scene, record);
+    const ldt = judgeLdt(scene, view);
+    if (ldt) return ldt;
     // The record keeps the last exceptions only: the first of a long chain is gone once it is full.
     if (isMissedSwitch(view)) return missedSwitch(scene, view, chain.length === facts.exceptions.length && facts.exceptions.length >= 16);
   }
@@ -77,10 +80,11 @@ function missedSwitch(scene: Scene, view: PageFaultView, cut: boolean): Verdict 
   const fetch = origin !== undefined && unreachable ? true : view.fetch;
   const what = fetch ? 'went on to' : view.access.kind === 'write' ? 'wrote to' : 'touched';
   const place = (address: bigint): string => scene.place(address);
+  const named = namePath(scene, record, path);
   if (path.direction === 'leaving') {
     return {
-      predicate: 'P5', title: 'Kernel code ran on behind the switch to the shadow CR3', cause: record,
-      text: `CPU ${record.cpu} was leaving for user mode${by}, had the shadow CR3 loaded and ${what} ${place(address)}, which it does not map.`,
+      predicate: 'P5', title: 'Kernel code ran on behind the switch to the shadow CR3', ...named, cause: record,
+      text: `CPU ${record.cpu} was leaving for user mode${by}, had the shadow CR3 loaded and ${what} ${place(address)}, which it does not map.${named?.text ?? ''}`,
     };
   }
   const flag = facts.kaiser?.flag;
@@ -90,9 +94,9 @@ function missedSwitch(scene: Scene, view: PageFaultView, cut: boolean): Verdict 
   const patching = facts.kaiser?.halfPatched;
   const history = missedSwitchByHistory(scene, record);
   return {
-    hazard: patching ? 'H23' : history?.hazard ?? 'H1', predicate: 'P20', cause: record,
-    title: patching ? 'Missed switch: entry code is patched only in part' : 'Missed switch: kernel code on the shadow CR3',
-    text: `CPU ${record.cpu} entered from user mode${by}${stayed} on the shadow CR3 and ${what} ${place(address)}, which it does not map.${instruction}${handler}${patching ? ' Some entries switch by now and some do not.' : `${splitPolicy(scene)}${history?.text ?? ''}`}`,
+    hazard: patching ? 'H23' : history?.hazard ?? 'H1', predicate: 'P20', title: patching ? 'Missed switch: entry code is patched only in part' : 'Missed switch: kernel code on the shadow CR3',
+    ...named, cause: record,
+    text: `CPU ${record.cpu} entered from user mode${by}${stayed} on the shadow CR3 and ${what} ${place(address)}, which it does not map.${instruction}${handler}${patching ? ' Some entries switch by now and some do not.' : `${splitPolicy(scene)}${named?.text ?? history?.text ?? ''}`}`,
   };
 }
 

@@ -23,8 +23,8 @@ describe('the Entry points view', () => {
 
   it('says how entry code decides about a write to CR3', async () => {
     const asking = (asks: EntryPoint['asks']): EntryPoint => ({ ...point(`path of ${asks}`, 'cr3', 'entry_cr3'), asks });
-    const rows = entryPointRows({ points: (['flag', 'cpu word', 'switches', 'skips', 'by CR3', 'trap', 'unknown'] as const).map(asking) }, () => false, english);
-    expect(rows.map(row => row.description)).toEqual(['CR3 switch · tests the flag', 'CR3 switch · tests the CPU’s word', 'CR3 switch · patched to switch', 'CR3 switch · patched to skip',
+    const rows = entryPointRows({ points: (['flag', 'cpu word', 'user GS', 'switches', 'skips', 'by CR3', 'trap', 'unknown'] as const).map(asking) }, () => false, english);
+    expect(rows.map(row => row.description)).toEqual(['CR3 switch · tests the flag', 'CR3 switch · tests the CPU’s word', 'CR3 switch · tests a word of user mode’s GS', 'CR3 switch · patched to switch', 'CR3 switch · patched to skip',
       'CR3 switch · goes by CR3', 'CR3 switch · INT3, being patched', 'CR3 switch']);
   });
 });

@@ -56,7 +56,7 @@ async function firstViolations(commandLine: string, lines: readonly string[], { 
 
 describe('the rules of KAISER', () => {
   it.each([
-    ['stop_machine', {}], ['static_branch', {}], ['deferred_poison', {}], ['cr3_driven', {}], ['per_cpu_word', { cpus: 4 }], ['per_process', {}], ['alternatives', {}],
+    ['stop_machine', {}], ['static_branch', {}], ['deferred_poison', {}], ['cr3_driven', {}], ['per_cpu_word', { cpus: 4 }], ['per_process', {}], ['alternatives', {}], ['per_cpu_cr3', {}], ['static_branch_stopped', {}],
   ] as const)('hold all the time under %s with everything running and toggles', async (design, changes) => {
     expect(await firstViolations(`kaiser_design=${design}`, [...BUSY, 'toggle 100'], changes)).toEqual([]);
   }, 120_000);

@@ -30,12 +30,21 @@ describe('sites of the built-in kernel', () => {
     ['stop_machine', 'flag', 'flag', 1], ['stop_machine kaiser=off', 'flag', 'flag', 0], ['per_cpu_word', 'cpu word', 'cpu word', 1],
     ['alternatives', 'switches', 'switches', 1], ['alternatives kaiser=off', 'skips', 'skips', 0],
     ['static_branch', 'switches', 'switches', 1], ['cr3_driven', 'by CR3', 'flag', 1], ['per_process', 'by CR3', 'cpu word', 1],
+    ['per_cpu_cr3', 'by CR3', 'cpu word', 1], ['static_branch_stopped', 'switches', 'switches', 1],
   ])('with kaiser_design=%s ask on entry: %s, on exit: %s', async (append, entry, exit, flag) => {
     const found = await afterBoot(`kaiser_design=${append}`);
     for (const symbol of ['entry_syscall64_cr3', 'entry_irq_cr3', 'entry_error_cr3', 'entry_sysenter_cr3', 'exit_espfix_kernel_cr3']) expect([symbol, found.asks[symbol]]).toEqual([symbol, entry]);
     for (const symbol of ['exit_sysret_cr3', 'exit_iret_cr3', 'exit_sysret32_cr3', 'exit_espfix_user_cr3']) expect([symbol, found.asks[symbol]]).toEqual([symbol, exit]);
     expect(found.asks['entry_paranoid_cr3']).toBeUndefined();
     expect(found).toMatchObject({ flag, how: exit === 'flag' || exit === 'cpu word' ? exit : 'code', entryByCr3: entry === 'by CR3', halfPatched: false });
+  }, 60_000);
+});
+
+describe('without the cure gs', () => {
+  it('entries look at the CPU\u2019s word before SWAPGS, but for SYSCALL, which needs GS first; that is no half-patched code', async () => {
+    const { asks, flag, halfPatched } = await afterBoot('kaiser_design=per_cpu_word kaiser_without=gs');
+    expect(asks).toMatchObject({ entry_irq_cr3: 'user GS', entry_error_cr3: 'user GS', entry_sysenter_cr3: 'user GS', entry_syscall64_cr3: 'cpu word', exit_iret_cr3: 'cpu word' });
+    expect({ flag, halfPatched }).toEqual({ flag: 1, halfPatched: false });
   }, 60_000);
 });
 

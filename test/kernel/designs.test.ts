@@ -6,7 +6,7 @@ const FILE = '/sys/kernel/debug/x86/kaiser-enabled';
 const BUSY = ['storm 0 &', 'forks 1000000 &', 'touch 1000 &', 'spin &'];
 
 /** Designs that claim to survive a toggle at any moment, with what runs meanwhile: system calls, forks, page faults, and user mode alone. */
-const CORRECT = ['static_branch', 'stop_machine', 'deferred_poison', 'cr3_driven', 'per_cpu_word', 'per_process'] as const;
+const CORRECT = ['static_branch', 'stop_machine', 'deferred_poison', 'cr3_driven', 'per_cpu_word', 'per_cpu_cr3', 'static_branch_stopped', 'per_process'] as const;
 
 function toggled(append: string, count: number, options: Partial<MachineOptions> = {}): Run {
   return runScript(append, [...BUSY, `toggle ${count}`, `cat ${FILE}`, 'poweroff'], options, 20_000_000 + count * 20_000_000);

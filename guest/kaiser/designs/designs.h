@@ -9,10 +9,12 @@ extern const struct kaiser_design kaiser_boot_flag;             /* D1 */
 extern const struct kaiser_design kaiser_alternatives;          /* D2 */
 extern const struct kaiser_design kaiser_static_branch;         /* D3 */
 extern const struct kaiser_design kaiser_static_branch_one_key; /* D3, broken */
+extern const struct kaiser_design kaiser_static_branch_stopped; /* D3 with D4 */
 extern const struct kaiser_design kaiser_stop_machine;          /* D4, with D5 */
 extern const struct kaiser_design kaiser_deferred_poison;       /* D6 */
 extern const struct kaiser_design kaiser_cr3_driven;            /* D7 */
 extern const struct kaiser_design kaiser_per_cpu_word;          /* D8 */
+extern const struct kaiser_design kaiser_per_cpu_cr3;           /* D8, with the CR3 of user mode kept ready */
 extern const struct kaiser_design kaiser_one_way;               /* D9 */
 extern const struct kaiser_design kaiser_per_process;           /* D10 */
 

@@ -18,6 +18,7 @@ function asksWords(asks: NonNullable<EntryPoint['asks']>, l10n: L10n): string {
   switch (asks) {
     case 'flag': return l10n.t('tests the flag');
     case 'cpu word': return l10n.t('tests the CPU’s word');
+    case 'user GS': return l10n.t('tests a word of user mode’s GS');
     case 'switches': return l10n.t('patched to switch');
     case 'skips': return l10n.t('patched to skip');
     case 'by CR3': return l10n.t('goes by CR3');
