@@ -6,6 +6,8 @@ import type { MachineStop } from '../machine/machine.js';
 import { RAM_BASE } from '../machine/memory/layout.js';
 import { Alarms } from './alarms.js';
 import { disassembleBytes } from './disassembler.js';
+import { ExecutionPoints } from './executionPoints.js';
+import { GuestConsole } from './guestConsole.js';
 import { bitnessOf, cpuInfo } from './machineCpu.js';
 import { readRegister, registerGroups, registerSource, writeRegister } from './machineRegisters.js';
 import type {
@@ -35,7 +37,6 @@ const STRIDE_MS = 0.5;
 const IDLE_REST_MS = 30;
 /** The guest only waits when so many times more ticks pass idle than are spent on instructions. */
 const IDLE_RATIO = 20;
-const LINE_FEED = 10;
 
 /** Makes a machine and loads the kernel. Throws an Error for the user when that is not possible. */
 export async function createMachineTarget(configuration: TargetConfiguration): Promise<Target> {
@@ -55,31 +56,26 @@ export async function createMachineTarget(configuration: TargetConfiguration): P
 
 /** The emulated machine as a target. */
 export class MachineTarget implements Target {
-  private readonly breakpoints = new Map<bigint, TargetBreakpoint>();
+  private readonly points: ExecutionPoints;
   private readonly watchpoints = new Map<number, TargetWatchpoint>();
-  private readonly probes = new Map<bigint, Set<ProbeListener>>();
   private readonly alarms = new Alarms();
   /** How far the machine has been told to run; and that a probe has set an alarm for before that, so that it must be told anew. */
   private runsTo = -Infinity;
   private isCut = false;
-  private readonly consoleListeners: ((text: string) => void)[] = [];
+  private readonly console = new GuestConsole();
   private isRunning = false;
   private pauseRequested = false;
-  /** A probe has stopped the machine, whatever breakpoint is there as well. */
-  private probeStops = false;
   /** The CPU that the last stop was about: it passes the breakpoint that it stands at. */
   private stoppedCpu: number | undefined;
-  /** Console output of the line that is being written, passed on with its end or when the machine rests. */
-  private output: number[] = [];
-  /** UTF-8 may be cut anywhere by a UART that sends single bytes. */
-  private readonly decoder = new TextDecoder();
 
   constructor(readonly machine: Machine) {
-    machine.onBreakpoint = (cpu, address) => this.reached(cpu, address);
-    machine.devices.uart.onOutput = bytes => {
-      this.output.push(...bytes);
-      if (bytes.includes(LINE_FEED)) this.flushConsole();
+    this.points = new ExecutionPoints(machine);
+    machine.onBreakpoint = (cpu, address) => {
+      const stops = this.points.reached(cpu, address);
+      if (stops) this.isCut = false;
+      return stops || this.isCut;
     };
+    machine.devices.uart.onOutput = bytes => this.console.write(bytes);
   }
 
   get cpuCount(): number {
@@ -145,9 +141,7 @@ export class MachineTarget implements Target {
   }
 
   setBreakpoints(breakpoints: readonly TargetBreakpoint[]): void {
-    this.breakpoints.clear();
-    for (const one of breakpoints) this.breakpoints.set(one.address, one);
-    this.install();
+    this.points.setBreakpoints(breakpoints);
   }
 
   setWatchpoints(watchpoints: readonly TargetWatchpoint[]): void {
@@ -161,17 +155,7 @@ export class MachineTarget implements Target {
   }
 
   addProbe(address: bigint, listener: ProbeListener): { dispose(): void } {
-    const listeners = this.probes.get(address) ?? new Set();
-    listeners.add(listener);
-    this.probes.set(address, listeners);
-    this.install();
-    return {
-      dispose: () => {
-        listeners.delete(listener);
-        if (listeners.size === 0) this.probes.delete(address);
-        this.install();
-      },
-    };
+    return this.points.addProbe(address, listener);
   }
 
   addAlarm(position: number, listener: () => unknown): { dispose(): void } {
@@ -188,13 +172,13 @@ export class MachineTarget implements Target {
     this.isRunning = true;
     this.pauseRequested = false;
     try {
-      this.passBreakpoint(this.stoppedCpu);
+      if (this.stoppedCpu !== undefined) this.points.pass(this.stoppedCpu);
       const stop = await this.runSlices(options);
       this.stoppedCpu = stop.cpu;
       return stop;
     } finally {
       this.isRunning = false;
-      this.flushConsole();
+      this.console.flush();
     }
   }
 
@@ -203,11 +187,11 @@ export class MachineTarget implements Target {
   }
 
   step(cpu: number): Stop {
-    this.passBreakpoint(cpu);
+    this.points.pass(cpu);
     this.alarms.ring(this.position);
     const stop = this.machine.step(cpu);
     const told = stop && this.translateStop(stop);
-    this.flushConsole();
+    this.console.flush();
     this.stoppedCpu = told?.cpu ?? cpu;
     return told ?? { kind: 'step', cpu };
   }
@@ -230,7 +214,7 @@ export class MachineTarget implements Target {
     this.machine.devices.uart.feed(new TextEncoder().encode(text));
   }
   onConsole(listener: (text: string) => void): void {
-    this.consoleListeners.push(listener);
+    this.console.listen(listener);
   }
   recentExceptions(cpu: number): readonly ExceptionInfo[] {
     return this.machine.recentExceptions(cpu);
@@ -267,7 +251,7 @@ export class MachineTarget implements Target {
         else if (took < STRIDE_MS) stride = Math.min(LONGEST_STRIDE, 2 * stride);
         else if (took > 4 * STRIDE_MS) stride = Math.max(STRIDE, stride >> 1);
       } while (!isIdle && now - start < SLICE_MS && !this.pauseRequested);
-      this.flushConsole();
+      this.console.flush();
       if (this.pauseRequested) return { kind: 'pause', cpu: machine.currentCpu };
       await rest(isIdle ? IDLE_REST_MS : 0);
       if (this.pauseRequested) return { kind: 'pause', cpu: this.machine.currentCpu };
@@ -283,7 +267,7 @@ export class MachineTarget implements Target {
       const stop = this.machine.run(this.runsTo);
       this.runsTo = -Infinity;
       if (stop?.kind === 'breakpoint' && this.isCut) {
-        this.passBreakpoint(stop.cpu);
+        this.points.pass(stop.cpu);
         continue;
       }
       const told = stop && this.translateStop(stop);
@@ -311,42 +295,13 @@ export class MachineTarget implements Target {
       const stops = [...new Set(stop.hits.map(hit => hit.id))].filter(id => this.watchpoints.get(id)?.condition?.(stop.cpu) ?? true);
       return stops.length > 0 ? { ...stop, hits: stop.hits.filter(hit => stops.includes(hit.id)) } : undefined;
     }
-    if (stop.kind === 'breakpoint' && this.probeStops) return { kind: 'probe', cpu: stop.cpu };
+    if (stop.kind === 'breakpoint' && this.points.probeStops) return { kind: 'probe', cpu: stop.cpu };
     if (stop.kind === 'shutdown') {
       // All at one position: what was raised, what its delivery raised (perhaps twice), the double fault, and what its delivery raised.
       const recent = this.machine.recentExceptions(stop.cpu);
       return { ...stop, exceptions: recent.slice(-5).filter(one => one.position === recent.at(-1)!.position) };
     }
     return stop;
-  }
-
-  private flushConsole(): void {
-    if (this.output.length === 0) return;
-    const text = this.decoder.decode(Uint8Array.from(this.output), { stream: true });
-    this.output = [];
-    if (text) for (const listener of this.consoleListeners) listener(text);
-  }
-
-  private install(): void {
-    this.machine.translator.setBreakpoints(new Set([...this.breakpoints.keys(), ...this.probes.keys()]));
-  }
-
-  private reached(cpu: number, address: bigint): boolean {
-    // A copy: a listener may take itself away or add another, which is for the next time.
-    this.probeStops = false;
-    for (const listener of [...this.probes.get(address) ?? []]) if (listener(cpu) === 'stop') this.probeStops = true;
-    const breakpoint = this.breakpoints.get(address);
-    const stops = (breakpoint !== undefined && (breakpoint.condition?.(cpu) ?? true)) || this.probeStops;
-    if (stops) this.isCut = false;
-    return stops || this.isCut;
-  }
-
-  /** Lets a CPU run the instruction that it stands at although a breakpoint is on it. */
-  private passBreakpoint(index: number | undefined): void {
-    if (index === undefined) return;
-    const cpu = this.state(index);
-    const address = cpu.linearRip;
-    if (this.breakpoints.has(address) || this.probes.has(address)) cpu.set(L.RESUME, address);
   }
 }
 
