@@ -184,7 +184,8 @@ export class GuestReader extends GuestMemory {
       const pgd = this.u64(address + this.abi.offsetPgd), context = this.u64(address + this.abi.offsetMmContext), generation = this.u64(address + this.abi.offsetMmGeneration);
       const kernelRoot = pgd === undefined || pgd === 0n ? undefined : this.physical(pgd);
       if (context === undefined || generation === undefined) break;
-      if (kernelRoot !== undefined) found.push({ context, generation, kernelRoot });
+      // Those without a context are not for processes and have no shadow half (guest/smp/bringup.c).
+      if (kernelRoot !== undefined && context !== 0n) found.push({ context, generation, kernelRoot });
       address = (address === this.abi.initMmAddress ? this.u64(this.abi.mmListHead) : this.u64(address + this.abi.offsetMmNext)) ?? 0n;
     }
     return found;

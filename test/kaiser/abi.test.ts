@@ -33,7 +33,7 @@ describe('the ABI block', () => {
 
 describe('reading the guest', () => {
   it('gives the state of its KAISER', () => {
-    expect(guest.state()).toEqual({ design: 'naive', enabled: 1, flag: 1, asks: 'flag', entryByCr3: false, halfPatched: false, onlineCpus: 2 });
+    expect(guest.state()).toEqual({ design: 'naive', enabled: 1, flag: 1, asks: 'flag', entryByCr3: false, halfPatched: false, looksBeforeSwapgs: false, onlineCpus: 2 });
     put('kaiser_enabled', 0n);
     expect(guest.state()).toMatchObject({ enabled: 0, flag: 0 });
     put('kaiser_design', 0n);
