@@ -74,6 +74,12 @@ export const machineOptions: readonly Option[] = [
     description: `CPU features to switch, such as pcid=off,smap=off. There are ${features.join(', ')}; all are on.`,
     default: 'all on',
   },
+  {
+    name: 'tlb',
+    value: 'APPETITE',
+    description: 'How long TLBs keep translations: retain, until something must drop them, or forget, not at all.',
+    default: String(launchAttributes.tlb.default),
+  },
 ];
 
 /** Launch arguments from the options. Throws UsageError. */
@@ -93,6 +99,7 @@ export async function launchFromOptions(args: Arguments, program: string | undef
     script: [...(await scriptLines(args.texts('script'))), ...args.texts('line').flatMap(toLines)],
     schedule: { kind: schedule.kind, seed: schedule.seed },
     cpuFeatures: parseFeatures(args.text('features')),
+    tlb: parseAppetite(args.text('tlb')),
   };
   return validateLaunch(attributes);
 }
@@ -127,6 +134,12 @@ export function parseSchedule(text = 'round-robin'): {
     return { kind, seed: integer(rest[0], `the seed of --schedule ${text}`, 0, 0xffffffff)!, quantum: quantum(rest[1]) };
   }
   throw new UsageError(`--schedule is "${text}": write round-robin, round-robin:QUANTUM, random:SEED or random:SEED:QUANTUM.`);
+}
+
+function parseAppetite(text: string | undefined): string | undefined {
+  const known = launchAttributes.tlb.enum as readonly string[];
+  if (text !== undefined && !known.includes(text)) throw new UsageError(`--tlb is "${text}": write ${known.join(' or ')}.`);
+  return text;
 }
 
 /** Reads `pcid=off,smap=off`. */

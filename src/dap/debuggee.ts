@@ -103,6 +103,7 @@ export function targetConfiguration(launch: LaunchArguments, image: Uint8Array, 
     quantum: launch.quantum,
     schedule: launch.schedule,
     features: launch.cpuFeatures,
+    tlb: launch.tlb,
     seed: launch.seed,
     consoleInput: launch.script.map(line => `${line}\n`).join(''),
   };

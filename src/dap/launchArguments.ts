@@ -27,6 +27,7 @@ export interface LaunchArguments {
   /** Of RDRAND and RDSEED. */
   seed: number;
   cpuFeatures: Record<CpuFeature, boolean>;
+  tlb: 'retain' | 'forget';
   sourceRoot: string | undefined;
   /** DAP: run without debugging; breakpoints are ignored. */
   noDebug: boolean;
@@ -68,6 +69,7 @@ const examples: Record<string, unknown> = {
   schedule: { kind: 'random', seed: 7 },
   events: [{ at: 'exit_sysret', cpu: 1, do: 'nmi' }],
   cpuFeatures: { pcid: false },
+  tlb: 'forget',
   sourceRoot: '${workspaceFolder}',
 };
 

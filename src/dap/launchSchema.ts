@@ -24,6 +24,7 @@ export interface LaunchConfiguration {
   cpuFeatures?: Partial<Record<CpuFeature, boolean>>;
   scenario?: string;
   cured?: boolean;
+  tlb?: 'retain' | 'forget';
 }
 
 /** Every part of the processor that a machine can be without. */
@@ -193,4 +194,14 @@ export const launchAttributes: Readonly<Record<keyof LaunchConfiguration, Attrib
     description: 'A hazard to show: the path of a scenario file (`*.kaiserscope.json`, such as those in examples/hazards). Its launch attributes apply wherever this configuration has none of its own.',
   },
   cured: { type: 'boolean', default: false, description: 'With `scenario`: run the same machine with the cure, which is to survive.' },
+  tlb: {
+    type: 'string',
+    enum: ['retain', 'forget'],
+    enumDescriptions: [
+      'They keep a translation until something must drop it: a forgotten flush shows.',
+      'They drop it at once: every access goes by the page tables as they are, and a forgotten flush does not matter.',
+    ],
+    default: 'retain',
+    description: 'How long the TLBs of the CPUs keep translations. A processor may do either.',
+  },
 };

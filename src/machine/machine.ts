@@ -15,6 +15,7 @@ import { IoPorts } from './devices/ioPorts.js';
 import { LocalApic } from './devices/localApic.js';
 import { Access } from './memory/access.js';
 import { Bus } from './memory/bus.js';
+import type { TlbAppetite } from './memory/forgetting.js';
 import { GuestMemory } from './memory/guestMemory.js';
 import { MAX_CPUS } from './memory/layout.js';
 import { Mmu } from './memory/mmu.js';
@@ -31,6 +32,8 @@ export interface MachineOptions {
   /** RAM in bytes, a multiple of 4 KiB. */
   ramSize: number;
   features?: Partial<CpuFeatures>;
+  /** `retain` if left out. */
+  tlb?: TlbAppetite;
   schedule?: ScheduleSpec;
   /** Decides what RDRAND and RDSEED give: 0 to 2^32 - 1, 1 if left out. */
   seed?: number;
@@ -96,7 +99,7 @@ export class Machine implements Core {
     this.features = cpuFeatures(options.features);
     this.cpus = Array.from({ length: options.cpus }, (_, n) => new CpuState(this.memory.wasm, n));
     const bus = new Bus(this.memory);
-    this.mmu = new Mmu(this.memory, bus, this.cpus);
+    this.mmu = new Mmu(this.memory, bus, this.cpus, options.tlb);
     this.mmu.walker.pages1g = this.features.pages1g;
     this.access = new Access(this.mmu);
     this.watch = new Watch(this);

@@ -45,6 +45,7 @@ export async function createMachineTarget(configuration: TargetConfiguration): P
     cpus: configuration.cpus,
     ramSize: configuration.ramSize,
     features,
+    tlb: configuration.tlb,
     seed: configuration.seed,
     schedule: schedule.kind === 'random' ? { kind: 'random', quantum, seed: schedule.seed } : { kind: 'round-robin', quantum },
   });

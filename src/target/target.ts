@@ -4,6 +4,7 @@
  * (steps completed machine-wide, exact up to 2^53).
  */
 import type { CpuFeatures } from '../machine/cpu/features.js';
+import type { TlbAppetite } from '../machine/memory/forgetting.js';
 
 /** Everything a debugger shows of one CPU while the machine is stopped. */
 export interface CpuInfo {
@@ -101,6 +102,8 @@ export interface TargetConfiguration {
   schedule: Schedule;
   /** What the CPUs have; they have all that is left out. */
   features: Partial<CpuFeatures>;
+  /** How long TLBs keep translations; `retain` if left out. */
+  tlb?: TlbAppetite;
   /** Of the numbers that RDRAND and RDSEED give: 0 to 2^32 - 1, 1 if left out. */
   seed?: number;
   /** Text that waits in the guest's console input from the start. */

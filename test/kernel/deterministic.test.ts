@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest';
+import type { TlbAppetite } from '../../src/machine/memory/forgetting.js';
 import { boot } from './run.js';
 
 const POSITIONS = [100_000, 1_000_000, 3_000_000];
 
 /** Hashes at the positions, running there in pieces of `piece` steps. */
-function hashes(schedule: { kind: 'round-robin'; quantum: number } | { kind: 'random'; quantum: number; seed: number }, piece: number): string[] {
-  const { machine } = boot('', { schedule });
+function hashes(schedule: { kind: 'round-robin'; quantum: number } | { kind: 'random'; quantum: number; seed: number }, piece: number,
+  options: { tlb?: TlbAppetite; append?: string } = {}): string[] {
+  const { machine } = boot(options.append ?? '', { schedule, tlb: options.tlb });
   machine.devices.uart.feed(new TextEncoder().encode('storm 100 &\nforks 3\n'));
   return POSITIONS.map(position => {
     while (machine.position < position) {
@@ -20,6 +22,11 @@ it('gives the same state at the same position for the same inputs, however the r
   const whole = hashes({ kind: 'round-robin', quantum: 1000 }, 1e9);
   expect(hashes({ kind: 'round-robin', quantum: 1000 }, 1e9)).toEqual(whole);
   expect(hashes({ kind: 'round-robin', quantum: 1000 }, 77_777)).toEqual(whole);
+});
+
+it.each(['', 'nopcid kaiser=off'])('is as deterministic with TLBs that forget, command line "%s"', append => {
+  const whole = hashes({ kind: 'round-robin', quantum: 1000 }, 1e9, { tlb: 'forget', append });
+  expect(hashes({ kind: 'round-robin', quantum: 1000 }, 7_777, { tlb: 'forget', append })).toEqual(whole);
 });
 
 it('takes an other course under an other schedule', () => {

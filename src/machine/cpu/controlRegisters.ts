@@ -49,6 +49,7 @@ function loadPdptes(core: Core, cpu: CpuState, cr3: bigint): void {
   const words = core.mmu.walker.pdptes(Number(cr3 & 0xffffffe0n));
   if (!words) refuse();
   cpu.i32.set(words, L.PDPTE >> 2);
+  core.mmu.registersLoaded(cpu);
 }
 
 /**

@@ -9,7 +9,7 @@ import {
 } from '../memory/layout.js';
 import { PF_I, PF_P, PF_PK, PF_U, PF_W, WALK_OK } from '../memory/pagingBits.js';
 import {
-  ALLOWED_PAGING, CONFIG_LONG, CONFIG_NXE, CONFIG_SMEP, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_STAMP,
+  ALLOWED_PAGING, CONFIG_LONG, CONFIG_NXE, CONFIG_SMEP, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_FORGETS, H_IN_USE, H_KEYS, H_MODE, H_STAMP,
   INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE,
 } from '../memory/tlbLayout.js';
 import { type FunctionBody, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
@@ -166,6 +166,9 @@ function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage, fault }: { tlb: Tlb
   found(() => f.get(info), () => f.get(info).i32(INFO_SIZE_SHIFT).op(Op.i32_shr_u).i32(3).op(Op.i32_and), () => f.get(entry).memory(Op.i32_load, 4 * E_FRAME).i32(FRAME_MASK).op(Op.i32_and));
   f.end().end();
 
+  // Where TLBs forget, it is noted what the walk reads (`memory/forgetting.ts`).
+  f.get(t).memory(Op.i32_load, 4 * H_FORGETS).unlikely().if();
+  unusual();
   f.get(cpu).memory(Op.i64_load, L.CR3).i64(12n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(0xfffffff).op(Op.i32_and);
   f.get(lo).get(hi).get(allowed).get(access).i32(3).op(Op.i32_shl, Op.i32_shr_u).i32(0xff).op(Op.i32_and).get(keys).get(access).i32(WRITE).op(Op.i32_and);
   f.get(t).memory(Op.i32_load, 4 * H_CONFIG).call(walk.walk).tee(bits).i32(WALK_OK).op(Op.i32_ne).if();

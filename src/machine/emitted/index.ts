@@ -46,11 +46,11 @@ let compiled: WebAssembly.Module | undefined;
 
 function compile(): WebAssembly.Module {
   const module = new ModuleBuilder();
-  const resolveUnusual = module.import('resolveUnusual', RESOLVE_SIGNATURE), pageChanged = module.import('pageChanged', { params: [Type.I32], results: [] });
+  const resolveUnusual = module.import('resolveUnusual', RESOLVE_SIGNATURE), flagsChanged = module.import('flagsChanged', { params: [Type.I32], results: [] });
   const markDirty = module.import('markDirty', { params: [Type.I32], results: [] }), endContext = module.import('endContext', { params: [Type.I32, Type.I32], results: [] });
   const flags = module.function(FLAGS_SIGNATURE, 'flags');
   flagsFunction(flags.body);
-  const tlb = emitTlb(module), walk = emitWalk(module, pageChanged), access = emitAccess(module, { resolveUnusual, markDirty, endContext }, tlb, walk);
+  const tlb = emitTlb(module), walk = emitWalk(module, flagsChanged), access = emitAccess(module, { resolveUnusual, markDirty, endContext }, tlb, walk);
   emitDelivery(module, { flags: flags.index, supervisorHost: access.supervisorHost });
   return new WebAssembly.Module(module.encode());
 }
@@ -74,7 +74,7 @@ function instantiate(memory: GuestMemory): { emitted: Emitted; unusual: Unusual 
     env: {
       memory: memory.wasm,
       resolveUnusual: (cpu: number, low: number, high: number, kind: number) => unusual.resolve(cpu, low, high, kind),
-      pageChanged: (page: number) => memory.pageChanged(page),
+      flagsChanged: (page: number) => memory.flagsChanged(page),
       markDirty: (page: number) => memory.markDirty(page),
       endContext: (cpu: number, dropped: number) => unusual.endContext(cpu, dropped),
     },

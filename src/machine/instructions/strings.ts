@@ -8,7 +8,7 @@ import { CodeMode, Flag, Seg } from '../cpu/layout.js';
 import { segmentToLinear } from '../cpu/segmentLimit.js';
 import type { CpuState } from '../cpu/state.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
-import { RAM_BASE } from '../memory/layout.js';
+import { PAGE_IS_TABLE, RAM_BASE } from '../memory/layout.js';
 import type { Insn } from '../translate/insn.js';
 import { addressMask } from '../translate/record.js';
 import { requirePort } from './system/portIo.js';
@@ -53,7 +53,7 @@ function execute(core: Core, cpu: CpuState, insn: Insn, operation: Operation, si
   }
   for (;;) {
     // The step that completes last is taken from the budget by the caller.
-    const budget = cpu.int(L.BUDGET);
+    const budget = cpu.int(L.BUDGET), context = cpu.int(L.FAST_CONTEXT);
     const bulk = copyPage(core, cpu, insn, operation, size, left, budget);
     if (bulk === 0) iterate(core, cpu, insn, operation, size, mask);
     const done = BigInt(bulk || 1);
@@ -62,7 +62,9 @@ function execute(core: Core, cpu: CpuState, insn: Insn, operation: Operation, si
     cpu.setInt(L.BUDGET, budget - (bulk || 1) + 1);
     if (left === 0n) return;
     if (compares && ((readFlags(cpu) & Flag.ZF) !== 0) !== (insn.rep === 'rep')) return;
-    if (budget - (bulk || 1) <= 0 || core.watch.noted || cpu.int(L.PENDING_DEBUG)) {
+    // Where TLBs forget, an iteration that has changed translations may have changed that of the instruction.
+    const refetch = core.mmu.forgets && cpu.int(L.FAST_CONTEXT) !== context;
+    if (budget - (bulk || 1) <= 0 || refetch || core.watch.noted || cpu.int(L.PENDING_DEBUG)) {
       // Between iterations RF is set: what comes then pushes it, and a breakpoint on the instruction is not met again (SDM Vol. 3B, 17.3.1.1).
       setResumeFlag(cpu);
       return 'jumped';
@@ -176,6 +178,8 @@ function copyPage(core: Core, cpu: CpuState, insn: Insn, operation: Operation, s
   if (core.watch.near(cpu, to, count * size, true)) return 0;
   const target = physical(core, cpu, to, size, MemoryKind.Write);
   if (!memory.isRam(target, count * size)) return 0;
+  // A store to it may change where the next iteration leads.
+  if (memory.pageFlags(target >>> 12) & PAGE_IS_TABLE) return 0;
   const bytes = count * size;
   if (operation === 'movs') {
     if (target > from && target < from + bytes) return 0;

@@ -1,5 +1,5 @@
 import { dropWriteTags, dropAllWriteTags } from './fastTable.js';
-import { MAX_CPUS, MAX_RAM, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, PAGE_MONITORED, PAGE_SIZE, RAM_BASE } from './layout.js';
+import { MAX_CPUS, MAX_RAM, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, PAGE_IS_TABLE, PAGE_MONITORED, PAGE_SIZE, RAM_BASE } from './layout.js';
 
 /** Smallest RAM that a machine can be given, in bytes: what start-up in real mode needs. */
 export const MIN_RAM_SIZE = 0x100000;
@@ -32,6 +32,8 @@ export class GuestMemory {
   onCodeWrite: (page: number) => void = () => {};
   /** Told that bytes have been stored that reach into a page with PAGE_MONITORED. */
   onMonitoredWrite: (physical: number, length: number) => void = () => {};
+  /** Told that a page with PAGE_IS_TABLE, which it has no longer, has been written. */
+  onTableWrite: () => void = () => {};
   private readonly monitored = new Set<number>();
   /** The pages that have PAGE_DIRTY, in the order in which they got it. */
   private dirty: number[] = [];
@@ -95,6 +97,14 @@ export class GuestMemory {
   }
   /** `changed` for one page number; by default all of the page. */
   pageChanged(page: number, physical = page * PAGE_SIZE, length = PAGE_SIZE): void {
+    if (this.u8[PAGE_FLAGS_BASE + page]! & PAGE_IS_TABLE) {
+      this.u8[PAGE_FLAGS_BASE + page]! &= ~PAGE_IS_TABLE;
+      this.onTableWrite();
+    }
+    this.flagsChanged(page, physical, length);
+  }
+  /** `pageChanged` after a walk has set accessed or dirty flags in the page: no translation becomes another by that. */
+  flagsChanged(page: number, physical = page * PAGE_SIZE, length = PAGE_SIZE): void {
     const flags = this.u8[PAGE_FLAGS_BASE + page]!;
     if (!(flags & PAGE_DIRTY)) this.markDirty(page);
     if (flags & PAGE_HAS_CODE) this.onCodeWrite(page);
@@ -116,6 +126,15 @@ export class GuestMemory {
     if (flags & PAGE_HAS_CODE) return;
     this.u8[PAGE_FLAGS_BASE + page] = flags | PAGE_HAS_CODE;
     dropWriteTags(this.i32, RAM_BASE + page * PAGE_SIZE, this.cpus);
+  }
+  /**
+   * Says that entries of the page are held as translations: `onTableWrite` hears of the next write. True if the page has not been marked yet;
+   * then the caller must end the write tags that lead to it.
+   */
+  markTable(page: number): boolean {
+    const flags = this.u8[PAGE_FLAGS_BASE + page]!;
+    this.u8[PAGE_FLAGS_BASE + page] = flags | PAGE_IS_TABLE;
+    return !(flags & PAGE_IS_TABLE);
   }
   /** Says whether `onMonitoredWrite` is to be told of stores to the page, of any CPU. */
   setMonitored(page: number, monitored: boolean): void {

@@ -63,8 +63,10 @@ export const PAGE_HAS_CODE = 1;
 export const PAGE_DIRTY = 2;
 /** A CPU's monitor (MONITOR, MWAIT) watches a line of the page. */
 export const PAGE_MONITORED = 4;
+/** Walks have read entries from the page, and translations that come from there are kept although TLBs forget (`forgetting.ts`). */
+export const PAGE_IS_TABLE = 8;
 /** Stores to pages with one of these are carried out by TypeScript. */
-export const PAGE_SLOW_STORES = PAGE_HAS_CODE | PAGE_MONITORED;
+export const PAGE_SLOW_STORES = PAGE_HAS_CODE | PAGE_MONITORED | PAGE_IS_TABLE;
 
 /** One byte for each TLB_UNIT bytes of the architectural TLBs: not zero if they have been written since the last snapshot. */
 export const TLB_TOUCHED_BASE = 0x3f0000;

@@ -9,6 +9,7 @@ import { Bus } from './bus.js';
 import { invalidateContext, invalidateContexts } from './contexts.js';
 import { clearFast } from './fastTable.js';
 import { Flushing } from './flushing.js';
+import { Forgetting, type TlbAppetite } from './forgetting.js';
 import type { GuestMemory } from './guestMemory.js';
 import { MemoryKind } from './kind.js';
 import {
@@ -19,7 +20,7 @@ import { PF_P, PF_PK, WALK_OK } from './pagingBits.js';
 import { Pending } from './pending.js';
 import { Tlb, type TlbEntry } from './tlb.js';
 import {
-  CONFIG_LONG, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY,
+  CONFIG_LONG, CONFIG_PGE, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY,
   INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, tlbWord, TLB_CPU_WORDS, TLB_WORD,
 } from './tlbLayout.js';
 import { TranslationContext } from './translationContext.js';
@@ -53,13 +54,14 @@ export class Mmu {
   private readonly faults: AccessFaults;
   private readonly pending: Pending;
   private readonly linear: LinearView;
+  private readonly forgetting: Forgetting | undefined;
   private readonly i32: Int32Array;
   private readonly u8: Uint8Array;
   private readonly ramPages: number;
   /** What translated code and TypeScript share of it, for 4-level paging. */
   private readonly emitted: Emitted;
 
-  constructor(readonly memory: GuestMemory, readonly bus: Bus, private readonly cpus: readonly CpuState[]) {
+  constructor(readonly memory: GuestMemory, readonly bus: Bus, private readonly cpus: readonly CpuState[], appetite: TlbAppetite = 'retain') {
     this.i32 = memory.i32;
     this.u8 = memory.u8;
     this.ramPages = memory.ramPages;
@@ -75,6 +77,7 @@ export class Mmu {
     this.pending = new Pending(memory, bus);
     this.linear = new LinearView(memory, this.walker);
     for (const cpu of cpus) this.reset(cpu);
+    if (appetite === 'forget') this.context.forgetting = this.flushing.forgetting = this.forgetting = new Forgetting(memory, this.tlb, this.context, cpus);
   }
 
   /** Empties the CPU's TLB, as RESET and INIT do, and takes its control registers as they are. */
@@ -93,7 +96,14 @@ export class Mmu {
       clearFast(this.i32, cpu.index);
       this.setContext(cpu);
     }
+    this.forgetting?.forgetAll();
   }
+
+  /** Is the appetite of the TLBs `forget`? */
+  get forgets(): boolean { return this.forgetting !== undefined; }
+
+  /** Registers that decide about paging beside those that `setContext` looks at have been loaded: the PDPTEs of PAE paging. */
+  registersLoaded(cpu: CpuState): void { this.forgetting?.forget(cpu); }
 
   // ---- the path of translated code and the interpreter -------------------------------------------------------------
 
@@ -191,10 +201,12 @@ export class Mmu {
     const walker = this.walker;
     const cr3 = (cpuBase >> 2) + CR3_W;
     const config = i32[t + H_CONFIG]!;
-    const result = walker.walk(config, i32[cr3]! >>> 12 | (i32[cr3 + 1]! & 0xff) << 20, (cpuBase >> 2) + (L.PDPTE >> 2), lo, hi, allowed, this.keysAgainst(t, kind),
+    // Where TLBs forget none is global, since the next address space may have another translation.
+    const result = walker.walk(this.forgetting ? config & ~CONFIG_PGE : config, i32[cr3]! >>> 12 | (i32[cr3 + 1]! & 0xff) << 20, (cpuBase >> 2) + (L.PDPTE >> 2), lo, hi, allowed, this.keysAgainst(t, kind),
       kind >> ACCESS_SHIFT & WRITE);
     if (result !== WALK_OK) return this.faults.pageFault(cpuBase, t, lo, hi, kind, result);
-    this.cpus[cpuIndex(cpuBase)]!.charge(WALK_CYCLES + WALK_LEVEL_CYCLES * ((config & CONFIG_LONG ? 4 : 2) - walker.size));
+    if (this.forgetting) this.forgetting.walked(config, cpuBase, lo, hi, walker.size);
+    else this.cpus[cpuIndex(cpuBase)]!.charge(WALK_CYCLES + WALK_LEVEL_CYCLES * ((config & CONFIG_LONG ? 4 : 2) - walker.size));
     i32[ACCESS_INFO >> 2] = walker.info;
     if (stale !== 0) this.replace(cpuBase, t, lo, hi, stale);
     else {
@@ -305,8 +317,8 @@ export class Mmu {
 
   // ---- views and the debugger --------------------------------------------------------------------------------------
 
-  /** The valid entries of the CPU's TLB. */
-  entries(cpu: CpuState): TlbEntry[] { return this.tlb.entries(cpu.index); }
+  /** The valid entries of the CPU's TLB: none if it forgets. */
+  entries(cpu: CpuState): TlbEntry[] { return this.forgetting ? [] : this.tlb.entries(cpu.index); }
 
   /**
    * Where the page tables lead, without any effect and whatever the access rights: what memory says, not what the TLB holds.

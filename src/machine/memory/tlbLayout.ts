@@ -40,6 +40,9 @@ export const ALLOWED_PAGING = 1 << 24;
  */
 export const H_KEYS = 20;
 
+/** Not zero if the TLBs forget (`forgetting.ts`). */
+export const H_FORGETS = 22;
+
 /** For each PCID the stamp of its entries. */
 export const H_PCID_STAMPS = 0x100;
 /** For each PCID generation << 12 | context id. */

@@ -2,6 +2,7 @@ import * as L from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
 import { contextOf, invalidateContexts, UNPAGED_CONTEXT } from './contexts.js';
 import { fastIndex, fastTable } from './fastTable.js';
+import type { Forgetting } from './forgetting.js';
 import { cpuIndex, TlbTable } from './layout.js';
 import { allowedRights, controlConfig, forbiddenKeys } from './rights.js';
 import type { Tlb } from './tlb.js';
@@ -16,6 +17,9 @@ const FAST_TABLE_W = L.FAST_TABLE >> 2, FAST_INDEX_W = L.FAST_INDEX >> 2, FAST_C
  * context translated code is to use.
  */
 export class TranslationContext {
+  /** Set if TLBs forget. */
+  forgetting: Forgetting | undefined;
+
   constructor(private readonly i32: Int32Array, private readonly tlb: Tlb) {}
 
   /**
@@ -35,6 +39,7 @@ export class TranslationContext {
       }
       this.protectionKeys(cpu, t);
       invalidateContexts(i32, t);
+      this.forgetting?.forget(cpu);
     }
     const pcid = config & CONFIG_PCIDE && config & CONFIG_PAGING ? i32[b + CR3_W]! & 0xfff : 0;
     if (pcid !== i32[t + H_PCID]) this.tlb.selectPcid(t, pcid);

@@ -2,6 +2,7 @@ import * as L from '../../../src/machine/cpu/layout.js';
 import { CpuState } from '../../../src/machine/cpu/state.js';
 import { Access } from '../../../src/machine/memory/access.js';
 import { Bus } from '../../../src/machine/memory/bus.js';
+import type { TlbAppetite } from '../../../src/machine/memory/forgetting.js';
 import { GuestMemory } from '../../../src/machine/memory/guestMemory.js';
 import { Mmu } from '../../../src/machine/memory/mmu.js';
 
@@ -23,12 +24,12 @@ export class Fixture {
   readonly access: Access;
   private nextTable: number;
 
-  constructor(ramSize = 32 << 20, cpus = 1) {
+  constructor(ramSize = 32 << 20, cpus = 1, appetite: TlbAppetite = 'retain') {
     this.memory = new GuestMemory(ramSize);
     this.bus = new Bus(this.memory);
     for (let n = 0; n < cpus; n++) this.cpus.push(new CpuState(this.memory.wasm, n));
     for (const cpu of this.cpus) { cpu.setInt(L.FAULT_VECTOR, -1); cpu.setInt(L.MODE, L.CodeMode.Long); }
-    this.mmu = new Mmu(this.memory, this.bus, this.cpus);
+    this.mmu = new Mmu(this.memory, this.bus, this.cpus, appetite);
     this.access = new Access(this.mmu);
     this.nextTable = 0x100000;
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { TlbAppetite } from '../../../src/machine/memory/forgetting.js';
 import { DATA } from '../../oracle/layout.js';
 import { CODE, compile, le32, machineWith, run } from './code.js';
 import { digest } from './program.js';
@@ -6,12 +7,14 @@ import { NEVER_TRANSLATE } from './tuning.js';
 
 /** Where the table that maps DATA stands (`machineFor`), and where these tests map it. */
 const TABLE_AT = 0x5000, TABLE = DATA + 0x100000, PAGES = DATA + 0x110000;
+/** The page directory, and where one more table may be entered. */
+const DIRECTORY_AT = 0x3000, OTHER = DATA + 0x400000;
 const entry = (linear: number) => (linear >>> 12 & 0x1ff) * 8;
 
 /** A loop of `body`, in a machine that maps the page table of DATA and two pages at PAGES; ecx counts down. */
-function looping(body: readonly number[], way: string) {
+function looping(body: readonly number[], way: string, tlb: TlbAppetite = 'retain') {
   const code = [...body, 0xff, 0xc9, 0x0f, 0x85, ...le32(-(body.length + 8))];
-  const machine = machineWith({ 0: [...code, 0xeb, 0xfe] }), cpu = machine.cpus[0]!, { memory } = machine;
+  const machine = machineWith({ 0: [...code, 0xeb, 0xfe] }, { machine: { tlb } }), cpu = machine.cpus[0]!, { memory } = machine;
   for (const [linear, physical] of [[TABLE, TABLE_AT], [PAGES, 0x80000], [PAGES + 0x1000, 0x81000]] as const) memory.writeU64(TABLE_AT + entry(linear), BigInt(physical) | 0x23n);
   for (const page of [0x80000, 0x81000, 0x82000]) memory.write(page, new Uint8Array(4096).fill(page >> 12));
   cpu.setGpr(1, 50n);
@@ -23,9 +26,9 @@ function looping(body: readonly number[], way: string) {
 }
 
 /** The same loop interpreted and translated leaves the same, wherever it is stopped. */
-function expectSame(body: readonly number[], prepare: (machine: ReturnType<typeof looping>) => void = () => {}): ReturnType<typeof looping> {
+function expectSame(body: readonly number[], prepare: (machine: ReturnType<typeof looping>) => void = () => {}, tlb?: TlbAppetite): ReturnType<typeof looping> {
   const [interpreted, translated] = ['interpreted', 'translated'].map(way => {
-    const machine = looping(body, way);
+    const machine = looping(body, way, tlb);
     prepare(machine);
     return machine;
   });
@@ -64,6 +67,18 @@ describe('a loop that has seen a page', () => {
   it('uses the stack as well', () => {
     // push rbx; push rcx; pop rdx; call the next instruction; pop rsi; add r8,rdx; pop rax; add rsp,-24
     expectSame([0x53, 0x51, 0x5a, 0xe8, 0, 0, 0, 0, 0x5e, 0x49, 0x01, 0xd0, 0x58, 0x48, 0x83, 0xc4, 0xe8], ({ cpus: [cpu] }) => cpu!.setGpr(4, BigInt(PAGES + 0x1200)));
+  });
+
+  it('lets a store to a page that walks have come to use as a table be seen, where TLBs forget', () => {
+    // mov [rbx],rsi: an entry; mov eax,[rdx]: the page that it leads to; add r8,rax; xor rsi,rdi: another one the next time
+    const machine = expectSame([0x48, 0x89, 0x33, 0x8b, 0x02, 0x49, 0x01, 0xc0, 0x48, 0x31, 0xfe], ({ cpus: [cpu], memory }) => {
+      memory.writeU64(DIRECTORY_AT + (OTHER >>> 21 & 0x1ff) * 8, 0x80000n | 0x23n);
+      cpu!.setGpr(2, BigInt(OTHER));
+      cpu!.setGpr(6, 0x81000n | 0x23n);
+      cpu!.setGpr(7, 0x81000n ^ 0x82000n);
+    }, 'forget');
+    run(machine, 300);
+    expect(machine.cpus[0]!.gpr(8)).toBe(25n * (0x81818181n + 0x82828282n));
   });
 
   it('does not write a page that has code', () => {

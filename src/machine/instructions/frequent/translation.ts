@@ -8,7 +8,7 @@ import { MemoryKind } from '../../memory/kind.js';
 import { TLB_BASE, TLB_TOUCHED_BASE, TLB_UNIT } from '../../memory/layout.js';
 import { LAST_STAMP } from '../../memory/tlb.js';
 import {
-  H_CONTEXT_GENERATION, H_EPOCH, H_NEXT_CONTEXT, H_NEXT_STAMP, H_PCID, H_PCID_CONTEXTS, H_PCID_STAMPS, H_STAMP,
+  H_CONTEXT_GENERATION, H_EPOCH, H_FORGETS, H_NEXT_CONTEXT, H_NEXT_STAMP, H_PCID, H_PCID_CONTEXTS, H_PCID_STAMPS, H_STAMP,
 } from '../../memory/tlbLayout.js';
 import type { Operand } from '../../translate/insn.js';
 import { Op, Type } from '../../translate/wasm.js';
@@ -46,6 +46,8 @@ defineForm(Code.Mov_cr_r64, insn => controlNumber(insn.operands[0]) === CR3_NUMB
   load(t, H_EPOCH).op(Op.i32_le_s);
   load(at, H_PCID_CONTEXTS).tee(context).i32(12).op(Op.i32_shr_u);
   load(t, H_CONTEXT_GENERATION).op(Op.i32_ne, Op.i32_or);
+  // A TLB that forgets keeps nothing, whatever bit 63 says. (A new stamp does for it as well: none of its entries is global.)
+  load(t, H_FORGETS).op(Op.i32_or);
   handOverIf(e);
   e.charge(CR3_KEEP_CYCLES);
   f.else();
