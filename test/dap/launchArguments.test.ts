@@ -7,7 +7,7 @@ it('fills in the defaults', () => {
   expect(validateLaunch({ type: 'kaiserscope', request: 'launch', name: 'x', __sessionId: '1' })).toEqual({
     program: undefined, sourceRoot: undefined, cpus: 2, memory: 64, append: '', modules: [], script: [], events: [], stopOnEntry: false, stopAt: undefined, quantum: 1000,
     schedule: { kind: 'round-robin', seed: 1 }, noDebug: false,
-    seed: 1, scenario: undefined, cured: false,
+    seed: 1, scenario: undefined, cured: false, tlb: 'retain',
     cpuFeatures: { ...allFeatures },
   });
 });
@@ -38,6 +38,7 @@ describe('what is wrong is told with the attribute, its value and what to do', (
     [{ schedule: {} }, /"schedule" is \{\}: it has no "kind"/],
     [{ schedule: { kind: 'randon' } }, /"schedule\.kind" is "randon": this value is unknown\. Did you mean "random"\?/],
     [{ schedule: { kind: 'random', sed: 1 } }, /no launch attribute "schedule\.sed"\. Did you mean "schedule\.seed"\?/],
+    [{ tlb: 'greedy' }, /"tlb" is "greedy"/],
     [{ cpuFeatures: { pcid: 1 } }, /"cpuFeatures\.pcid" is 1: it must be true or false/],
     [{ events: { do: 'nmi' } }, /"events" is \{"do":"nmi"\}: it must be a list of objects\. Write for example \[\{"at"/],
     [{ events: [{ at: 'main' }] }, /"events\[0\]" is \{"at":"main"\}: it has no "do"/],
