@@ -11,6 +11,9 @@
  *
  * The first NMI copies its frame before anything in it can fault. A nested one only overwrites the frame at -56, sets
  * the state to 2 and returns; the first one, about to return, sees it and runs its handler again.
+ *
+ * To user mode with a stack segment of the LDT the last IRET is made from the espfix stack (kaiser/espfix.h), as in return_to_user. Its
+ * address waits in the slot of the error code, since no register is free at the end.
  */
 #include "entry/calling.h"
 
@@ -48,6 +51,11 @@ FUNCTION entry_nmi
   call paranoid_entry
   mov %rsp, %rdi
   call do_nmi
+  testb $3, REGS_CS(%rsp)
+  jz .Lrestore
+  testb $4, REGS_SS(%rsp)
+  jnz .Lfill_espfix
+.Lrestore:
   call paranoid_restore
   POP_REGS_BUT_RDI
   pop %rdi
@@ -55,9 +63,28 @@ FUNCTION entry_nmi
   decq STATE_FROM_COPY(%rsp)
 .Lstate_looked_at:
   jnz .Lhandle
+  cmpq $-1, -8(%rsp)
+  je exit_nmi
+  mov -8(%rsp), %rsp
+  .globl exit_nmi_espfix
+exit_nmi_espfix:
+  iretq
   .globl exit_nmi
 exit_nmi:
   iretq
+
+.Lfill_espfix:
+  mov %gs:PERCPU_ESPFIX_WRITABLE, %rdi
+  .irp word, 0, 1, 2, 3, 4              /* RIP, CS, RFLAGS, RSP, SS */
+  mov REGS_RIP + 8 * \word(%rsp), %rax
+  mov %rax, 8 + 8 * \word(%rdi)
+  .endr
+  mov REGS_RSP(%rsp), %eax
+  and $0xffff0000, %eax
+  or %gs:PERCPU_ESPFIX_STACK, %rax
+  add $8, %rax
+  mov %rax, REGS_ORIG_RAX(%rsp)
+  jmp .Lrestore
 
 .Lnested:
   movq $2, STATE(%rsp)
