@@ -3,7 +3,7 @@ import { Kaiser } from './kaiser.js';
 import type { LaunchArguments } from './launchArguments.js';
 import type { BootFile } from './readProgram.js';
 import { ScriptedEvents } from './scriptedEvents.js';
-import { SpinWatch } from './spinWatch.js';
+import { generalRegisters, SpinWatch } from './spinWatch.js';
 import { ElfError, emptyImage, loadSymbols, parseElf, sectionAt } from '../symbols/index.js';
 import type { Symbols } from '../symbols/index.js';
 import { createMachineTarget } from '../target/machineTarget.js';
@@ -13,7 +13,7 @@ import type { Target, TargetConfiguration } from '../target/target.js';
 export class Debuggee {
   /** What the guest's KAISER is and has been doing. */
   readonly kaiser: Kaiser;
-  readonly spinWatch = new SpinWatch();
+  readonly spinWatch: SpinWatch;
   /** The rules of KAISER, checked while the machine runs; off at first. */
   readonly invariants = new InvariantChecks(this);
   /** What comes to the machine from outside, as the launch configuration says. */
@@ -26,6 +26,7 @@ export class Debuggee {
     readonly target: Target,
   ) {
     this.kaiser = new Kaiser(target, symbols);
+    this.spinWatch = new SpinWatch(generalRegisters(target));
     this.events = new ScriptedEvents(this, launch.events);
   }
 

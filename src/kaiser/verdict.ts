@@ -185,6 +185,8 @@ function judgeRepeats(scene: Scene): Verdict | undefined {
     for (let i = exceptions.length - 1; i - period >= 0 && key(exceptions[i]!) === key(exceptions[i - period]!); i--) equal++;
     if (equal < REPEATS * period) continue;
     const round = exceptions.slice(-period);
+    // A program that handles its own exceptions by signals may raise the same ones for ever; whether it gets on, only a longer watch can tell.
+    if (scene.facts.event === 'exception' && round.every((record) => isForTheProgram(scene, record))) continue;
     const shown = round.map((record) => `${exceptionName(record.vector).mnemonic} at ${scene.place(record.rip)}${record.address === undefined ? '' : ` on ${scene.place(record.address)}`}`
       + `${record.vector === PF ? ` (${describePageFault(record.errorCode ?? 0)})` : ''}`);
     const why = round.map((record) => (record.vector === PF ? explainRepeat(scene, viewPageFault(scene, record)) : '')).find((text) => text !== '') ?? '';
@@ -194,6 +196,13 @@ function judgeRepeats(scene: Scene): Verdict | undefined {
     };
   }
   return undefined;
+}
+
+/** An exception of user mode that the kernel has no other answer to than a signal: neither half of the tables would allow the access. */
+function isForTheProgram(scene: Scene, record: ExceptionRecord): boolean {
+  if (record.cpl !== 3 || record.vector !== PF) return record.cpl === 3;
+  const view = viewPageFault(scene, record);
+  return !(view.code & PF_RESERVED) && !view.kernelAllows && !view.shadowAllows;
 }
 
 function explainRepeat(scene: Scene, view: PageFaultView): string {

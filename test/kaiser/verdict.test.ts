@@ -192,6 +192,14 @@ describe('faults without end (P19)', () => {
     expect(judge(machine.facts({ exceptions, event: 'spin' }))!.text).toMatch(/the same 2 exceptions again and again: .*, then .*The table allows the access now: the CPU still has the old translation in its TLB/);
   });
 
+  it('are not found in what a program raises itself and handles by signals, unless a longer watch has found that it does not get on', () => {
+    const a = machine.record({ rip: USER_CODE, address: 8n, cpl: 3, errorCode: 4, cr3: shadowCr3 });
+    const b = machine.record({ vector: 6, errorCode: undefined, rip: USER_CODE, cpl: 3 });
+    const exceptions = Array.from({ length: 24 }, (_, i) => ({ ...(i % 2 ? a : b), position: i }));
+    expect(judge(machine.facts({ exceptions }))).toBeUndefined();
+    expect(judge(machine.facts({ exceptions, event: 'spin' }))!.predicate).toBe('P19');
+  });
+
   it('are not found in the faults of a program that touches page after page', () => {
     const exceptions = Array.from({ length: 32 }, (_, i) => machine.record({ rip: USER_CODE, address: 0x50_0000n + BigInt(i) * 0x1000n, cpl: 3, errorCode: 6, position: i }));
     expect(judge(machine.facts({ exceptions }))).toBeUndefined();
