@@ -4,13 +4,14 @@ import { dapCommand } from './commands/dap.js';
 import { disasmCommand } from './commands/disasm.js';
 import { hazardsCommand } from './commands/hazards.js';
 import { runCommand } from './commands/run.js';
+import { soakCommand } from './commands/soak.js';
 import { tablesCommand } from './commands/tables.js';
 import { commandHelp, overview } from './help.js';
 import type { Command, Io } from './option.js';
 import { UsageError } from './option.js';
 import { parseArguments } from './parse.js';
 
-export const commands: readonly Command[] = [runCommand, dapCommand, tablesCommand, disasmCommand, hazardsCommand];
+export const commands: readonly Command[] = [runCommand, dapCommand, tablesCommand, disasmCommand, hazardsCommand, soakCommand];
 
 /** Runs the command line and gives the exit code. Never throws. */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
