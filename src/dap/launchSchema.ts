@@ -41,7 +41,7 @@ export interface EventConfiguration {
   cpu?: number;
   count?: number;
   position?: number;
-  do: 'nmi' | 'machineCheck' | 'hold' | 'release' | 'poke';
+  do: 'nmi' | 'machineCheck' | 'hold' | 'release' | 'poke' | 'wait';
   target?: number;
   value?: number;
 }
@@ -139,13 +139,14 @@ export const launchAttributes: Readonly<Record<keyof LaunchConfiguration, Attrib
         position: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'When, in place of `at`: the machine has completed exactly so many steps.' },
         do: {
           type: 'string',
-          enum: ['nmi', 'machineCheck', 'hold', 'release', 'poke'],
+          enum: ['nmi', 'machineCheck', 'hold', 'release', 'poke', 'wait'],
           enumDescriptions: [
             'A non-maskable interrupt comes.',
             'A machine check is raised.',
             'The CPU gets no turns any more: the others run on while it stands between two instructions.',
             'A CPU that is held gets turns again.',
             'The word that entry code tests is overwritten with `value`, without any protocol.',
+            'Nothing: the next event is waited for from here on.',
           ],
           description: 'What happens.',
         },

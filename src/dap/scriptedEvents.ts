@@ -17,6 +17,7 @@ const verbs: Record<EventConfiguration['do'], (target: number, value: number) =>
   machineCheck: target => `machine check on CPU ${target}`,
   hold: target => `CPU ${target} is held`,
   release: target => `CPU ${target} is released`,
+  wait: () => 'the next event is waited for',
   poke: (target, value) => `CPU ${target}'s KAISER flag is poked to ${value}`,
 };
 
@@ -41,7 +42,7 @@ export class ScriptedEvents {
         if ((event[key] ?? 0) >= cpuCount) throw new LaunchError(`"${name}.${key}" is ${event[key]}: the machine has CPUs 0 to ${cpuCount - 1}. Choose one of them, or raise "cpus".`);
       }
       const timed = this.whenOf(index);
-      if (timed.at === undefined && event.target === undefined) throw new LaunchError(`${name} comes at a position, where no CPU arrives: it needs "target", the CPU that it is for.`);
+      if (event.do !== 'wait' && timed.at === undefined && event.target === undefined) throw new LaunchError(`${name} comes at a position, where no CPU arrives: it needs "target", the CPU that it is for.`);
       if ((event.do === 'poke') !== (event.value !== undefined)) throw new LaunchError(`${name}: "value", 0 or 1, belongs to "do": "poke", and to that alone.`);
     });
     this.arm();
@@ -86,6 +87,7 @@ export class ScriptedEvents {
       case 'machineCheck': target.injectMachineCheck(to); break;
       case 'hold': target.hold(to, true); break;
       case 'release': target.hold(to, false); break;
+      case 'wait': break;
       case 'poke': kaiser.pokeFlag(to, event.value!); break;
     }
     const where = cpu === undefined || event.at === undefined ? '' : `CPU ${cpu} came to ${event.at}: `;

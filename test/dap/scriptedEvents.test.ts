@@ -56,6 +56,15 @@ describe('the events of a launch configuration', () => {
     expect(a.target.stateHash()).toBe(b.target.stateHash());
   });
 
+  it('can be nothing but a moment from which the next one counts', async () => {
+    const { target, done } = await boot({ script: ['storm 3'], events: [{ position: 500_000, do: 'wait' }, { at: 'entry_syscall64', count: 3, do: 'wait' }, { at: 'entry_syscall64', do: 'hold' }] });
+    await target.run({ until: 3_000_000 });
+    expect(done.map(one => one.text.replace(/^Position \d+: /, ''))).toEqual([
+      'the next event is waited for.', expect.stringMatching(/^CPU \d came to entry_syscall64: the next event is waited for\.$/), expect.stringMatching(/^CPU (\d) came to entry_syscall64: CPU \1 is held\.$/),
+    ]);
+    expect([0, 1].map(cpu => target.isHeld(cpu))).toContain(true);
+  });
+
   it('poke the word that entry code tests, without any protocol', async () => {
     const { target, done, kaiser } = await boot({ script: ['storm 1'], events: [{ at: 'kaiser_shell_ready', do: 'poke', value: 0 }] });
     await target.run({ until: 3_000_000 });
