@@ -1,52 +1,12 @@
 /* A guest without a kernel: PVH entry, long mode with the first 64 MiB mapped by 2 MiB pages, one workload, debug exit.
    WORKLOAD is 0 empty, 1 integer loop, 2 streaming, 3 calls, 4 memory with branches, 5 memory in one page. */
 
-#define PAGE_BITS 0x83 /* present, writable, 2 MiB */
-
-  .section .note.pvh, "a", @note
-  .long 4, 4, 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
-  .ascii "Xen\0"
-  .long start
-
-  .text
-  .code32
-  .globl start
-start:
-  mov $stack_end, %esp
-  mov $tables, %edi
-  lea 0x1003(%edi), %eax /* PML4[0] -> PDPT, present and writable */
-  mov %eax, (%edi)
-  lea 0x2003(%edi), %eax
-  mov %eax, 0x1000(%edi)
-  mov $PAGE_BITS, %eax
-  xor %ecx, %ecx
-1:
-  mov %eax, 0x2000(%edi, %ecx, 8)
-  add $0x200000, %eax
-  inc %ecx
-  cmp $32, %ecx
-  jne 1b
-  mov %edi, %cr3
-  mov %cr4, %eax
-  or $0x20, %eax
-  mov %eax, %cr4
-  mov $0xc0000080, %ecx
-  rdmsr
-  or $0x100, %eax
-  wrmsr
-  mov %cr0, %eax
-  or $0x80000001, %eax
-  mov %eax, %cr0
-  lgdt gdt_pointer
-  ljmp $8, $long_mode
-
-  .code64
-long_mode:
-  mov $16, %eax
-  mov %eax, %ds
-  mov %eax, %es
-  mov %eax, %ss
-  mov $stack_end, %esp
+#define RIGHTS 3 /* present, writable */
+#define EFER_BITS 0
+#define CR0_BITS 0
+.macro MORE_TABLES
+.endm
+#include "start.h"
 
 #if WORKLOAD == 1
   /* 10 instructions each time round. */

@@ -3,7 +3,6 @@
    and without a flush if the CPU can, else plain), 3 page faults whose handler maps the page, unmaps another one with
    INVLPG and retries, 4 page faults whose handler skips the instruction. COUNT is how often. */
 
-#define PAGE_BITS 0x87 /* present, writable, user, 2 MiB */
 #define KERNEL_CS 0x08
 #define USER_CS 0x23
 #define USER_SS 0x1b
@@ -12,55 +11,18 @@
 #define UNMAPPED (WINDOW + 0x10000)
 #define USER_PCID 0x800
 
-  .section .note.pvh, "a", @note
-  .long 4, 4, 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
-  .ascii "Xen\0"
-  .long start
-
-  .text
-  .code32
-  .globl start
-start:
-  mov $stack_end, %esp
-  mov $tables, %edi
-  lea 0x1007(%edi), %eax /* kernel's PML4[0] -> PDPT */
-  mov %eax, (%edi)
-  mov %eax, 0x5000(%edi) /* the user's likewise */
-  lea 0x2007(%edi), %eax /* PDPT[0] -> page directory of 2 MiB pages */
-  mov %eax, 0x1000(%edi)
-  lea 0x3007(%edi), %eax /* PDPT[1] -> page directory -> window */
+#define RIGHTS 7         /* present, writable, user */
+#define EFER_BITS 1      /* SCE */
+#define CR0_BITS 0x10000 /* WP */
+.macro MORE_TABLES
+  lea 0x1000 + RIGHTS(%edi), %eax /* the user's PML4[0] likewise */
+  mov %eax, 0x5000(%edi)
+  lea 0x3000 + RIGHTS(%edi), %eax /* PDPT[1] -> page directory -> window */
   mov %eax, 0x1008(%edi)
-  lea 0x4007(%edi), %eax
+  lea 0x4000 + RIGHTS(%edi), %eax
   mov %eax, 0x3000(%edi)
-  mov $PAGE_BITS, %eax
-  xor %ecx, %ecx
-1:
-  mov %eax, 0x2000(%edi, %ecx, 8)
-  add $0x200000, %eax
-  inc %ecx
-  cmp $32, %ecx
-  jne 1b
-  mov %edi, %cr3
-  mov %cr4, %eax
-  or $0x20, %eax
-  mov %eax, %cr4
-  mov $0xc0000080, %ecx
-  rdmsr
-  or $0x101, %eax /* LME, SCE */
-  wrmsr
-  mov %cr0, %eax
-  or $0x80010001, %eax
-  mov %eax, %cr0
-  lgdt gdt_pointer
-  ljmp $KERNEL_CS, $long_mode
-
-  .code64
-long_mode:
-  mov $16, %eax
-  mov %eax, %ds
-  mov %eax, %es
-  mov %eax, %ss
-  mov $stack_end, %esp
+.endm
+#include "start.h"
 
   /* TSS with RSP0, IDT with a page-fault gate. */
   movq $stack_end, tss + 4
