@@ -176,8 +176,9 @@ function judgeCr3Write(scene: Scene, record: ExceptionRecord): Verdict | undefin
   };
 }
 
-/** P19: the same few exceptions over and over. */
+/** P19: the same few exceptions over and over. A machine that has come to an end by itself has not been kept by them. */
 function judgeRepeats(scene: Scene): Verdict | undefined {
+  if (scene.facts.event === 'exit' || scene.facts.event === 'dead') return undefined;
   const { exceptions } = scene.facts;
   const key = (record: ExceptionRecord): string => [record.vector, record.errorCode, record.rip, record.address, record.cr3 & ~NO_FLUSH_BIT, record.cpl].join();
   for (let period = 1; period <= 4; period++) {

@@ -200,6 +200,13 @@ describe('faults without end (P19)', () => {
     expect(judge(machine.facts({ exceptions, event: 'spin' }))!.predicate).toBe('P19');
   });
 
+  it('are not found when the machine has come to an end by itself: then they had one', () => {
+    const record = machine.record({ rip: machine.at('do_timer'), address: 0xffff_9999_0000_0000n, cr3: kernelCr3, errorCode: 0 });
+    const exceptions = Array.from({ length: 12 }, (_, i) => ({ ...record, position: i }));
+    for (const event of ['exit', 'dead'] as const) expect(judge(machine.facts({ exceptions, event }))?.predicate).toBeUndefined();
+    expect(judge(machine.facts({ exceptions, event: 'spin' }))!.predicate).toBe('P19');
+  });
+
   it('are not found in the faults of a program that touches page after page', () => {
     const exceptions = Array.from({ length: 32 }, (_, i) => machine.record({ rip: USER_CODE, address: 0x50_0000n + BigInt(i) * 0x1000n, cpl: 3, errorCode: 6, position: i }));
     expect(judge(machine.facts({ exceptions }))).toBeUndefined();
