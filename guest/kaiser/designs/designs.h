@@ -21,4 +21,8 @@ extern const struct kaiser_design kaiser_per_process;           /* D10 */
 /* Switches with every CPU stopped: `flip` runs on one of them, with the state asked for as a u32, then each drops its translations. */
 s64 kaiser_switch_stopped(void (*flip)(void *), u32 on);
 
+/* The whole switch made so, as D4 does it: policy, what entry code asks, poison. */
+s64 kaiser_enable_stopped(void);
+s64 kaiser_disable_stopped(void);
+
 #endif

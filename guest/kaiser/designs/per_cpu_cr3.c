@@ -8,29 +8,11 @@
  */
 #include "kaiser/designs/designs.h"
 
-static void flip(void *argument)
-{
-  u32 on = *(const u32 *)argument;
-  WRITE_ONCE(kaiser_enabled, on);
-  kaiser_set_switch(on);
-  kaiser_poison_all(on);
-}
-
-static s64 enable(void)
-{
-  return kaiser_switch_stopped(flip, 1);
-}
-
-static s64 disable(void)
-{
-  return kaiser_switch_stopped(flip, 0);
-}
-
 const struct kaiser_design kaiser_per_cpu_cr3 = {
   .name = "per_cpu_cr3",
   .asks = ASKS_CPU_WORD,
   .entry_by_cr3 = true,
   .keeps_user_cr3 = true,
-  .enable = enable,
-  .disable = disable,
+  .enable = kaiser_enable_stopped,
+  .disable = kaiser_disable_stopped,
 };

@@ -39,12 +39,12 @@ s64 kaiser_switch_stopped(void (*flip_once)(void *), u32 on)
   return 0;
 }
 
-static s64 enable(void)
+s64 kaiser_enable_stopped(void)
 {
   return kaiser_switch_stopped(flip, 1);
 }
 
-static s64 disable(void)
+s64 kaiser_disable_stopped(void)
 {
   return kaiser_switch_stopped(flip, 0);
 }
@@ -52,17 +52,6 @@ static s64 disable(void)
 const struct kaiser_design kaiser_stop_machine = {
   .name = "stop_machine",
   .asks = ASKS_FLAG,
-  .enable = enable,
-  .disable = disable,
-};
-
-/*
- * D8. As distributions shipped it (RHEL 6 and 7): entry code asks a word of its own CPU, in a page that the shadow half
- * maps, and the stopped section writes the words of all CPUs that could ever run (offline).
- */
-const struct kaiser_design kaiser_per_cpu_word = {
-  .name = "per_cpu_word",
-  .asks = ASKS_CPU_WORD,
-  .enable = enable,
-  .disable = disable,
+  .enable = kaiser_enable_stopped,
+  .disable = kaiser_disable_stopped,
 };
