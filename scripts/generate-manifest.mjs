@@ -1,5 +1,5 @@
 // Writes what follows from src/dap/launchSchema.ts: the manifest's configurationAttributes, the `launch.*` texts of
-// package.nls.json, and docs/launch.md. With `--check` it writes nothing and fails when one of them is not current.
+// package.nls.json, and docs/launch.md; and from src/dap/scenarioSchema.ts the schema of scenario files. With `--check` it writes nothing and fails when one of them is not current.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Problem, root, runMain } from './lib/run.mjs';
@@ -7,10 +7,12 @@ import { importTypeScript } from './lib/typescript.mjs';
 
 await runMain(async () => {
   const { launchAttributes } = await importTypeScript('src/dap/launchSchema.ts');
+  const { scenarioJsonSchema } = await importTypeScript('src/dap/scenarioSchema.ts');
   const files = {
     'package.json': generateManifest(launchAttributes),
     'package.nls.json': generateTexts(launchAttributes),
     'docs/launch.md': generateDocument(launchAttributes),
+    'schemas/scenario.schema.json': toJson(scenarioJsonSchema()),
   };
   const check = process.argv.includes('--check');
   const outdated = [];

@@ -1,6 +1,6 @@
+import { AttributeCheck, AttributeError, show } from './attributeCheck.js';
 import { launchAttributes } from './launchSchema.js';
-import type { AttributeSchema, CpuFeature, EventConfiguration } from './launchSchema.js';
-import { nearestName } from './nearest.js';
+import type { CpuFeature, EventConfiguration } from './launchSchema.js';
 
 /** Launch attributes after validation, with the defaults filled in. */
 export interface LaunchArguments {
@@ -34,7 +34,7 @@ export interface LaunchArguments {
 }
 
 /** A launch attribute with a wrong name or value. */
-export class LaunchError extends Error {}
+export class LaunchError extends AttributeError {}
 
 /** Attributes that belong to the editor and to the protocol; the adapter takes and ignores them. */
 const editorAttributes = new Set([
@@ -59,7 +59,7 @@ const editorAttributes = new Set([
 ]);
 
 /** What to write, for attributes whose type alone does not say it. */
-const examples: Record<string, unknown> = {
+export const launchExamples: Readonly<Record<string, unknown>> = {
   scenario: '${workspaceFolder}/my.kaiserscope.json',
   program: '${workspaceFolder}/vmlinux',
   append: 'kaiser=off',
@@ -87,7 +87,7 @@ export function validateLaunch(given: unknown): LaunchArguments {
     // Names with two underscores are put in by clients for themselves.
     if (!editorAttributes.has(name) && !name.startsWith('__')) known[name] = value;
   }
-  const checked = validateObject('', known, launchAttributes);
+  const checked = new AttributeCheck('launch attribute', launchExamples, LaunchError).object('', known, launchAttributes);
   return {
     ...checked,
     script: toLines(checked['script']),
@@ -95,88 +95,8 @@ export function validateLaunch(given: unknown): LaunchArguments {
   } as unknown as LaunchArguments;
 }
 
-function validateObject(
-  prefix: string,
-  given: Record<string, unknown>,
-  schema: Readonly<Record<string, AttributeSchema>>,
-): Record<string, unknown> {
-  for (const name of Object.keys(given)) {
-    if (Object.hasOwn(schema, name)) continue;
-    const like = nearestName(name, Object.keys(schema));
-    throw new LaunchError(
-      `There is no launch attribute "${prefix}${name}".` +
-        `${like ? ` Did you mean "${prefix}${like}"?` : ''} The attributes${prefix ? ` of ${prefix.slice(0, -1)}` : ''} are ${Object.keys(schema).join(', ')}.`,
-    );
-  }
-  const result: Record<string, unknown> = {};
-  for (const [name, attribute] of Object.entries(schema)) result[name] = validateValue(prefix + name, given[name], attribute);
-  return result;
-}
-
-function validateValue(name: string, value: unknown, attribute: AttributeSchema): unknown {
-  if (value === undefined || value === null) {
-    return attribute.properties ? validateObject(`${name}.`, {}, attribute.properties) : attribute.default;
-  }
-  const wrong = (problem: string, advice: string): LaunchError =>
-    new LaunchError(`The launch attribute "${name}" is ${show(value)}: ${problem}. ${advice}`);
-  const example = examples[name] ?? attribute.default ?? (attribute.type === 'integer' ? attribute.minimum : undefined);
-  const write =
-    example === undefined || example === '' ? 'Leave it out for the default.' : `Write for example ${JSON.stringify(example)}.`;
-  const types = Array.isArray(attribute.type) ? (attribute.type as readonly string[]) : [attribute.type as string];
-  const isText = typeof value === 'string' && types.includes('string');
-  const { items } = attribute;
-  if (types.includes('array') && items?.type === 'object') {
-    if (!Array.isArray(value)) throw wrong('it must be a list of objects', write);
-    return value.map((one, index) => validateValue(`${name}[${index}]`, one ?? 'null', items));
-  }
-  if (types.includes('array')) {
-    if (isText || (Array.isArray(value) && value.every(line => typeof line === 'string'))) return value;
-    throw wrong(`it must be ${isTextAllowed(types)}a list of texts`, write);
-  }
-  switch (types[0]) {
-    case 'integer': {
-      if (typeof value !== 'number') throw wrong('it must be a number', write);
-      if (!Number.isInteger(value)) throw wrong('it must be a whole number', write);
-      const { minimum = -Infinity, maximum = Infinity } = attribute;
-      if (value < minimum || value > maximum)
-        throw wrong(`it must be from ${minimum} to ${maximum}`, attribute.default === undefined ? write : `The default is ${String(attribute.default)}.`);
-      return value;
-    }
-    case 'boolean':
-      if (typeof value !== 'boolean') throw wrong('it must be true or false', 'Write it without quotes.');
-      return value;
-    case 'object':
-      if (typeof value !== 'object' || Array.isArray(value)) throw wrong('it must be an object', write);
-      for (const needed of attribute.required ?? []) {
-        if (!Object.hasOwn(value, needed)) throw wrong(`it has no "${needed}"`, write);
-      }
-      return validateObject(`${name}.`, value as Record<string, unknown>, attribute.properties ?? {});
-    default: {
-      if (!isText) throw wrong('it must be a text', write);
-      if (attribute.enum && !attribute.enum.includes(value)) {
-        const like = nearestName(value, attribute.enum);
-        throw wrong(
-          'this value is unknown',
-          `${like ? `Did you mean "${like}"? ` : ''}The values are ${attribute.enum.join(', ')}.`,
-        );
-      }
-      // An editor that has no value for a variable leaves the text empty.
-      return value === '' ? attribute.default : value;
-    }
-  }
-}
-
-function isTextAllowed(types: readonly string[]): string {
-  return types.includes('string') ? 'a text or ' : '';
-}
-
 /** The lines of a script given as one text or as a list; a final line break adds no line. */
 export function toLines(script: unknown): string[] {
   const lines = Array.isArray(script) ? (script as string[]) : String(script ?? '').split(/\r?\n/);
   return lines.length > 0 && lines.at(-1) === '' ? lines.slice(0, -1) : lines;
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

@@ -56,10 +56,12 @@ export interface AttributeSchema {
   maximum?: number;
   enum?: readonly string[];
   enumDescriptions?: readonly string[];
-  items?: { type: 'string' } | AttributeSchema;
+  items?: { type: 'string'; enum?: readonly string[] } | AttributeSchema;
   properties?: Readonly<Record<string, AttributeSchema>>;
   required?: readonly string[];
   additionalProperties?: false;
+  /** For an object: left out it is nothing, and not an object of defaults. */
+  isOptional?: true;
 }
 
 /** What each feature is, in the order in which they are listed. */

@@ -1,5 +1,7 @@
-import { validateLaunch } from './launchArguments.js';
+import { AttributeCheck, AttributeError, show } from './attributeCheck.js';
+import { launchExamples, validateLaunch } from './launchArguments.js';
 import type { LaunchArguments } from './launchArguments.js';
+import { requiredMembers, scenarioEnding, scenarioMembers } from './scenarioSchema.js';
 import { baseName } from './sources.js';
 import { type InvariantPart, PARANOID_GAP } from '../kaiser/index.js';
 
@@ -25,11 +27,7 @@ export interface Scenario {
 /** The historical gap of paranoid exits in tables: it has no number. */
 export function hazardName(hazard: string): string { return hazard === PARANOID_GAP ? 'gap' : hazard; }
 
-const UNTIL = 20_000_000;
-const PARTS: readonly InvariantPart[] = ['cpus', 'tables', 'tlbs'];
-
-/** What the name of a scenario's file ends with: by it the editor knows one. */
-export const scenarioEnding = '.kaiserscope.json';
+type Members = Pick<Scenario, 'hazard' | 'title' | 'about' | 'until' | 'check'>;
 
 /**
  * Reads one scenario.
@@ -39,43 +37,31 @@ export const scenarioEnding = '.kaiserscope.json';
 export function parseScenario(file: string, text: string): Scenario {
   const name = baseName(file);
   const wrong = (message: string): Error => new Error(`${name}: ${message}`);
-  let json: Record<string, unknown>;
+  let json: unknown;
   try {
-    json = JSON.parse(text) as Record<string, unknown>;
+    json = JSON.parse(text);
   } catch (error) {
     throw wrong(`this is no JSON: ${(error as Error).message}`);
   }
-  const member = <T>(key: string, what: string, is: (value: unknown) => value is T, otherwise?: T): T => {
-    const value = json[key] ?? otherwise;
-    if (!is(value)) throw wrong(`"${key}" must be ${what}; it is ${JSON.stringify(value) ?? 'missing'}.`);
-    return value;
-  };
-  const known = ['hazard', 'title', 'about', 'launch', 'cured', 'until', 'check'];
-  const unknown = Object.keys(json).find(key => !known.includes(key));
-  if (unknown !== undefined) throw wrong(`there is no member "${unknown}"; the members are ${known.join(', ')}.`);
-  const hazard = member('hazard', `the name of a hazard, H1 to H32 or ${PARANOID_GAP}`, isText);
-  if (hazard !== PARANOID_GAP && !/^H([1-9]|[12]\d|3[0-2])$/.test(hazard)) throw wrong(`"hazard" is "${hazard}"; write H1 to H32 or ${PARANOID_GAP}.`);
-  const launch = member('launch', 'an object of launch attributes', isObject);
-  const cured = member('cured', 'an object with the launch attributes that differ with the cure', isObject);
-  const check = json['check'] === undefined ? undefined : member('check', 'an object with "every" and, if wanted, "from"', isObject);
-  if (check && !(isCount(check['every']) && (check['from'] === undefined || isCount(check['from'])))) throw wrong('"check" needs "every", a number of steps above 0, and may have "from", a position.');
-  const parts = check?.['parts'] ?? PARTS;
-  if (!isList(parts) || !parts.every(part => PARTS.includes(part as InvariantPart))) throw wrong(`"parts" of "check" must be a list of ${PARTS.join(', ')}.`);
+  if (!isObject(json)) throw wrong(`this is ${show(json)}, not an object.`);
+  const given = { ...json };
+  // By which other editors may find the schema.
+  delete given['$schema'];
+  let members: Members;
+  try {
+    for (const needed of requiredMembers) if (given[needed] === undefined) throw new AttributeError(`There is no "${needed}". Write it: ${scenarioMembers[needed].description}`);
+    members = new AttributeCheck('member', launchExamples).object('', given, scenarioMembers) as unknown as Members;
+  } catch (error) {
+    throw wrong((error as Error).message);
+  }
+  // As they are written: without the defaults, which would hide what a configuration says.
+  const launch = given['launch'] as Record<string, unknown>, cured = given['cured'] as Record<string, unknown>;
   const folder = file.slice(0, file.length - name.length);
   const attributes = { broken: besideFile(launch, folder), cured: besideFile({ ...launch, ...cured }, folder) };
-  const checkedLaunch = (key: string, given: Record<string, unknown>): LaunchArguments => {
-    const own = ['scenario', 'cured'].find(one => Object.hasOwn(given, one));
-    if (own) throw wrong(`"${key}" has "${own}", which a scenario cannot have itself. Take it out.`);
-    try {
-      return validateLaunch(given);
-    } catch (error) {
-      throw wrong(`"${key}": ${(error as Error).message}`);
-    }
-  };
+  const { hazard, title, about, until, check } = members;
   return {
-    id: name.replace(scenarioEnding, ''), hazard, title: member('title', 'a text', isText), about: member('about', 'a text', isText),
-    attributes, broken: checkedLaunch('launch', attributes.broken), cured: checkedLaunch('cured', attributes.cured), until: member('until', 'a number of steps above 0', isCount, UNTIL),
-    ...(check ? { check: { every: Number(check['every']), from: Number(check['from'] ?? 0), parts: parts as InvariantPart[] } } : {}),
+    id: name.replace(scenarioEnding, ''), hazard, title, about, until, attributes,
+    broken: validateLaunch(attributes.broken), cured: validateLaunch(attributes.cured), ...(check ? { check } : {}),
   };
 }
 
@@ -87,6 +73,5 @@ function besideFile(attributes: Record<string, unknown>, folder: string): Record
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0;
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isList = (value: unknown): value is unknown[] => Array.isArray(value);

@@ -4,6 +4,7 @@ import { registerEntryPointCommands } from './commands/entryPoints.js';
 import { registerKaiserCommands } from './commands/kaiser.js';
 import { registerMachineCommands } from './commands/machine.js';
 import { registerPageTableCommands } from './commands/pageTables.js';
+import { registerScenarioCommands } from './commands/scenarios.js';
 import { registerConfigurations } from './configuration.js';
 import { PageTableDocuments } from './documents/pageTables.js';
 import { EntryBreakpoints } from './entryBreakpoints.js';
@@ -67,6 +68,7 @@ export function activateExtension(context: vscode.ExtensionContext, createAdapte
     registerKaiserCommands(commandContext),
     registerPageTableCommands(commandContext),
     registerEntryPointCommands(commandContext, breakpoints),
+    registerScenarioCommands(context.extensionUri),
     registerCommand('showLevels', () => showAs('levels')),
     registerCommand('showRanges', () => showAs('ranges')),
     copy('copyAddressSpaces', addressSpaces),

@@ -1,9 +1,16 @@
 import * as vscode from 'vscode';
 import { debugType } from './protocol.js';
+import { activeScenario, scenarioConfiguration } from './scenarios.js';
 
 /** What F5 starts where no configuration says otherwise. */
 export function builtInConfiguration(): vscode.DebugConfiguration {
   return { type: debugType, request: 'launch', name: vscode.l10n.t('Boot with KAISER') };
+}
+
+/** The hazard in the active editor, else the built-in kernel. */
+function withoutLaunchJson(): vscode.DebugConfiguration {
+  const scenario = activeScenario();
+  return scenario ? scenarioConfiguration(scenario) : builtInConfiguration();
 }
 
 function withoutKaiser(): vscode.DebugConfiguration {
@@ -13,12 +20,13 @@ function withoutKaiser(): vscode.DebugConfiguration {
 /** Fills in what a launch configuration leaves out. Without a program the adapter boots the built-in kernel. */
 class ConfigurationProvider implements vscode.DebugConfigurationProvider {
   provideDebugConfigurations(): vscode.DebugConfiguration[] {
-    return [builtInConfiguration(), withoutKaiser()];
+    const scenario = activeScenario();
+    return [...(scenario ? [scenarioConfiguration(scenario), scenarioConfiguration(scenario, true)] : []), builtInConfiguration(), withoutKaiser()];
   }
 
   resolveDebugConfiguration(_folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration): vscode.DebugConfiguration {
     // F5 without a launch.json hands over an empty configuration.
-    const filled = !config.type && !config.request && !config.name ? builtInConfiguration() : config;
+    const filled = !config.type && !config.request && !config.name ? withoutLaunchJson() : config;
     // The guest's console is the Debug Console: a run without it shows nothing.
     return { internalConsoleOptions: 'openOnSessionStart', ...filled };
   }
@@ -26,8 +34,13 @@ class ConfigurationProvider implements vscode.DebugConfigurationProvider {
   resolveDebugConfigurationWithSubstitutedVariables(
     folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration,
   ): vscode.DebugConfiguration {
-    const ownKernel = config.program !== undefined;
-    return ownKernel && config.sourceRoot === undefined && folder ? { ...config, sourceRoot: folder.uri.fsPath } : config;
+    if (!folder) return config;
+    const { program, sourceRoot, scenario } = config;
+    return {
+      ...config,
+      ...(program !== undefined && sourceRoot === undefined ? { sourceRoot: folder.uri.fsPath } : {}),
+      ...(typeof scenario === 'string' && scenario !== '' && !/^([/\\]|[A-Za-z]:)/.test(scenario) ? { scenario: vscode.Uri.joinPath(folder.uri, scenario).fsPath } : {}),
+    };
   }
 }
 

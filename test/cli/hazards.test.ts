@@ -25,13 +25,15 @@ describe('a scenario', () => {
   const good = { hazard: 'H1', title: 't', about: 'a', launch: {}, cured: {} };
   it.each<[string, Record<string, unknown> | string, RegExp]>([
     ['no JSON', '{', /^x\.json: this is no JSON/],
-    ['a hazard that does not exist', { ...good, hazard: 'H33' }, /"hazard" is "H33"; write H1 to H32/],
-    ['a missing title', { ...good, title: undefined }, /"title" must be a text; it is missing/],
-    ['a member that does not exist', { ...good, untill: 5 }, /there is no member "untill"; the members are/],
-    ['a bad launch attribute', { ...good, launch: { cpu: 2 } }, /cpus/],
-    ['a bad limit', { ...good, until: -1 }, /"until" must be a number of steps above 0; it is -1/],
-    ['a bad check', { ...good, check: { from: 3 } }, /"check" needs "every"/],
-    ['a bad event', { ...good, launch: { events: [{ at: 'main' }] } }, /"events\[0\]" is \{"at":"main"\}: it has no "do"/],
+    ['a hazard that does not exist', { ...good, hazard: 'H33' }, /"hazard" is "H33": this value is unknown\. Did you mean "H3"/],
+    ['a missing title', { ...good, title: undefined }, /^x\.json: There is no "title"\. Write it: What happens, in one sentence/],
+    ['a member that does not exist', { ...good, untill: 5 }, /There is no member "untill"\. Did you mean "until"\? The members are hazard, title,/],
+    ['a bad launch attribute', { ...good, launch: { cpu: 2 } }, /^x\.json: There is no member "launch\.cpu"\. Did you mean "launch\.cpus"/],
+    ['a bad limit', { ...good, until: -1 }, /"until" is -1: it must be from 1 to/],
+    ['a bad check', { ...good, check: { from: 3 } }, /"check" is \{"from":3\}: it has no "every"/],
+    ['a bad part of a check', { ...good, check: { every: 3, parts: ['cpu'] } }, /"check\.parts\[0\]" is "cpu": this value is unknown\. Did you mean "cpus"/],
+    ['a list', '[]', /^x\.json: this is \[\], not an object/],
+    ['a bad event', { ...good, launch: { events: [{ at: 'main' }] } }, /"launch\.events\[0\]" is \{"at":"main"\}: it has no "do"/],
   ])('with %s is refused in words', (_what, content, message) => {
     expect(() => parseScenario('x.json', typeof content === 'string' ? content : JSON.stringify(content))).toThrow(message);
   });

@@ -11,7 +11,7 @@ const sources = readdirSync('src/extension', { recursive: true, encoding: 'utf8'
 const commands = (contributes.commands as { command: string }[]).map(({ command }) => command);
 
 describe('the manifest', () => {
-  it('is current with the launch schema, and so are its texts and docs/launch.md', () => {
+  it('is current with the launch schema, and so are its texts, docs/launch.md and the schema of scenarios', () => {
     expect(() => execFileSync(process.execPath, ['scripts/generate-manifest.mjs', '--check'], { stdio: 'pipe' })).not.toThrow();
   });
 
@@ -44,7 +44,7 @@ describe('the manifest', () => {
   it('keeps the commands of a session out of the palette where there is none', () => {
     const palette = new Map((contributes.menus.commandPalette as { command: string; when: string }[]).map(entry => [entry.command, entry.when]));
     const always = commands.filter(command => !palette.has(command));
-    expect(always).toEqual(['kaiserscope.start']);
+    expect(always).toEqual(['kaiserscope.start', 'kaiserscope.runScenario', 'kaiserscope.runScenarioCured']);
     for (const when of palette.values()) expect(when === 'false' || when.startsWith("inDebugMode && debugType == 'kaiserscope'")).toBe(true);
   });
 
@@ -54,7 +54,8 @@ describe('the manifest', () => {
 
   it('names files that exist', () => {
     const files = [manifest.icon, ...contributes.grammars.map((grammar: { path: string }) => grammar.path),
-      ...contributes.languages.map((language: { configuration: string }) => language.configuration)];
+      ...contributes.languages.map((language: { configuration: string }) => language.configuration),
+      ...contributes.jsonValidation.map(({ url }: { url: string }) => url)];
     expect(files.filter(file => !existsSync(file))).toEqual([]);
   });
 

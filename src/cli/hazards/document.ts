@@ -1,4 +1,5 @@
-import { hazardName, scenarioEnding, type Scenario } from '../../dap/scenario.js';
+import { hazardName, type Scenario } from '../../dap/scenario.js';
+import { scenarioEnding } from '../../dap/scenarioSchema.js';
 
 /** docs/hazards.md: what each scenario shows and how to see it. Written from the scenarios themselves. */
 export function hazardsDocument(scenarios: readonly Scenario[]): string {

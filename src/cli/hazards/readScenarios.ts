@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PARANOID_GAP } from '../../kaiser/index.js';
-import { parseScenario, type Scenario, scenarioEnding } from '../../dap/scenario.js';
+import { parseScenario, type Scenario } from '../../dap/scenario.js';
+import { scenarioEnding } from '../../dap/scenarioSchema.js';
 
 /** Reads all scenarios of a folder, in the order of their hazards. Throws an Error that names the file and what is wrong. */
 export async function readScenarios(folder: string): Promise<Scenario[]> {
