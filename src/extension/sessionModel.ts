@@ -49,9 +49,6 @@ export class SessionModel implements Source, vscode.Disposable {
       vscode.debug.registerDebugAdapterTrackerFactory(debugType, { createDebugAdapterTracker: session => this.#track(session) }),
       vscode.debug.onDidChangeActiveDebugSession(() => this.#fire()),
       vscode.debug.onDidChangeActiveStackItem(() => this.#selected.fire()),
-      vscode.debug.onDidTerminateDebugSession(session => {
-        if (this.#entries.delete(session.id)) this.#fire();
-      }),
     );
   }
 
@@ -120,6 +117,7 @@ export class SessionModel implements Source, vscode.Disposable {
         if (message.type === 'event') this.#onEvent(entry, message);
         else if (message.type === 'response' && message.success && runningRequests.has(message.command)) this.#setState(entry, 'running');
       },
+      onWillStopSession: () => this.#end(entry),
     };
   }
 
@@ -137,12 +135,20 @@ export class SessionModel implements Source, vscode.Disposable {
       case 'continued':
         this.#setState(entry, 'running');
         break;
+      case 'terminated':
+        this.#end(entry);
+        break;
       case changedEvent:
       case 'invalidated':
       case 'memory':
         this.#forget(entry);
         break;
     }
+  }
+
+  /** It answers no more, though the editor may have it for a while. */
+  #end({ session }: SessionEntry): void {
+    if (this.#entries.delete(session.id)) this.#fire();
   }
 
   #setState(entry: SessionEntry, state: State): void {

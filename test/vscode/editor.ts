@@ -15,6 +15,8 @@ const chromiumFlags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable
 export interface EditorOptions {
   /** Files of a folder to open, by name; left out, the window is empty. */
   files?: Record<string, string>;
+  /** One of the files that is open from the start. */
+  open?: string;
   settings?: Record<string, unknown>;
   width?: number;
   height?: number;
@@ -44,13 +46,15 @@ export async function openEditor(options: EditorOptions = {}): Promise<Editor> {
       writeFileSync(path.join(folder, name), text);
     }
   }
-  const opened = process.env.VSCODE === 'desktop' ? await openDesktop(state, settings, folder) : await openServer(state, settings, folder, options);
+  const opened = process.env.VSCODE === 'desktop' ? await openDesktop(state, settings, folder, options) : await openServer(state, settings, folder, options);
   const workbench = new Workbench(opened.page);
   const close = async () => {
     await opened.close();
     rmSync(state, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   };
   try {
+    // A file that is being opened takes the focus from the palette, and what is typed there would be its text.
+    if (options.open) await until(() => workbench.activeTab(), tab => tab.startsWith(options.open!), 'the file').then(() => workbench.page.waitForTimeout(500));
     await workbench.ready();
     // In a window with a folder F5 is the editor's own: it works once an extension host has told of its debuggers.
     if (folder) await until(() => workbench.offers('Debug: Select and Start Debugging'), offered => offered, 'debugging to be available');
@@ -77,7 +81,10 @@ async function openServer(state: string, settings: Record<string, unknown>, fold
     permissions: ['clipboard-read', 'clipboard-write'],
   });
   const page = await context.newPage();
-  await page.goto(folder ? `${server.address}/?folder=${encodeURIComponent(folder)}` : `${server.address}/`);
+  const query = new URLSearchParams();
+  if (folder) query.set('folder', folder);
+  if (folder && options.open) query.set('payload', JSON.stringify([['openFile', `vscode-remote://${new URL(server.address).host}${path.join(folder, options.open)}`]]));
+  await page.goto(`${server.address}/?${query}`);
   return {
     page,
     async close() {
@@ -88,7 +95,7 @@ async function openServer(state: string, settings: Record<string, unknown>, fold
 }
 
 /** Desktop VS Code, downloaded by @vscode/test-electron. */
-async function openDesktop(state: string, settings: Record<string, unknown>, folder: string | undefined): Promise<Opened> {
+async function openDesktop(state: string, settings: Record<string, unknown>, folder: string | undefined, { open }: EditorOptions): Promise<Opened> {
   const { downloadAndUnzipVSCode } = createRequire(import.meta.url)('@vscode/test-electron') as typeof import('@vscode/test-electron');
   const executablePath = await downloadAndUnzipVSCode();
   const data = path.join(state, 'data');
@@ -96,7 +103,7 @@ async function openDesktop(state: string, settings: Record<string, unknown>, fol
   writeFileSync(path.join(data, 'User/settings.json'), JSON.stringify(settings));
   const application = await _electron.launch({
     executablePath,
-    args: [...(folder ? [folder] : []), `--extensionDevelopmentPath=${root}`, `--user-data-dir=${data}`,
+    args: [...(folder ? [folder] : []), ...(folder && open ? [path.join(folder, open)] : []), `--extensionDevelopmentPath=${root}`, `--user-data-dir=${data}`,
       `--extensions-dir=${path.join(state, 'extensions')}`, '--disable-workspace-trust', '--skip-welcome', '--skip-release-notes', '--no-sandbox'],
   });
   return { page: await application.firstWindow(), close: () => application.close() };

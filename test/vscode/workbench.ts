@@ -262,9 +262,24 @@ export class Workbench {
     return (await lines.allInnerTexts()).join('\n').replaceAll('\u00a0', ' ');
   }
 
+  /** Goes to an editor that is open, by its tab's name. */
+  async openTab(name: string): Promise<void> {
+    await until(async () => {
+      if ((await this.activeTab()).startsWith(name)) return true;
+      await this.command('View: Open Next Editor');
+      return false;
+    }, open => open, `the tab of ${name}`);
+  }
+
+  /** The lines of the Problems view. */
+  async problems(): Promise<string> {
+    await this.command('Problems: Focus on Problems View');
+    return (await this.page.locator('.markers-panel-container .monaco-list-row').allInnerTexts()).join('\n');
+  }
+
   /** The name of the active tab. */
   async activeTab(): Promise<string> {
-    return (await this.page.locator('.tab.active').first().getAttribute('aria-label')) ?? '';
+    return (await this.page.locator('.tab.active').evaluateAll(tabs => tabs[0]?.getAttribute('aria-label'))) ?? '';
   }
 
   /** Takes the first entry of the palette if it is the right one, else closes the palette; true when it was taken. */
@@ -296,13 +311,17 @@ export class Workbench {
     const input = this.page.locator(`${quickInput} input.input`);
     try {
       await input.waitFor({ timeout: milliseconds });
+      // What is filled in is typed in the end, wherever the focus is then.
+      if (!await hasFocus(this.page, quickInput)) return false;
       await input.fill(text, { timeout: milliseconds });
     } catch {
       return false;
     }
-    const row = this.page.locator('.quick-input-list .monaco-list-row').first();
-    return until(
-      async () => (await row.count()) === 1 && (await row.getAttribute('aria-label'))?.startsWith(title) === true,
-      found => found, `"${title}" in the list`, milliseconds).catch(() => false);
+    // Not one whose title goes on after the same words; used ones come first.
+    const isIt = (label: string) => label.startsWith(title) && !/^ [^(]/.test(label.slice(title.length));
+    const labels = () => this.page.locator('.quick-input-list .monaco-list-row').evaluateAll(rows => rows.map(row => row.getAttribute('aria-label') ?? ''));
+    const at = await until(async () => (await labels()).slice(0, 5).findIndex(isIt), index => index >= 0, `"${title}" in the list`, milliseconds).catch(() => -1);
+    for (let n = 0; n < at; n++) await this.press('ArrowDown');
+    return at >= 0;
   }
 }

@@ -99,12 +99,17 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
 
   async getChildren(row?: Row): Promise<Row[]> {
     this.#asking++;
+    const { session } = this.#model;
     try {
       if (row) this.#awaited.asked(row);
       else this.#awaited.begin();
       const rows = row ? (await row.children?.()) ?? [] : await this.#roots();
       this.#awaited.given(rows);
       return rows;
+    } catch (error) {
+      // A session that ends while it is asked is no failure of the view.
+      if (!session || this.#model.session !== session) return [];
+      throw error;
     } finally {
       this.#asking--;
       this.#answeredAt = performance.now();
