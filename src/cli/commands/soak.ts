@@ -22,7 +22,7 @@ export const soakCommand: Command = {
   name: 'soak',
   summary: 'Tries whether a design survives: all programs, random NMIs, thousands of switches, all rules checked.',
   details: [
-    'For each design, seed and quantum a machine boots and runs storm, touch, forks, execs, compat, signals, ldt, spin and fault at once, while KAISER is switched off and on by the design\'s own protocol, CPUs have turns of random length in random order, and NMIs come at random. The rules of KAISER are looked at after random numbers of steps and at the end of each switch; every exception is judged. Odd seeds boot with KAISER on, even ones with it off.',
+    'For each design, seed and quantum a machine boots and runs storm, touch, forks, execs, compat, signals, ldt, spin and fault at once, while KAISER is switched off and on by the design\'s own protocol, CPUs have turns of random length in random order, and NMIs come at random. The rules of KAISER are looked at after random numbers of steps, at the end of each switch, and at every entry and exit around one switch of eight; every exception is judged. Odd seeds boot with KAISER on, even ones with it off.',
     'A design that can only be switched off is switched once in each of several boots, one that is decided at boot is not switched and boots both ways; which it is, the guest\'s answers tell.',
     'It stops at the first failure and says the position, the verdict and the command that repeats it. Runs are the same to the last bit.',
   ],
@@ -48,8 +48,8 @@ export const soakCommand: Command = {
     const seeds = numbers(args.text('seeds') ?? '1,2', '--seeds', 0, 0xffffffff), quanta = numbers(args.text('quantum') ?? '20,1000', '--quantum', 1, 1_000_000);
     const common = { program: args.positionals[0], cpus, cpuFeatures: parseFeatures(args.text('features')) };
     const extra = args.text('append') ?? '';
-    const total: Totals = { runs: 0, switches: 0, steps: 0, nmis: 0, exceptions: 0, checks: 0, full: 0 };
-    if (!args.isSet('json')) io.stdout(row(['', 'design', 'boot', 'seed', 'quantum', 'switches', 'Msteps', 'NMIs', 'in entry', 'in switch', 'faults', 'looks', 'full']));
+    const total: Totals = { runs: 0, switches: 0, steps: 0, nmis: 0, exceptions: 0, checks: 0, full: 0, windows: 0 };
+    if (!args.isSet('json')) io.stdout(row(['', 'design', 'boot', 'seed', 'quantum', 'switches', 'Msteps', 'NMIs', 'in entry', 'in switch', 'faults', 'looks', 'full', 'windows']));
     for (const design of await designsOf(args.text('design'), common, io)) {
       const words = (state: string): string => [...design ? [`kaiser_design=${design}`] : [], `kaiser=${state}`, ...extra ? [extra] : []].join(' ');
       const switching = await switchingOf({ ...common, append: words('on') }, io);
@@ -68,13 +68,13 @@ export const soakCommand: Command = {
       }
     }
     if (!args.isSet('json')) {
-      io.stdout(`${total.runs} runs survived: ${[`${group(total.switches)} switches`, `${group(total.steps)} steps`, `${group(total.nmis)} NMIs`, `${group(total.exceptions)} exceptions judged`, `${group(total.checks)} looks at the CPUs, ${group(total.full)} of them at tables and TLBs too`].join(', ')}.\n`);
+      io.stdout(`${total.runs} runs survived: ${[`${group(total.switches)} switches`, `${group(total.steps)} steps`, `${group(total.nmis)} NMIs`, `${group(total.exceptions)} exceptions judged`, `${group(total.checks)} looks at the CPUs, ${group(total.full)} of them at tables and TLBs too`, `${group(total.windows)} windows of looks at every entry and exit`].join(', ')}.\n`);
     }
     return 0;
   },
 };
 
-interface Totals { runs: number; switches: number; steps: number; nmis: number; exceptions: number; checks: number; full: number }
+interface Totals { runs: number; switches: number; steps: number; nmis: number; exceptions: number; checks: number; full: number; windows: number }
 
 function add(total: Totals, coverage: Coverage): void {
   total.runs++;
@@ -84,6 +84,7 @@ function add(total: Totals, coverage: Coverage): void {
   total.exceptions += coverage.exceptions;
   total.checks += coverage.checks.cpus;
   total.full += coverage.checks.full;
+  total.windows += coverage.checks.windows;
 }
 
 /** `undefined` stands for the kernel's own choice. */
@@ -128,7 +129,7 @@ function report(io: Io, args: Arguments, one: Run, { coverage, failure }: SoakRe
     return;
   }
   io.stdout(row([failure ? '✗' : '✓', design || 'default', state, String(seed), String(quantum), group(coverage.switchedOn + coverage.switchedOff), (coverage.steps / 1e6).toFixed(0), group(nmisOf(coverage)),
-    group(coverage.nmis.entry), group(coverage.nmis.toggling), group(coverage.exceptions), group(coverage.checks.cpus), group(coverage.checks.full)]));
+    group(coverage.nmis.entry), group(coverage.nmis.toggling), group(coverage.exceptions), group(coverage.checks.cpus), group(coverage.checks.full), group(coverage.checks.windows)]));
 }
 
 function row([mark, design, state, ...cells]: string[]): string {

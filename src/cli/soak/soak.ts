@@ -1,6 +1,6 @@
 import type { Debuggee } from '../../dap/debuggee.js';
 import { verdictAt } from '../../dap/verdict.js';
-import { checkInvariants, type InvariantPart, type Verdict, type Violation } from '../../kaiser/index.js';
+import { checkInvariants, LIVENESS_STEPS, type Verdict, type Violation } from '../../kaiser/index.js';
 import type { Stop } from '../../target/target.js';
 import { Random } from './random.js';
 import { complaints, missing, type Workload } from './workload.js';
@@ -22,8 +22,8 @@ export interface Coverage {
   /** NMIs by where they came: user mode, entry code, other kernel code; and those that came while KAISER was being switched. */
   nmis: { user: number; entry: number; kernel: number; toggling: number };
   exceptions: number;
-  /** Looks at the CPUs, and those that took in page tables and TLBs. */
-  checks: { cpus: number; full: number };
+  /** Looks at the CPUs, those that took in page tables and TLBs, and windows in which every entry and exit was looked at. */
+  checks: { cpus: number; full: number; windows: number };
 }
 
 export interface SoakFailure {
@@ -40,12 +40,15 @@ export interface SoakResult {
   nmis: { position: number; cpu: number }[];
 }
 
-/** A switch that has not ended after so many steps has got stuck (P24). */
-const SWITCH_BOUND = 500_000_000;
 /** So many steps without a line on the console are too many. */
 const SILENCE_BOUND = 8_000_000_000;
 const FULL_EVERY = 16;
-const ALL: readonly InvariantPart[] = ['cpus', 'tables', 'tlbs'];
+/**
+ * Looking at every entry and exit takes many times as long as running. So it is done in windows: around one switch of so many, from before it begins
+ * and from when it ends, for so many steps each.
+ */
+const WINDOW_EVERY = 8;
+const WINDOW_STEPS = 100_000;
 
 /**
  * Runs a machine with a workload to its end, with NMIs at random moments, and looks at all rules of KAISER as often as it is told.
@@ -56,7 +59,7 @@ export async function soak(debuggee: Debuggee, workload: Workload, options: Soak
 }
 
 class Soak {
-  private readonly coverage: Coverage = { steps: 0, switchedOn: 0, switchedOff: 0, nmis: { user: 0, entry: 0, kernel: 0, toggling: 0 }, exceptions: 0, checks: { cpus: 0, full: 0 } };
+  private readonly coverage: Coverage = { steps: 0, switchedOn: 0, switchedOff: 0, nmis: { user: 0, entry: 0, kernel: 0, toggling: 0 }, exceptions: 0, checks: { cpus: 0, full: 0, windows: 0 } };
   private readonly nmis: { position: number; cpu: number }[] = [];
   private readonly nmiRandom: Random;
   private readonly lookRandom: Random;
@@ -65,6 +68,8 @@ class Soak {
   /** How much of the console has been looked through. */
   private read = 0;
   private begunAt: number | undefined;
+  private windowEnd: number | undefined;
+  private isWatched = false;
   private failure: SoakFailure | undefined;
   private verdict: Verdict | undefined;
   private readonly text: { start: bigint; end: bigint };
@@ -88,13 +93,18 @@ class Soak {
       this.verdict = verdictAt(debuggee, { kind: 'exception', cpu: exception.cpu, exceptions: [...target.recentExceptions(exception.cpu), exception] });
       return this.verdict !== undefined || debuggee.spinWatch.observe(exception);
     });
+    target.addProbe(address('kaiser_toggle'), () => {
+      this.isWatched = this.lookRandom.below(WINDOW_EVERY) === 0;
+      if (this.isWatched) this.openWindow();
+    });
     target.addProbe(address('kaiser_toggle_begin'), () => { this.begunAt = target.position; });
     target.addProbe(address('kaiser_toggle_end'), cpu => {
       this.begunAt = undefined;
+      if (this.isWatched) this.openWindow();
       if (target.readRegister(cpu, 'edi')) this.coverage.switchedOn++;
       else this.coverage.switchedOff++;
       // The debugger's own note that the switch is over is made by a probe as well: the look comes at the next step.
-      target.addAlarm(target.position + 1, () => this.look(true));
+      target.addAlarm(target.position + 1, () => (this.look(true) ? 'stop' : undefined));
     });
     const ready = target.addProbe(address('kaiser_shell_ready'), () => {
       ready.dispose();
@@ -118,14 +128,16 @@ class Soak {
   /** What a stop, the console and the clock say. */
   private judge(stop: Stop): void {
     const { target } = this.debuggee;
-    const bad = complaints(this.console.slice(this.read));
-    this.read = this.console.lastIndexOf('\n') + 1;
+    const end = this.console.lastIndexOf('\n') + 1;
+    const bad = complaints(this.console.slice(this.read, end));
+    this.read = end;
     if (bad.length) this.fail({ text: `The console says: ${bad.join(' / ')}` });
     else if (stop.kind === 'exit' && stop.code === 0) {
       const gone = missing(this.workload, this.console);
       if (gone.length) this.fail({ text: `The guest has powered off, but ${gone.join(', ')}.` });
-    } else if (stop.kind !== 'limit') this.died(stop);
-    else if (this.begunAt !== undefined && target.position - this.begunAt > SWITCH_BOUND) {
+    } else if (stop.kind === 'probe' && this.debuggee.invariants.broken) this.fail(this.debuggee.invariants.broken);
+    else if (stop.kind !== 'limit') this.died(stop);
+    else if (this.begunAt !== undefined && target.position - this.begunAt > LIVENESS_STEPS * target.cpuCount) {
       this.fail({ predicate: 'P24', text: `A switch that began at position ${this.begunAt} has not ended.` });
     } else if (target.position - this.lastLine > SILENCE_BOUND) this.fail({ text: `The guest has not finished a line for ${SILENCE_BOUND} steps.` });
   }
@@ -138,19 +150,34 @@ class Soak {
     this.fail(found ?? { text: `The machine has stopped (${stop.kind}${stop.kind === 'exit' ? `, code ${stop.code}` : ''}), CPU ${stop.cpu} at ${debuggee.formatAddress(debuggee.target.cpu(stop.cpu).rip)}. The console ends: ${told}` });
   }
 
-  private look(full: boolean): void {
-    if (this.failure) return;
+  /** Looks at the machine as it stands. True if something is wrong. */
+  private look(full: boolean): boolean {
     const view = this.debuggee.kaiser.machineView();
-    if (!view) return;
+    if (!view) return false;
     this.coverage.checks.cpus++;
     if (full) this.coverage.checks.full++;
-    const [violation] = checkInvariants(view, full ? ALL : ['cpus']);
+    const [violation] = full ? checkInvariants(view) : checkInvariants(view, ['cpus']);
     if (violation) this.fail(violation);
+    return violation !== undefined;
+  }
+
+  /** From now on every entry and exit is looked at, until the window closes. */
+  private openWindow(): void {
+    const { target, invariants } = this.debuggee;
+    if (this.windowEnd === undefined) {
+      invariants.start({ rate: 'entries' });
+      this.coverage.checks.windows++;
+    }
+    const end = this.windowEnd = target.position + WINDOW_STEPS;
+    target.addAlarm(end, () => {
+      if (this.windowEnd !== end) return;
+      this.windowEnd = undefined;
+      invariants.stop();
+    });
   }
 
   private fail({ hazard, predicate, text }: Pick<Violation, 'hazard' | 'text'> & { predicate?: string | undefined }): void {
     this.failure ??= { position: this.debuggee.target.position, ...(hazard ? { hazard } : {}), ...(predicate ? { predicate } : {}), text };
-    if (this.debuggee.target.running) this.debuggee.target.pause();
   }
 
   /** The next NMI: mostly after any time up to twice the mean, now and then so soon that it finds the handler of the last one. */

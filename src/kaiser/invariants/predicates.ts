@@ -20,7 +20,7 @@ export interface Predicate {
 /** P1 to P24, in their order: what must hold of a machine with KAISER. `npx vitest run test/kaiser/invariants -u` writes docs/invariants.md from it. */
 export const predicates: readonly Predicate[] = [
   { id: 'P1', part: 'cpus', rule: 'While KAISER is on for a CPU, user mode runs on the shadow half.', at: 'entries, exits', note: 'Not while a toggle is under way.' },
-  { id: 'P2', part: 'cpus', rule: 'While KAISER is off for a CPU, user mode runs on the kernel half.', at: 'entries, exits', note: 'Not while a toggle is under way.' },
+  { id: 'P2', part: 'cpus', rule: 'While KAISER is off for a CPU, user mode runs on the kernel half.', at: 'entries, exits', note: 'Not while a toggle is under way, nor where entries believe CR3: such a CPU may stay on the shadow half until it next comes into the kernel.' },
   { id: 'P3', part: 'cpus', rule: 'CR3 is in order by itself: bits 11 and 12 agree, without PCIDs bits 11 to 0 are clear, the root is in RAM.', at: 'entries, CR3 writes, exits' },
   { id: 'P4', part: 'cpus', rule: 'In user mode CR3 names the pair of the address space that the kernel has loaded.', at: 'entries, exits', note: 'The kernel itself is between the two for a moment when it changes address spaces.' },
   { id: 'P5', part: 'cpus', rule: 'Kernel code outside the entry text runs on the kernel half.', at: 'entries, exits', note: 'At an entry: the code that was interrupted. At a return: the code that is returned to.' },
