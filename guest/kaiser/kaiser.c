@@ -154,13 +154,26 @@ static bool poisons(void)
   return current()->mm && current()->mm->isolated;
 }
 
+/* Where the debugger has probes: between two of them an entry, or the policy that decides about it, must not change. */
+#define MARK(name)                                                                                                     \
+  static noinline void name(u64 *entry)                                                                                \
+  {                                                                                                                    \
+    asm volatile("# " #name : : "r"(entry) : "memory"); /* a text of its own: what is alike may be merged */           \
+  }
+MARK(kaiser_policy_read)
+MARK(kaiser_entry_stored)
+MARK(kaiser_poison_read)
+MARK(kaiser_poison_written)
+
 /* What the two halves get for `value`, by the policy of this moment. */
-static void store(u64 *entry, u64 value)
+static noinline void store(u64 *entry, u64 value)
 {
   bool poison = poisons();
+  kaiser_policy_read(entry);
   if (kaiser_pgd_order() == PGD_PAIR_ORDER && (poison || has_cure(CURE_MIRROR))) WRITE_ONCE(*shadow_half(entry), value);
   if (poison && is_poisonable(value)) value |= nx_bit();
   WRITE_ONCE(*entry, value);
+  kaiser_entry_stored(entry);
 }
 
 void set_pgd(u64 *entry, u64 value)
@@ -183,16 +196,19 @@ void set_pgd(u64 *entry, u64 value)
   local_irq_restore(flags);
 }
 
-static void poison_entry(u64 *entry, bool poison)
+static noinline void poison_entry(u64 *entry, bool poison)
 {
-  if (!is_poisonable(READ_ONCE(*entry))) return;
+  u64 value = READ_ONCE(*entry);
+  if (!is_poisonable(value)) return;
+  kaiser_poison_read(entry);
   if (has_cure(CURE_ATOMIC)) {
+    /* Whatever the entry is by now: an entry that was cleared stays so, but for the bit, which means nothing there. */
     if (poison) __atomic_or_fetch(entry, PTE_NX, __ATOMIC_SEQ_CST);
     else __atomic_and_fetch(entry, ~PTE_NX, __ATOMIC_SEQ_CST);
   } else {
-    u64 value = READ_ONCE(*entry);
     WRITE_ONCE(*entry, poison ? value | PTE_NX : value & ~PTE_NX);
   }
+  kaiser_poison_written(entry);
 }
 
 void kaiser_poison_mm(struct mm *mm, bool poison)

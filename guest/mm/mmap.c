@@ -1,4 +1,5 @@
 /* Areas of an address space, and the system calls that add and remove them. */
+#include "kaiser/kaiser.h"
 #include "mm/mm.h"
 #include "mm/pagetable.h"
 #include "mm/tlb.h"
@@ -42,6 +43,31 @@ s64 mm_mmap(struct mm *mm, u64 length, u32 prot)
   return (s64)start;
 }
 
+/* What a PGD slot covers. */
+#define SLOT_SIZE (PMD_SIZE * ENTRIES * ENTRIES)
+
+static bool slot_is_used(const struct mm *mm, u64 slot)
+{
+  for (unsigned i = 0; i < MAX_AREAS; i++) {
+    const struct area *area = &mm->areas[i];
+    if (area->start != area->end && area->start < slot + SLOT_SIZE && area->end > slot) return true;
+  }
+  return false;
+}
+
+/* The last area of a slot takes the slot's tables with it. The order is that of pages: entry, translations, table. */
+static void release_tables(struct mm *mm, u64 start, u64 end)
+{
+  for (u64 slot = ALIGN_DOWN(start, SLOT_SIZE); slot < end; slot += SLOT_SIZE) {
+    u64 *entry = &mm->pgd[table_index(slot, LEVEL_PGD)];
+    u64 tables = READ_ONCE(*entry);
+    if (!(tables & PTE_PRESENT) || slot_is_used(mm, slot)) continue;
+    set_pgd(entry, 0);
+    tlb_flush_range(mm, slot, slot + SLOT_SIZE);
+    free_tables(tables);
+  }
+}
+
 s64 mm_munmap(struct mm *mm, u64 start, u64 length)
 {
   struct area *area = area_find(mm, start);
@@ -64,5 +90,6 @@ s64 mm_munmap(struct mm *mm, u64 start, u64 length)
     flushed = at + PAGE_SIZE;
     while (count > 0) page_put(batch[--count]);
   }
+  release_tables(mm, start, end);
   return 0;
 }

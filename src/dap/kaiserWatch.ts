@@ -1,5 +1,5 @@
-import { entryText, KaiserHistory, pathInWords, situationOf } from '../kaiser/index.js';
-import type { Cr3Fields, EntryPoint, GuestReader, ParanoidFrame, Situation } from '../kaiser/index.js';
+import { entryText, KaiserHistory, pathInWords, SHADOW_BIT, situationOf } from '../kaiser/index.js';
+import type { Cr3Fields, EntryPoint, GuestReader, ParanoidFrame, Situation, TornWrite } from '../kaiser/index.js';
 import type { Symbols } from '../symbols/index.js';
 import type { CpuInfo, Target } from '../target/target.js';
 
@@ -7,6 +7,9 @@ import type { CpuInfo, Target } from '../target/target.js';
 const RETURN_ADDRESS_SIZE = 8n;
 const REGISTERS_RIP = 128n;
 const REGISTERS_CS = 136n;
+
+/** What the halves of an entry may differ in: NX, and the accessed bit. */
+const LOOSE = 1n << 63n | 0x20n;
 
 interface Watched {
   target: Target;
@@ -22,6 +25,7 @@ interface Watched {
  */
 export class KaiserWatch {
   readonly history = new KaiserHistory();
+  private readonly reads = new Map<string, { position: number; state: unknown }>();
   /** CPUs that are about to change an answer. */
   private readonly writing = new Set<number>();
 
@@ -32,6 +36,10 @@ export class KaiserWatch {
     };
     probe('kaiser_switch_write', cpu => this.switchWrite(cpu));
     probe('kaiser_switch_written', cpu => this.switchWritten(cpu));
+    for (const [kind, read, written] of [['policy', 'kaiser_policy_read', 'kaiser_entry_stored'], ['entry', 'kaiser_poison_read', 'kaiser_poison_written']] as const) {
+      probe(read, cpu => this.entryRead(kind, cpu));
+      probe(written, cpu => this.entryWritten(kind, cpu));
+    }
     probe('paranoid_entry', cpu => this.paranoidEntered(cpu));
     probe('paranoid_cr3_restored', cpu => this.history.paranoidLeft(cpu, this.now(cpu)));
   }
@@ -63,6 +71,34 @@ export class KaiserWatch {
     if (guest.state(only ?? cpu).flag === to) return;
     this.flips(cpu, to, only);
     this.writing.add(cpu);
+  }
+
+  /** Between reading and writing: by the entry's address, for the task may have come to another CPU. */
+  private entryRead(kind: TornWrite['kind'], cpu: number): void {
+    const entry = this.entryAt(cpu), key = `${kind} ${entry}`;
+    // Interrupted right there a task comes by a second time, with what it has read before.
+    if (entry !== undefined && !this.reads.has(key)) this.reads.set(key, { position: this.on.target.position, state: this.stateFor(kind, entry) });
+  }
+
+  private entryWritten(kind: TornWrite['kind'], cpu: number): void {
+    const entry = this.entryAt(cpu);
+    const read = this.reads.get(`${kind} ${entry}`);
+    if (entry === undefined || !read) return;
+    this.reads.delete(`${kind} ${entry}`);
+    if (read.state !== this.stateFor(kind, entry)) this.history.tornWrite({ kind, entry, cpu, read: read.position, written: this.on.target.position });
+  }
+
+  /** What must not change: the policy; that both halves have the same. */
+  private stateFor(kind: TornWrite['kind'], entry: number): unknown {
+    if (kind === 'policy') return this.on.guest.state().enabled;
+    const view = this.on.target.physicalView();
+    const halves = [entry, entry + Number(SHADOW_BIT)].map(at => view.getBigUint64(at, true) & ~LOOSE);
+    return halves[0] === halves[1];
+  }
+
+  private entryAt(cpu: number): number | undefined {
+    const address = this.on.target.readRegister(cpu, 'rdi');
+    return address === undefined ? undefined : this.on.guest.physical(address);
   }
 
   private paranoidEntered(cpu: number): void {

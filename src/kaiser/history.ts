@@ -31,6 +31,20 @@ export interface ParanoidFrame {
   left?: { position: number; cr3: Cr3Fields; flag: number | undefined };
 }
 
+/** An entry of a PGD that was written by what was no longer so. Positions are those of the read and of what follows the write. */
+export interface TornWrite {
+  /**
+   * `policy`: set_pgd has decided about the poison by a policy that has changed before it stored. `entry`: the walk that poisons
+   * has written back an entry that has been changed since it read it.
+   */
+  kind: 'policy' | 'entry';
+  /** Physical address of the entry, in the kernel half. */
+  entry: number;
+  cpu: number;
+  read: number;
+  written: number;
+}
+
 /** As many are kept of each. */
 const KEPT = 64;
 
@@ -39,6 +53,19 @@ export class KaiserHistory {
   /** Open frames of each CPU, the innermost last. */
   private readonly open = new Map<number, ParanoidFrame[]>();
   private readonly closed = new Map<number, ParanoidFrame>();
+
+  private readonly torn: TornWrite[] = [];
+
+  /** An entry that was written by what was no longer so. */
+  tornWrite(write: TornWrite): void {
+    this.torn.push(write);
+    if (this.torn.length > KEPT) this.torn.shift();
+  }
+
+  /** The last such write of an entry. */
+  lastTornWrite(entry: number, kind: TornWrite['kind']): TornWrite | undefined {
+    return this.torn.findLast(write => write.entry === entry && write.kind === kind);
+  }
 
   flipped(flip: Flip): void {
     this.flips.push(flip);

@@ -3,7 +3,7 @@ export { describePageFault, describeSelectorError, exceptionName, type Exception
 export { type EntryPoint, entryText, findEntryPoints, pathInWords, pointBefore } from './entryPoints.js';
 export { type GuestMm, GuestReader, type GuestTask, type GuestTlbState, type KaiserAbi, type KaiserState, readAbi, type Unanswered } from './abi.js';
 export { type Site, siteBefore } from './sites.js';
-export { type Flip, KaiserHistory, type ParanoidFrame } from './history.js';
+export { type Flip, KaiserHistory, type ParanoidFrame, type TornWrite } from './history.js';
 export { type EntryCode, type Situation, situationOf } from './situation.js';
 export type { CrashFacts, ExceptionRecord, Verdict } from './crash.js';
 export { PARANOID_GAP } from './transition.js';

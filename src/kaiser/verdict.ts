@@ -4,6 +4,7 @@ import { type CrashFacts, type ExceptionRecord, Scene, type Verdict } from './cr
 import { describeDelivery, lastDelivery } from './delivery.js';
 import { judgeBootTables, judgeForeignRoot, judgeRoot } from './root.js';
 import { judgeGsLook, judgeLdt, namePath } from './entryMistake.js';
+import { judgeResurrected, judgeTornPolicy } from './tornWrite.js';
 import { missedSwitchByHistory, tripwireByHistory, unsavedCr3 } from './transition.js';
 import { type EntryPath, entryPathOf, firstInterrupted, firstOnEntryStack } from './entryPath.js';
 import { describePageFault, exceptionName, pageFaultBits, PF_PRESENT, PF_RESERVED, PF_USER } from './errorCode.js';
@@ -130,7 +131,7 @@ function judgeUserFault(scene: Scene, view: PageFaultView): Verdict | undefined 
     if (!poisonStops(view)) return undefined;
     const split = splitPolicy(scene);
     const why = `${whyStopped(view.kernel, view.access, scene)} in the kernel half${flag === undefined || split ? '' : `, and kaiser is ${flag === 0 ? 'off' : 'on'}`}`;
-    const byHistory = tripwireByHistory(scene, view, `${text}${why}.`);
+    const byHistory = judgeTornPolicy(scene, view, `${text}${why}.`) ?? tripwireByHistory(scene, view, `${text}${why}.`);
     if (byHistory) return byHistory;
     return flag === 0 && !facts.kaiser?.enabled
       ? { hazard: 'H9', predicate: 'P9', title: 'Poison left behind while kaiser is off', cause: record, text: `${text}${why}: this table has been left poisoned, or was poisoned again.` }
@@ -142,6 +143,8 @@ function judgeUserFault(scene: Scene, view: PageFaultView): Verdict | undefined 
         : { hazard: 'H4', predicate: 'P21', title: 'Tripwire: user code on the kernel CR3', cause: record,
         text: `${text}${why}. The CPU has not passed an exit that switches since kaiser was switched on; the task did nothing wrong.` };
   }
+  const resurrected = judgeResurrected(scene, view);
+  if (resurrected) return resurrected;
   if (isMirrorHole(view)) {
     return {
       hazard: 'H14', predicate: 'P8', title: 'Hole in the shadow table', cause: record,
