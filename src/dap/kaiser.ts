@@ -153,7 +153,7 @@ export class Kaiser {
       );
     const address = state?.asks === 'cpu word' ? this.guest.cpuWordAddress(cpu) : this.guest.abi.flagAddress;
     if (address === undefined) throw new RequestError(`The flag cannot be poked: CPU ${cpu} has no per-CPU area yet.`);
-    if (from !== value) this.watch?.flips(cpu, value ? 1 : 0, state?.asks === 'cpu word' ? cpu : undefined);
+    if (from !== value) this.watch?.flips(cpu, value ? 1 : 0, state?.asks === 'cpu word' ? cpu : undefined, true);
     if (!this.target.writeMemory(cpu, address, Uint8Array.of(value, 0, 0, 0), root)) {
       throw new RequestError(
         `The flag at 0x${address.toString(16)} cannot be written: the address does not translate in the kernel's tables.`,

@@ -2,6 +2,7 @@ import { entryText, KaiserHistory, pathInWords, SHADOW_BIT, situationOf } from '
 import type { Cr3Fields, EntryPoint, GuestReader, ParanoidFrame, Situation, TornWrite } from '../kaiser/index.js';
 import type { Symbols } from '../symbols/index.js';
 import type { CpuInfo, Target } from '../target/target.js';
+import { watchPoison } from './poisonWatch.js';
 
 /** Offset of RIP in the guest's struct registers (guest/entry/offsets.h), behind the return address of the call of paranoid_entry. */
 const RETURN_ADDRESS_SIZE = 8n;
@@ -40,13 +41,22 @@ export class KaiserWatch {
       probe(read, cpu => this.entryRead(kind, cpu));
       probe(written, cpu => this.entryWritten(kind, cpu));
     }
+    probe('kaiser_toggle_begin', cpu => this.toggles(cpu, false));
+    probe('kaiser_toggle_end', cpu => this.toggles(cpu, true));
+    watchPoison(on, this.history.poison);
     probe('paranoid_entry', cpu => this.paranoidEntered(cpu));
     probe('paranoid_cr3_restored', cpu => this.history.paranoidLeft(cpu, this.now(cpu)));
   }
 
-  /** The answer is about to change, by whatever means. @param only the CPU whose own word it is */
-  flips(writer: number, to: 0 | 1, only?: number): void {
-    this.history.flipped({ position: this.on.target.position, writer, to, ...(only === undefined ? {} : { only }), situations: this.situations() });
+  /** The answer is about to change, by whatever means. @param only the CPU whose own word it is @param byHand the debugger changes it */
+  flips(writer: number, to: 0 | 1, only?: number, byHand = false): void {
+    this.history.flipped({ position: this.on.target.position, writer, to, ...(only === undefined ? {} : { only }), ...(byHand ? { byHand } : {}), situations: this.situations() });
+  }
+
+  private toggles(cpu: number, ends: boolean): void {
+    const { target, guest } = this.on, task = guest.currentTask(cpu)?.address;
+    if (ends) this.history.toggles.ended(task);
+    else this.history.toggles.began({ position: target.position, cpu, task, to: Number((target.readRegister(cpu, 'rdi') ?? 0n) & 1n) });
   }
 
   /**

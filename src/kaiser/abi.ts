@@ -268,7 +268,12 @@ export class GuestReader extends GuestMemory {
 
   private rootOfTask(task: bigint): number | undefined {
     const mm = this.u64(task + this.abi.offsetMm);
-    const pgd = mm === undefined || mm === 0n ? undefined : this.u64(mm + this.abi.offsetPgd);
+    return mm === undefined ? undefined : this.rootOfMm(mm);
+  }
+
+  /** Physical address of the kernel half of an address space, by the address of its structure. */
+  rootOfMm(mm: bigint): number | undefined {
+    const pgd = mm === 0n ? undefined : this.u64(mm + this.abi.offsetPgd);
     return pgd === undefined || pgd === 0n ? undefined : this.physical(pgd);
   }
 }

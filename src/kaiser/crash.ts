@@ -39,7 +39,7 @@ export interface CrashFacts {
   /** Whether the kernel keeps its tables in pairs (see cr3.ts). */
   paired: boolean;
   /** What the kernel says about KAISER now, where it says anything. */
-  kaiser?: Pick<KaiserState, 'enabled' | 'flag'> & Partial<Pick<KaiserState, 'asks' | 'halfPatched' | 'looksBeforeSwapgs'>>;
+  kaiser?: Pick<KaiserState, 'enabled' | 'flag'> & Partial<Pick<KaiserState, 'design' | 'asks' | 'halfPatched' | 'looksBeforeSwapgs'>>;
   /** Whether KAISER has been switched, or begun to be, since the boot; undefined where nobody has watched. */
   toggled?: boolean;
   /** The state that a toggle which is under way is to bring about: 1 is on. */

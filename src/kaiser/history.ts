@@ -1,5 +1,7 @@
 import type { Cr3Fields } from './cr3.js';
+import { PoisonHistory } from './poisonHistory.js';
 import type { Situation } from './situation.js';
+import { ToggleHistory } from './toggleHistory.js';
 
 /**
  * What a verdict cannot read from a machine that has stopped, because it is over: where the CPUs were when the answer that
@@ -16,6 +18,8 @@ export interface Flip {
   /** The CPU whose own word it is; undefined for a flag of all. */
   only?: number;
   to: 0 | 1;
+  /** The debugger wrote it, not the guest. */
+  byHand?: true;
   /** Where each CPU was, by its number. */
   situations: readonly Situation[];
 }
@@ -49,6 +53,8 @@ export interface TornWrite {
 const KEPT = 64;
 
 export class KaiserHistory {
+  readonly toggles = new ToggleHistory();
+  readonly poison = new PoisonHistory();
   private readonly flips: Flip[] = [];
   /** Open frames of each CPU, the innermost last. */
   private readonly open = new Map<number, ParanoidFrame[]>();

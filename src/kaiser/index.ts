@@ -4,6 +4,8 @@ export { type EntryPoint, entryText, findEntryPoints, pathInWords, pointBefore }
 export { type GuestMm, GuestReader, type GuestTask, type GuestTlbState, type KaiserAbi, type KaiserState, readAbi, type Unanswered } from './abi.js';
 export { type Site, siteBefore } from './sites.js';
 export { type Flip, KaiserHistory, type ParanoidFrame, type TornWrite } from './history.js';
+export { PoisonHistory } from './poisonHistory.js';
+export { ToggleHistory } from './toggleHistory.js';
 export { type EntryCode, type Situation, situationOf } from './situation.js';
 export type { CrashFacts, ExceptionRecord, Verdict } from './crash.js';
 export { PARANOID_GAP } from './transition.js';

@@ -5,6 +5,8 @@ import { describeDelivery, lastDelivery } from './delivery.js';
 import { judgeBootTables, judgeForeignRoot, judgeRoot } from './root.js';
 import { judgeGsLook, judgeLdt, namePath } from './entryMistake.js';
 import { judgeResurrected, judgeTornPolicy } from './tornWrite.js';
+import { judgeUnlisted, judgeUntold } from './poisonMistake.js';
+import { type Naming, nameToggling } from './toggleMistake.js';
 import { missedSwitchByHistory, tripwireByHistory, unsavedCr3 } from './transition.js';
 import { type EntryPath, entryPathOf, firstInterrupted, firstOnEntryStack } from './entryPath.js';
 import { describePageFault, exceptionName, pageFaultBits, PF_PRESENT, PF_RESERVED, PF_USER } from './errorCode.js';
@@ -81,7 +83,7 @@ function missedSwitch(scene: Scene, view: PageFaultView, cut: boolean): Verdict 
   const fetch = origin !== undefined && unreachable ? true : view.fetch;
   const what = fetch ? 'went on to' : view.access.kind === 'write' ? 'wrote to' : 'touched';
   const place = (address: bigint): string => scene.place(address);
-  const named = namePath(scene, record, path);
+  const named = namePath(scene, record, path) ?? (path.direction === 'entering' ? nameToggling(scene, record) : undefined);
   if (path.direction === 'leaving') {
     return {
       predicate: 'P5', title: 'Kernel code ran on behind the switch to the shadow CR3', ...named, cause: record,
@@ -97,7 +99,7 @@ function missedSwitch(scene: Scene, view: PageFaultView, cut: boolean): Verdict 
   return {
     hazard: patching ? 'H23' : history?.hazard ?? 'H1', predicate: 'P20', title: patching ? 'Missed switch: entry code is patched only in part' : 'Missed switch: kernel code on the shadow CR3',
     ...named, cause: record,
-    text: `CPU ${record.cpu} entered from user mode${by}${stayed} on the shadow CR3 and ${what} ${place(address)}, which it does not map.${instruction}${handler}${patching ? ' Some entries switch by now and some do not.' : `${splitPolicy(scene)}${named?.text ?? history?.text ?? ''}`}`,
+    text: `CPU ${record.cpu} entered from user mode${by}${stayed} on the shadow CR3 and ${what} ${place(address)}, which it does not map.${instruction}${handler}${patching ? ' Some entries switch by now and some do not.' : named?.text ?? `${splitPolicy(scene)}${history?.text ?? ''}`}`,
   };
 }
 
@@ -123,7 +125,7 @@ function judgeUserFault(scene: Scene, view: PageFaultView): Verdict | undefined 
   if (isTripwire(view)) {
     const text = `CPU ${record.cpu}: user code ran on the kernel CR3 at ${scene.place(record.rip)}, and the poison caught it: `;
     if (!poisonStops(view) && view.kernelAllows) {
-      return {
+      return judgeUntold(scene, view) ?? {
         hazard: 'H12', predicate: 'P10', title: 'Stale poison in the TLB', cause: record,
         text: `CPU ${record.cpu}: user code ran on the kernel CR3 at ${scene.place(record.rip)} and was refused, but the table allows it now: the CPU still held the poisoned entry in its TLB.`,
       };
@@ -131,7 +133,8 @@ function judgeUserFault(scene: Scene, view: PageFaultView): Verdict | undefined 
     if (!poisonStops(view)) return undefined;
     const split = splitPolicy(scene);
     const why = `${whyStopped(view.kernel, view.access, scene)} in the kernel half${flag === undefined || split ? '' : `, and kaiser is ${flag === 0 ? 'off' : 'on'}`}`;
-    const byHistory = judgeTornPolicy(scene, view, `${text}${why}.`) ?? tripwireByHistory(scene, view, `${text}${why}.`);
+    const tripwireOf = (naming: Naming | undefined): Verdict | undefined => naming && { ...naming, cause: record, text: `${text}${why}.${naming.text}` };
+    const byHistory = judgeTornPolicy(scene, view, `${text}${why}.`) ?? judgeUnlisted(scene, view, `${text}${why}.`) ?? tripwireOf(nameToggling(scene, record)) ?? tripwireByHistory(scene, view, `${text}${why}.`);
     if (byHistory) return byHistory;
     return flag === 0 && !facts.kaiser?.enabled
       ? { hazard: 'H9', predicate: 'P9', title: 'Poison left behind while kaiser is off', cause: record, text: `${text}${why}: this table has been left poisoned, or was poisoned again.` }
