@@ -16,7 +16,7 @@ async function soak(...args: string[]): Promise<{ code: number; lines: Line[]; s
 }
 
 /** The short form of what docs/designs.md tells of: every kind of design, few switches. */
-const short = ['--toggles', '4', '--cpus', '3', '--check', '40000'];
+const short = ['--toggles', '4', '--cpus', '3', '--check', '40000', '--tlb', 'retain'];
 
 describe('a soak', () => {
   it.each([['static_branch', 1], ['stop_machine', 2], ['deferred_poison', 1], ['per_cpu_word', 2], ['per_process', 1]])('is survived by %s', async (design, seed) => {
@@ -34,6 +34,11 @@ describe('a soak', () => {
       ['alternatives', 'on', 0, 0], ['alternatives', 'off', 0, 0], ['one_way', 'on', 1, 0]]);
   }, 120_000);
 
+  it('is survived with a TLB that forgets as well', async () => {
+    const { code, lines, stderr } = await soak('--toggles', '2', '--cpus', '2', '--seeds', '1', '--quantum', '100', '--check', '40000', '--tlb', 'forget');
+    expect([code, stderr, lines[0]!.coverage.switchedOff]).toEqual([0, '', 1]);
+  }, 120_000);
+
   it('is the same to the last step when it is repeated', async () => {
     const once = await soak(...short, '--seeds', '5', '--quantum', '30');
     expect(once.code).toBe(0);
@@ -42,12 +47,12 @@ describe('a soak', () => {
 
   it('finds what a design lacks, and says how to see it again: by the same command, and in the editor', async () => {
     const kept = path.join(await mkdtemp(path.join(tmpdir(), 'soak-')), 'launch.json');
-    const { code, lines, stderr } = await soak('--toggles', '20', '--cpus', '2', '--design', 'static_branch_one_key', '--seeds', '1', '--quantum', '50', '--keep', kept);
+    const { code, lines, stderr } = await soak('--toggles', '20', '--cpus', '2', '--design', 'static_branch_one_key', '--seeds', '1', '--quantum', '50', '--tlb', 'retain', '--keep', kept);
     expect(code).toBe(1);
     const failure = lines.at(-1)!.failure!;
-    expect(stderr).toContain(`static_branch_one_key with seed 1 and quantum 50 failed at position ${failure.position}`);
-    expect(stderr).toContain('it is repeated by: kaiserscope soak --design static_branch_one_key --toggles 20 --cpus 2 --seeds 1 --quantum 50\n');
-    const again = await soak('--toggles', '20', '--cpus', '2', '--design', 'static_branch_one_key', '--seeds', '1', '--quantum', '50');
+    expect(stderr).toContain(`static_branch_one_key with seed 1, quantum 50 and a TLB that retains failed at position ${failure.position}`);
+    expect(stderr).toContain('it is repeated by: kaiserscope soak --design static_branch_one_key --toggles 20 --cpus 2 --seeds 1 --quantum 50 --tlb retain\n');
+    const again = await soak('--toggles', '20', '--cpus', '2', '--design', 'static_branch_one_key', '--seeds', '1', '--quantum', '50', '--tlb', 'retain');
     expect(again.lines.at(-1)!.failure).toEqual(failure);
     const { type, request, name, ...launch } = JSON.parse(await readFile(kept, 'utf8')) as Record<string, unknown>;
     expect([type, request, typeof name]).toEqual(['kaiserscope', 'launch', 'string']);
@@ -63,6 +68,7 @@ describe('a soak', () => {
     [['--design', 'nobodys'], /--design: the kernel has no design "nobodys"; it has naive, boot_flag,/],
     [['--toggles', '0'], /--toggles is "0": it must be a whole number from 1 to 1000000/],
     [['--seeds', '3-1'], /--seeds is "3-1": a range goes upwards/],
+    [['--tlb', 'keep'], /--tlb is "keep": write retain, forget/],
     [['--quantum', 'x'], /--quantum is "x"/],
     [['--append', 'kaiser_without=nothing'], /does not come to its shell with "kaiser=on kaiser_without=nothing" .* there is no such cure/],
   ])('with %j says what is wrong', async (args, message) => {

@@ -12,6 +12,8 @@ export interface SoakOptions {
   nmiEvery: number;
   /** Steps between two looks at the CPUs, on average; page tables and TLBs are looked at every 16th time and at the end of each switch. */
   checkEvery: number;
+  /** Looking at every entry and exit takes many times as long as running: it is done around one switch of so many. 0: none. */
+  windowEvery: number;
 }
 
 /** What a run has gone through. */
@@ -43,11 +45,7 @@ export interface SoakResult {
 /** So many steps without a line on the console are too many. */
 const SILENCE_BOUND = 8_000_000_000;
 const FULL_EVERY = 16;
-/**
- * Looking at every entry and exit takes many times as long as running. So it is done in windows: around one switch of so many, from before it begins
- * and from when it ends, for so many steps each.
- */
-const WINDOW_EVERY = 8;
+/** The length of a window: from before a switch begins, and from when it ends, so many steps each. */
 const WINDOW_STEPS = 100_000;
 
 /**
@@ -94,7 +92,7 @@ class Soak {
       return this.verdict !== undefined || debuggee.spinWatch.observe(exception);
     });
     target.addProbe(address('kaiser_toggle'), () => {
-      this.isWatched = this.lookRandom.below(WINDOW_EVERY) === 0;
+      this.isWatched = options.windowEvery > 0 && this.lookRandom.below(options.windowEvery) === 0;
       if (this.isWatched) this.openWindow();
     });
     target.addProbe(address('kaiser_toggle_begin'), () => { this.begunAt = target.position; });
