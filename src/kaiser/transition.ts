@@ -34,14 +34,30 @@ function describeSituation(scene: Scene, { where, half, rip, path, decided, hand
   return handler ? `was in the handler of ${handler}; before that it ${was}` : was;
 }
 
-/** What a missed switch (P20) is the mark of, with a sentence about when the flag changed; undefined where nobody has watched it. */
-export function missedSwitchByHistory(scene: Scene, record: ExceptionRecord): { hazard: 'H1' | 'H2'; text: string } | undefined {
+/**
+ * What a missed switch (P20) is the mark of, with sentences about when the flag changed and what was skipped; undefined where nobody has watched it.
+ * @param entry the symbol of the entry by which the CPU came, where that is known
+ */
+export function missedSwitchByHistory(scene: Scene, record: ExceptionRecord, entry: string | undefined): { hazard: 'H1' | 'H2'; text: string } | undefined {
   const flip = scene.facts.history?.lastFlip(record.cpu, record.position);
   if (flip?.to !== 0) return undefined;
+  const write = entry === undefined ? undefined : switchOf(scene, entry);
   return {
     hazard: flip.situations[record.cpu]?.where === 'leaving' ? 'H2' : 'H1',
-    text: ` The flag had become 0 ${describeFlip(scene, flip, record.cpu)}. An entry that finds the shadow half in CR3 must switch, whatever the flag says by then.`,
+    text: ` The flag had become 0 ${describeFlip(scene, flip, record.cpu)}. An entry that finds the shadow half in CR3 must switch, whatever the flag says by then${write ? `; it went wrong where the write to CR3${write} was skipped` : ''}.`,
   };
+}
+
+/** The write to CR3 that belongs to an entry: itself, its own, or that of the code which it shares with others. */
+function switchOf(scene: Scene, entry: string): string {
+  const own = entry.endsWith('_cr3') ? atSymbol(scene, entry) : atSymbol(scene, `${entry}_cr3`);
+  return own || atSymbol(scene, /^(?:irq_entry|entry_(?:timer|spurious|int80|ipi_\w+))$/.test(entry) ? 'entry_irq_cr3' : 'entry_error_cr3');
+}
+
+/** ` at 0xffffffff8010ab5c (exit_paranoid_cr3)`; nothing for a kernel without the symbol. */
+function atSymbol(scene: Scene, symbol: string): string {
+  const address = scene.facts.symbols?.table.addressOf(symbol);
+  return address === undefined ? '' : ` at ${scene.place(address)}`;
 }
 
 /** User code on the kernel half, stopped by the poison (P21). @param found what was found so far, as sentences */
@@ -56,11 +72,11 @@ export function tripwireByHistory(scene: Scene, { record }: PageFaultView, found
     const story = `${capital(frame.handler)} had come at position ${entered.position}, when CPU ${cpu} ${describeSituation(scene, entered.situation)}. Its handler went to the kernel half`;
     if (entered.flag === left.flag) {
       return verdict(PARANOID_GAP, 'P14', 'A paranoid exit left the kernel CR3 behind',
-        `${story} and returned at position ${left.position} without putting CR3 back, though kaiser was on all the time: it goes by GS, which was the kernel's. What it had interrupted should have had its shadow half again.`);
+        `${story} and returned at position ${left.position} without putting CR3 back${atSymbol(scene, 'exit_paranoid_cr3')}, though kaiser was on all the time: it goes by GS, which was the kernel's. What it had interrupted should have had its shadow half again.`);
     }
     const flip = history.lastFlip(cpu, left.position);
     return verdict('H7', 'P14', 'A paranoid exit was told not to put CR3 back',
-      `${story}, since kaiser was on, and returned at position ${left.position} without putting CR3 back, since it was off${flip ? `: the flag had become 0 ${describeFlip(scene, flip, cpu)}` : ''}. What it had interrupted should have had its shadow half again.`);
+      `${story}, since kaiser was on, and returned at position ${left.position} without putting CR3 back${atSymbol(scene, 'exit_paranoid_cr3')}, since it was off${flip ? `: the flag had become 0 ${describeFlip(scene, flip, cpu)}` : ''}. What it had interrupted should have had its shadow half again.`);
   }
   const flip = history.lastFlip(cpu, record.position);
   if (!flip || flip.to !== kaiser.flag) return undefined;
@@ -97,7 +113,7 @@ export function unsavedCr3(scene: Scene, cpu: number): { hazard: 'H6' | 'H8'; te
     hazard: isStopped ? 'H8' : 'H6',
     text: `${capital(frame.handler)} had come at position ${position}, while kaiser was off, when CPU ${cpu} ${describeSituation(scene, situation)}: its entry saved nothing.`
       + `${flip?.to === 1 && flip.position >= position ? ` The flag became 1 at position ${flip.position}, written by CPU ${flip.writer}${isStopped ? ' with all CPUs stopped, which keeps interrupts out but no such handler' : ''}.` : ''}`
-      + ' Its exit wrote a register to CR3 that it had never loaded; it should have put back what was there.',
+      + ` Its exit wrote a register to CR3${atSymbol(scene, 'exit_paranoid_cr3')} that it had never loaded; it should have put back what was there.`,
   };
 }
 

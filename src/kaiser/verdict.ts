@@ -95,7 +95,7 @@ function missedSwitch(scene: Scene, view: PageFaultView, cut: boolean): Verdict 
   const instruction = fetch ? '' : ` The instruction is ${place(record.rip)}.`;
   const handler = record === last ? '' : ` The handler of that fault runs on the same CR3 and cannot work either${withoutEnd(facts)}.`;
   const patching = facts.kaiser?.halfPatched;
-  const history = missedSwitchByHistory(scene, record);
+  const history = missedSwitchByHistory(scene, record, path.symbol);
   return {
     hazard: patching ? 'H23' : history?.hazard ?? 'H1', predicate: 'P20', title: patching ? 'Missed switch: entry code is patched only in part' : 'Missed switch: kernel code on the shadow CR3',
     ...named, cause: record,
