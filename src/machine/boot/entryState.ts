@@ -2,7 +2,7 @@ import type { Core } from '../core.js';
 import * as L from '../cpu/layout.js';
 import { RunState, Seg } from '../cpu/layout.js';
 import { updateMode } from '../cpu/modes.js';
-import { ApicRegister } from '../devices/localApic.js';
+import { ApicRegister } from '../devices/apicRegisters.js';
 
 /** How firmware leaves the local APIC of the first processor ("virtual wire mode"): LINT0 brings the 8259s' interrupts, LINT1 NMIs. */
 const SPURIOUS = 0x1ff, LINT0_EXTERNAL = 0x8700, LINT1_NMI = 0x8400;

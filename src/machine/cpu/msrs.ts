@@ -1,7 +1,7 @@
 import type { Core } from '../core.js';
 import { GuestFault, Unimplemented, Vector } from '../core.js';
 import { clockCycles } from '../cycles/clock.js';
-import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_BASE_EXTD, APIC_PHYSICAL } from '../devices/localApic.js';
+import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_BASE_EXTD, APIC_PHYSICAL } from '../devices/apicRegisters.js';
 import { readX2apic, writeX2apic } from '../devices/x2apicMsrs.js';
 import { writeEfer } from './controlRegisters.js';
 import { readMachineCheckStatus, writeMachineCheckStatus } from './machineCheck.js';

@@ -2,7 +2,8 @@ import { type Core, Unimplemented } from '../core.js';
 import * as L from '../cpu/layout.js';
 import { initCpu, startCpu } from '../cpu/reset.js';
 import { IPI_CYCLES } from '../cycles/model.js';
-import { ApicError, type LocalApic } from './localApic.js';
+import { ApicError } from './apicRegisters.js';
+import type { LocalApic } from './localApic.js';
 
 /** Delivery modes of the interrupt command register (SDM Vol. 3A, figure 10-12). */
 const enum Delivery { Fixed = 0, Lowest = 1, Smi = 2, Nmi = 4, Init = 5, Startup = 6 }

@@ -1,6 +1,6 @@
 import { type Core, Unimplemented } from '../core.js';
 import type { PhysicalDevice } from '../memory/bus.js';
-import { APIC_PHYSICAL } from './localApic.js';
+import { APIC_PHYSICAL } from './apicRegisters.js';
 
 /** The xAPIC register page at 0xfee00000: each CPU finds its own local APIC there (SDM Vol. 3A, 10.4.1). */
 export class LocalApicPage implements PhysicalDevice {

@@ -1,6 +1,6 @@
 import { type Core, GuestFault, Vector } from '../core.js';
 import type { CpuState } from '../cpu/state.js';
-import { ApicError, ApicRegister } from './localApic.js';
+import { ApicError, ApicRegister } from './apicRegisters.js';
 
 /** Bits that may be written in each register's MSR (SDM Vol. 3A, table 10-6); what is not here is read-only or absent. */
 const writable = new Map<number, bigint>([

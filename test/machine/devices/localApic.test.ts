@@ -3,7 +3,8 @@ import { Unimplemented, Vector } from '../../../src/machine/core.js';
 import * as L from '../../../src/machine/cpu/layout.js';
 import { CodeMode, RunState, Seg } from '../../../src/machine/cpu/layout.js';
 import { Msr, readMsr, timeStamp, writeMsr } from '../../../src/machine/cpu/msrs.js';
-import { ApicRegister as R, LocalApic } from '../../../src/machine/devices/localApic.js';
+import { ApicRegister as R } from '../../../src/machine/devices/apicRegisters.js';
+import { LocalApic } from '../../../src/machine/devices/localApic.js';
 import { LocalApicPage } from '../../../src/machine/devices/localApicPage.js';
 import { TestCore } from '../cpu/testCore.js';
 
