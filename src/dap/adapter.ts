@@ -131,7 +131,7 @@ export class Adapter {
     debuggee.target.setExceptionStops(exception => {
       if (debuggee.spinWatch.observe(exception)) return true;
       return !ignore && this.exceptionFilters.matches(exception, debuggee, text => this.output('console', `${text}\n`));
-    });
+    }, ignore ? -1 : this.exceptionFilters.quietPageFaults);
   }
 
   /** Lets the machine run; a stopped event follows. */

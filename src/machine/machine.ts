@@ -80,6 +80,13 @@ export class Machine implements Core {
   get onException(): ((record: ExceptionRecord) => boolean) | undefined { return this.runner.onException; }
   set onException(hook: ((record: ExceptionRecord) => boolean) | undefined) { this.runner.onException = hook; }
 
+  /**
+   * A bit for each error code (0-31) of page faults at CPL 3 that `onException` need not be asked about: they are delivered at full
+   * speed. It is asked all the same about one that is the same (RIP and address) as one of the CPU's last four exceptions.
+   */
+  get quietPageFaults(): number { return this.runner.quietPageFaults; }
+  set quietPageFaults(errors: number) { this.runner.quietPageFaults = errors; }
+
   /** Holds external interrupts and NMIs off, for comparing single steps with a debugger that does the same. */
   inhibitInterrupts = false;
 

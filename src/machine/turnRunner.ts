@@ -1,7 +1,7 @@
 import { type GuestFault, Unimplemented } from './core.js';
 import { debugTrapReady, deliverDebugTrap, DR6_BS, expireResumeFlag, instructionBreakpoint } from './cpu/debug.js';
 import {
-  Delivery, deliverFault, deliverInterrupt, deliverNmi, deliverPending, exceptionLog, type ExceptionLog, type ExceptionRecord, interruptsOpen, nmiReady,
+  Delivery, deliverFault, deliverInterrupt, deliverNmi, exceptionLog, type ExceptionLog, type ExceptionRecord, interruptsOpen, nmiReady, takeFault,
 } from './cpu/events.js';
 import * as L from './cpu/layout.js';
 import { Flag, RunState } from './cpu/layout.js';
@@ -31,6 +31,8 @@ export class TurnRunner {
   stoppedAt: ExceptionRecord | undefined;
   /** One CPU by turns of equal length: nothing happens between them, so they are run as one. */
   private readonly alone: boolean;
+  /** See `Machine.quietPageFaults`. */
+  quietPageFaults = 0;
   private readonly log: ExceptionLog;
   private hook: ((record: ExceptionRecord) => boolean) | undefined;
   /** The budget of the run that is under way, and when its CPU's timer is due. */
@@ -124,6 +126,7 @@ export class TurnRunner {
     cpu.setInt(L.RESUME_MARK, budget);
     cpu.f64[L.BUDGET_END >> 3] = machine.position + budget;
     cpu.setInt(L.PLAIN_VECTORS, this.hook ? 0 : PLAIN_FAULTS);
+    cpu.setInt(L.QUIET_PAGE_FAULTS, this.quietPageFaults);
     this.budget = budget;
     this.active = cpu;
     let exit: Exit;
@@ -176,7 +179,7 @@ export class TurnRunner {
         case Waiting.DebugTrap: delivery = deliverDebugTrap(machine, cpu); break;
         case Waiting.Nmi: delivery = deliverNmi(machine, cpu); break;
         case Waiting.Interrupt: delivery = deliverInterrupt(machine, cpu, machine.apics[cpu.index]!.acknowledge()); break;
-        case Waiting.Fault: delivery = fault ? deliverFault(machine, cpu, fault) : deliverPending(machine, this.log, cpu); break;
+        case Waiting.Fault: delivery = deliverFault(machine, cpu, fault ?? takeFault(cpu)); break;
       }
     } catch (error) {
       if (error instanceof Unimplemented) return { kind: 'unimplemented', cpu: cpu.index, reason: error.message };

@@ -164,8 +164,9 @@ export class MachineTarget implements Target {
     return this.alarms.add(position, listener);
   }
 
-  setExceptionStops(filter: (exception: ExceptionInfo) => boolean): void {
+  setExceptionStops(filter: (exception: ExceptionInfo) => boolean, quietPageFaults = 0): void {
     this.machine.onException = filter;
+    this.machine.quietPageFaults = quietPageFaults;
   }
 
   async run(options: RunOptions = {}): Promise<Stop> {

@@ -189,8 +189,12 @@ export interface Target {
   setBreakpoints(breakpoints: readonly TargetBreakpoint[]): void;
   /** Replaces all watchpoints. Throws an Error with a message for the user for a range that is empty or goes beyond the last address. */
   setWatchpoints(watchpoints: readonly TargetWatchpoint[]): void;
-  /** Vectors (0-31) at which to stop before delivery. */
-  setExceptionStops(filter: (exception: ExceptionInfo) => boolean): void;
+  /**
+   * At which exceptions to stop before delivery.
+   * @param quietPageFaults a bit for each error code (0-31) of page faults at CPL 3 that the filter need not see, unless the same
+   *   fault has been among the CPU's last four exceptions: those cost nothing
+   */
+  setExceptionStops(filter: (exception: ExceptionInfo) => boolean, quietPageFaults?: number): void;
   /** Runs until something stops it; resolves with the reason. Yields to the host's event loop every few milliseconds, so `pause` works. */
   run(options?: RunOptions): Promise<Stop>;
   /** Makes a running machine stop soon with kind `pause`. */

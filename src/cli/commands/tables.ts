@@ -34,7 +34,7 @@ export const tablesCommand: Command = {
     const machine = await makeMachine(await launchFromOptions(args, args.positionals[0]), io);
     const at = args.text('at') ?? 'kaiser_shell_ready';
     const address = parseLocation(at, machine, '--at');
-    machine.target.setExceptionStops(exception => machine.spinWatch.observe(exception));
+    machine.target.setExceptionStops(exception => machine.spinWatch.observe(exception), -1);
     machine.target.setBreakpoints([{ address }]);
     const stop = await machine.target.run({ until });
     if (stop.kind !== 'breakpoint') {

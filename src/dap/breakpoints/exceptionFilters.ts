@@ -114,6 +114,11 @@ export class ExceptionFilters {
     return this.active.has(id);
   }
 
+  /** The page faults at CPL 3 at which the machine never stops, a bit for each error code (see `Target.setExceptionStops`). */
+  get quietPageFaults(): number {
+    return this.isOn('page-fault') ? 0 : this.isOn('kaiser-broken') ? ~(1 << USER_FETCH) : -1;
+  }
+
   /** Whether the machine stops before this exception is delivered. */
   matches(exception: ExceptionInfo, debuggee: Debuggee, complain: (text: string) => void): boolean {
     if (this.isOn('kaiser-broken') && showsKaiserBroken(exception, debuggee)) return true;

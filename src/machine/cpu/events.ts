@@ -1,13 +1,12 @@
 import { type Core, GuestFault, Vector } from '../core.js';
 import { enterHandler, type Event } from './delivery.js';
-import { combine, describeFault, exceptionLog, type ExceptionLog, faultClass, pushesResumeFlag } from './exceptions.js';
+import { combine, describeFault, exceptionLog, faultClass, pushesResumeFlag } from './exceptions.js';
 import { recordDebugException } from './debug.js';
 import * as L from './layout.js';
 import { Flag, RunState } from './layout.js';
 import { isProtected } from './modes.js';
-import { takeFault } from './pendingFault.js';
 import type { CpuState } from './state.js';
-import { enterUsually, NO_ERROR, PLAIN_FAULTS } from './usualDelivery.js';
+import { enterUsually, NO_ERROR } from './usualDelivery.js';
 
 export { describeFault, exceptionLog, type ExceptionLog, type ExceptionRecord } from './exceptions.js';
 export { takeFault } from './pendingFault.js';
@@ -18,36 +17,16 @@ export { takeFault } from './pendingFault.js';
  */
 export const enum Delivery { Delivered, Stopped, Shutdown }
 
-/** Delivers an exception of the instruction at RIP. Counts as one step, which the caller adds. */
+/**
+ * Delivers an exception of the instruction at RIP. Counts as one step, which the caller adds. Translated code has delivered usual ones itself
+ * (`emitted/delivery.ts`).
+ */
 export function deliverFault(core: Core, cpu: CpuState, fault: GuestFault): Delivery {
   const unblocks = cpu.int(L.NMI_UNBLOCK) !== 0;
   cpu.setInt(L.NMI_UNBLOCK, 0);
   const result = deliver(core, cpu, undefined, fault);
   if (unblocks && result !== Delivery.Stopped) cpu.setInt(L.NMI_BLOCKED, 0);
   return result;
-}
-
-/**
- * Delivers the exception of the instruction at RIP that stands in FAULT_*: `deliverFault`, quicker where nobody watches and nothing is
- * unusual.
- */
-export function deliverPending(core: Core, log: ExceptionLog, cpu: CpuState): Delivery {
-  const vector = cpu.int(L.FAULT_VECTOR);
-  if (vector >= 0 && PLAIN_FAULTS >>> vector & 1 && !log.isWatched && cpu.int(L.NMI_UNBLOCK) === 0) {
-    const error = cpu.int(L.FAULT_ERROR), hasError = cpu.int(L.FAULT_HAS_ERROR), low = cpu.int(L.FAULT_ADDRESS), high = cpu.int(L.FAULT_ADDRESS + 4);
-    log.note(cpu, vector, hasError ? error : undefined, low, high);
-    if (enterUsually(core, cpu, vector, hasError ? error : NO_ERROR, true)) {
-      if (vector === Vector.PF) cpu.setHalves(L.CR2, low, high);
-      cpu.setInt(L.FAULT_VECTOR, -1);
-      return Delivery.Delivered;
-    }
-    log.retract(cpu);
-    cpu.setInt(L.FAULT_VECTOR, vector);
-    cpu.setInt(L.FAULT_ERROR, error);
-    cpu.setInt(L.FAULT_HAS_ERROR, hasError);
-    cpu.setHalves(L.FAULT_ADDRESS, low, high);
-  }
-  return deliverFault(core, cpu, takeFault(cpu));
 }
 
 /**

@@ -158,6 +158,14 @@ export const EXCEPTION_COUNT_MAX = 1 << 30, EXCEPTION_COUNT_RESET = 1 << 29;
 export const X_VECTOR = 0x00, X_ERROR = 0x04, X_HAS_ERROR = 0x08, X_CPL = 0x0c, X_ADDRESS = 0x10, X_RIP = 0x18, X_CR3 = 0x20, X_POSITION = 0x28;
 /** Not hashed: a bit for each vector whose exceptions are delivered without asking anybody. i32. */
 export const PLAIN_VECTORS = 0xd04;
+/** Not hashed: a bit for each error code (0-31) of page faults at CPL 3 that nobody is asked about either, unless the same has just been. i32. */
+export const QUIET_PAGE_FAULTS = 0xd10;
+/**
+ * Not hashed: which fast entries of context FAST_GLOBALS_CONTEXT (i32) may come from global TLB entries. Bit n of FAST_GLOBALS (i64) is set if
+ * there may be one for an address whose bits 26:21 are n. Nothing is known of other contexts.
+ */
+export const FAST_GLOBALS = 0xd18;
+export const FAST_GLOBALS_CONTEXT = 0xd14;
 /** Not hashed: the machine's position at which BUDGET will be 0, while translated code runs. f64. */
 export const BUDGET_END = 0xd08;
 

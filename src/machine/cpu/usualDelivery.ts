@@ -1,5 +1,6 @@
 import type { Core } from '../core.js';
 import { emittedFor } from '../emitted/index.js';
+import * as L from './layout.js';
 import type { CpuState } from './state.js';
 
 export { NO_ERROR, PLAIN_FAULTS } from '../emitted/delivery.js';
@@ -12,5 +13,7 @@ export { NO_ERROR, PLAIN_FAULTS } from '../emitted/delivery.js';
  *   order, and FAULT_* may have been overwritten
  */
 export function enterUsually(core: Core, cpu: CpuState, vector: number, errorCode: number, resumeFlag: boolean): boolean {
-  return emittedFor(core.memory).emitted.enterUsually(cpu.base, vector, errorCode, resumeFlag ? 1 : 0) !== 0;
+  if (!emittedFor(core.memory).emitted.enterUsually(cpu.base, vector, errorCode, resumeFlag ? 1 : 0)) return false;
+  cpu.setInt(L.SHADOW, 0);
+  return true;
 }

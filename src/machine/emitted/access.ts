@@ -13,7 +13,7 @@ import {
   INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE,
 } from '../memory/tlbLayout.js';
 import { type FunctionBody, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
-import { DROPPED_SMALL, type TlbFunctions, touch } from './tlb.js';
+import { DROPPED_SMALL, lookUp, type TlbFunctions, touch } from './tlb.js';
 import type { WalkFunctions } from './walk.js';
 
 /** `frameOf` has found a fault, which FAULT_* say. */
@@ -57,7 +57,8 @@ export function emitAccess(module: ModuleBuilder, imports: AccessImports, tlb: T
   emitDropPage(dropPage.body, tlb, imports.endContext);
   emitPageFault(fault.body);
   emitFrameOf(frameOf.body, { tlb, walk, dropPage: dropPage.index, fault: fault.index });
-  emitFill(fill.body);
+  const [cpu, table, mode, lo, hi, page, flags] = [0, 1, 2, 3, 4, 5, 6];
+  fillEntry(fill.body, { cpu, table, mode, lo, hi, page, flags });
   const common = { frameOf: frameOf.index, fill: fill.index, markDirty: imports.markDirty };
   emitResolve(resolve.body, { ...common, unusual: imports.resolveUnusual });
   emitSupervisorHost(supervisorHost.body, common);
@@ -99,8 +100,9 @@ function emitPageFault(f: FunctionBody): void {
   const [cpu, lo, hi, kind, bits] = [0, 1, 2, 3, 4], t = f.local(Type.I32);
   pushTlbRegion(f, cpu);
   f.set(t);
-  f.get(cpu).i32(Vector.PF).memory(Op.i32_store, L.FAULT_VECTOR).get(cpu).i32(1).memory(Op.i32_store, L.FAULT_HAS_ERROR);
-  f.get(cpu).get(lo).memory(Op.i32_store, L.FAULT_ADDRESS).get(cpu).get(hi).memory(Op.i32_store, L.FAULT_ADDRESS + 4);
+  f.get(cpu).i32(1).memory(Op.i32_store, L.FAULT_HAS_ERROR);
+  // Vector and error code, and the address, in one piece each, for the delivery reads them so at once.
+  f.get(cpu).get(lo).op(Op.i64_extend_i32_u).get(hi).op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl, Op.i64_or).memory(Op.i64_store, L.FAULT_ADDRESS);
   const add = (bit: number, condition: () => void) => {
     f.i32(bit).i32(0);
     condition();
@@ -111,8 +113,11 @@ function emitPageFault(f: FunctionBody): void {
   add(PF_U, () => f.get(kind).i32(MemoryKind.Supervisor).op(Op.i32_and, Op.i32_eqz).get(t).memory(Op.i32_load, 4 * H_MODE).i32(TlbTable.User).op(Op.i32_eq, Op.i32_and));
   add(PF_I, () => f.get(kind).i32(MemoryKind.Execute).op(Op.i32_and).i32(0).op(Op.i32_ne)
     .get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(CONFIG_NXE | CONFIG_SMEP).op(Op.i32_and).i32(0).op(Op.i32_ne, Op.i32_and));
-  f.memory(Op.i32_store, L.FAULT_ERROR).i32(FRAME_FAULT);
+  f.op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl).i64(BigInt(Vector.PF)).op(Op.i64_or).memory(Op.i64_store, L.FAULT_VECTOR).i32(FRAME_FAULT);
 }
+
+/** Pushes the bit of FAST_GLOBALS (i64) for an address. */
+function pushRegionBit(f: FunctionBody, lo: number): void { f.i64(1n).get(lo).i32(21).op(Op.i32_shr_u, Op.i64_extend_i32_u, Op.i64_shl); }
 
 function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage, fault }: { tlb: TlbFunctions; walk: WalkFunctions; dropPage: number; fault: number }): void {
   const [cpu, lo, hi, kind] = [0, 1, 2, 3];
@@ -155,7 +160,8 @@ function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage, fault }: { tlb: Tlb
   f.i32(2).op(Op.i32_shl).get(t).op(Op.i32_add).memory(Op.i32_load, 4 * H_KEYS);
   f.i32(16).i32(0).get(kind).i32(MemoryKind.Write).op(Op.i32_and, Op.select, Op.i32_shr_u).i32(0xffff).op(Op.i32_and).set(keys).end();
 
-  f.get(t).get(lo).get(hi).call(tlb.lookup).tee(entry).if();
+  lookUp(f, { t, lo, hi, entry }, tlb.further);
+  f.get(entry).if();
   f.get(entry).memory(Op.i32_load, 4 * E_INFO).set(info);
   // The cached rights decide, even if the tables have more to offer by now (SDM Vol. 3A, 4.10.2.3).
   f.get(keys).get(info).i32(INFO_PROTECTION_SHIFT).op(Op.i32_shr_u, Op.i32_shr_u).i32(1).op(Op.i32_and).get(info).i32(INFO_USER).op(Op.i32_and).i32(0).op(Op.i32_ne, Op.i32_and).tee(bits);
@@ -187,10 +193,15 @@ function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage, fault }: { tlb: Tlb
   f.get(entry).get(info).i32(INFO_DIRTY).op(Op.i32_or).memory(Op.i32_store, 4 * E_INFO);
   touch(f, entry);
   f.else();
-  // A large page may cover smaller global ones, which it takes precedence over from now on.
+  // A large page may cover smaller global ones, which it takes precedence over from now on: then their fast entries must go.
   result(WALK_SIZE).i32(0).op(Op.i32_ne);
   result(WALK_INFO).i32(INFO_GLOBAL).op(Op.i32_and, Op.i32_eqz, Op.i32_and).get(t).memory(Op.i32_load, 4 * H_IN_USE).i32(0x38).op(Op.i32_and).i32(0).op(Op.i32_ne, Op.i32_and).unlikely().if();
+  f.get(cpu).memory(Op.i32_load, L.FAST_GLOBALS_CONTEXT).get(cpu).memory(Op.i32_load, L.FAST_CONTEXT).op(Op.i32_ne);
+  f.get(cpu).memory(Op.i64_load, L.FAST_GLOBALS).i64(-1n);
+  pushRegionBit(f, lo);
+  result(WALK_SIZE).i32(2).op(Op.i32_eq, Op.select, Op.i64_and, Op.i64_eqz, Op.i32_eqz, Op.i32_or).if();
   unusual();
+  f.end();
   f.get(t).get(lo).get(hi);
   for (const at of [WALK_SIZE, WALK_FRAME, WALK_INFO]) result(at);
   f.call(tlb.insert).op(Op.i32_eqz).unlikely().if();
@@ -202,8 +213,10 @@ function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage, fault }: { tlb: Tlb
   f.i32(FRAME_UNUSUAL);
 }
 
-function emitFill(f: FunctionBody): void {
-  const [cpu, table, mode, lo, hi, page, flags] = [0, 1, 2, 3, 4, 5, 6];
+interface Filled { cpu: number; table: number; mode: number; lo: number; hi: number; page: number; flags: number; }
+
+/** Enters a page into a fast table: see `AccessFunctions.fill`. */
+function fillEntry(f: FunctionBody, { cpu, table, mode, lo, hi, page, flags }: Filled): void {
   const t = f.local(Type.I32), entry = f.local(Type.I32), tag = f.local(Type.I32), info = f.local(Type.I32), allowed = f.local(Type.I32), forbidden = f.local(Type.I32);
   pushTlbRegion(f, cpu);
   f.set(t);
@@ -212,6 +225,10 @@ function emitFill(f: FunctionBody): void {
   f.get(lo).i32(~0xfff).op(Op.i32_and).get(cpu).memory(Op.i32_load, L.FAST_CONTEXT).op(Op.i32_or).set(tag);
   f.i32(0).memory(Op.i32_load, ACCESS_INFO).set(info);
   f.get(t).get(mode).i32(2).op(Op.i32_shl, Op.i32_add).memory(Op.i32_load, 4 * H_ALLOWED).get(info).i32(INFO_RIGHTS_SHIFT).op(Op.i32_shr_u).i32(7).op(Op.i32_and, Op.i32_shr_u).set(allowed);
+  f.get(info).i32(INFO_GLOBAL).op(Op.i32_and).if();
+  f.get(cpu).get(cpu).memory(Op.i64_load, L.FAST_GLOBALS);
+  pushRegionBit(f, lo);
+  f.op(Op.i64_or).memory(Op.i64_store, L.FAST_GLOBALS).end();
   f.get(info).i32(INFO_USER).op(Op.i32_and).if();
   f.get(t).get(mode).i32(TlbTable.User).op(Op.i32_and).i32(2).op(Op.i32_shl, Op.i32_add).memory(Op.i32_load, 4 * H_KEYS).get(info).i32(INFO_PROTECTION_SHIFT).op(Op.i32_shr_u, Op.i32_shr_u).set(forbidden);
   // Bit 0 stands for reads, as in `allowed`; bit 16 for writes, there bit 8.
@@ -233,7 +250,7 @@ interface Common { frameOf: number; fill: number; markDirty: number; }
 /** Pushes the host address of page `frame`. */
 function pushPage(f: FunctionBody, frame: number): void { f.get(frame).i32(12).op(Op.i32_shl).i32(RAM_BASE).op(Op.i32_add); }
 
-function emitResolve(f: FunctionBody, { frameOf, fill, markDirty, unusual }: Common & { unusual: number }): void {
+function emitResolve(f: FunctionBody, { frameOf, markDirty, unusual }: Common & { unusual: number }): void {
   const [cpu, lo, hi, kind] = [0, 1, 2, 3], frame = f.local(Type.I32), flags = f.local(Type.I32), page = f.local(Type.I32);
   const giveUp = () => f.get(cpu).get(lo).get(hi).get(kind).call(unusual).op(Op.return).end();
   f.get(lo).i32(0xfff).op(Op.i32_and).get(kind).i32(0xff).op(Op.i32_and, Op.i32_add).i32(0x1000).op(Op.i32_gt_u).unlikely().if();
@@ -251,9 +268,11 @@ function emitResolve(f: FunctionBody, { frameOf, fill, markDirty, unusual }: Com
   f.get(frame).call(markDirty).get(flags).i32(PAGE_DIRTY).op(Op.i32_or).set(flags).end().end();
   pushPage(f, frame);
   f.set(page);
-  f.get(cpu).get(cpu).memory(Op.i32_load, L.FAST_TABLE);
+  const table = f.local(Type.I32), mode = f.local(Type.I32);
+  f.get(cpu).memory(Op.i32_load, L.FAST_TABLE).set(table);
   pushTlbRegion(f, cpu);
-  f.memory(Op.i32_load, 4 * H_MODE).get(lo).get(hi).get(page).get(flags).call(fill);
+  f.memory(Op.i32_load, 4 * H_MODE).set(mode);
+  fillEntry(f, { cpu, table, mode, lo, hi, page, flags });
   f.get(page).get(lo).i32(0xfff).op(Op.i32_and, Op.i32_or);
 }
 

@@ -130,8 +130,14 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
     value();
     f.memory(op, at);
   };
-  set(CS_FIELD + L.SEG_SELECTOR, Op.i32_store, () => f.get(selector).i32(0xfffc).op(Op.i32_and));
-  set(CS_FIELD + L.SEG_RIGHTS, Op.i32_store, () => f.get(rights));
+  // Selector and rights stand side by side; so do limit and 32 bits that are always clear, flags and CC_OP.
+  const both = (low: () => void, high: () => void) => {
+    low();
+    f.op(Op.i64_extend_i32_u);
+    high();
+    f.op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl, Op.i64_or);
+  };
+  set(CS_FIELD + L.SEG_SELECTOR, Op.i64_store, () => both(() => f.get(selector).i32(0xfffc).op(Op.i32_and), () => f.get(rights)));
   f.get(code).op(Op.i32_wrap_i64).i32(0xffff).op(Op.i32_and).get(code).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(0xf0000).op(Op.i32_and, Op.i32_or).set(limit);
   set(CS_FIELD + L.SEG_LIMIT, Op.i32_store, () => f.get(limit).i32(12).op(Op.i32_shl).i32(0xfff).op(Op.i32_or).get(limit).get(rights).i32(Rights.Granularity).op(Op.i32_and, Op.select));
   set(CS_FIELD + L.SEG_BASE, Op.i64_store, () => f.get(code).i64(16n).op(Op.i64_shr_u).i64(0xffffffn).op(Op.i64_and).get(code).i64(32n).op(Op.i64_shr_u).i64(0xff000000n).op(Op.i64_and, Op.i64_or));
@@ -143,10 +149,8 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   set(RSP, Op.i64_store, () => f.get(bottom));
   set(L.RIP, Op.i64_store, () => f.get(target));
   f.get(flags).i32(~CLEARED).i32(~(CLEARED | Flag.IF)).get(high).i32(TRAP_GATE).op(Op.i32_and, Op.select, Op.i32_and).set(flags);
-  set(L.FLAGS, Op.i32_store, () => f.get(flags).i32(~ARITHMETIC_FLAGS).op(Op.i32_and));
-  set(L.CC_OP, Op.i32_store, () => f.i32(0));
+  set(L.CC_OP, Op.i64_store, () => f.get(flags).i32(~ARITHMETIC_FLAGS).op(Op.i32_and, Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl));
   set(L.CC_SRC, Op.i64_store, () => f.get(flags).i32(ARITHMETIC_FLAGS).op(Op.i32_and, Op.i64_extend_i32_u));
-  set(L.CC_DST, Op.i64_store, () => f.i64(0n));
   // As `updateMode`: CPL is 0 now, and RFLAGS.AC stays.
   set(L.MODE, Op.i32_store, () => {
     field(Op.i32_load, L.MODE).i32(L.KEPT_MODE).op(Op.i32_and).i32(CodeMode.Long).op(Op.i32_or);
@@ -160,13 +164,32 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
     pushFastTable(f, cpu, 0);
     f.get(mode).i32(FAST_TABLE_SIZE).op(Op.i32_mul, Op.i32_add);
   });
-  set(L.SHADOW, Op.i32_store, () => f.i32(0));
   f.i32(1);
 }
 
 /** Exceptions that are delivered here: faults, which push RF. */
 export const PLAIN_FAULTS = 1 << Vector.DE | 1 << Vector.BR | 1 << Vector.UD | 1 << Vector.NM | 1 << Vector.TS | 1 << Vector.NP | 1 << Vector.SS | 1 << Vector.GP | 1 << Vector.PF
   | 1 << Vector.MF | 1 << Vector.AC | 1 << Vector.XM;
+
+/** Exceptions before this one among which the same is looked for: `spinWatch.ts` wants to see rows of few different ones. */
+const LOOKED_BACK = 4;
+
+/** Returns 0 from `deliverFault` unless this is a page fault that nobody wants to hear of. */
+function giveUpUnlessQuiet(f: FunctionBody, { vector, error, address }: { vector: number; error: number; address: number }): void {
+  const cpu = 0, record = f.local(Type.I32);
+  const field = (op: Op, at: number) => f.get(cpu).memory(op, at);
+  f.get(vector).i32(Vector.PF).op(Op.i32_ne).get(error).i32(31).op(Op.i32_gt_u, Op.i32_or);
+  field(Op.i32_load, L.QUIET_PAGE_FAULTS).get(error).op(Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz, Op.i32_or);
+  field(Op.i32_load, SS_FIELD + L.SEG_RIGHTS).i32(5).op(Op.i32_shr_u).i32(3).op(Op.i32_and).i32(3).op(Op.i32_ne, Op.i32_or).if();
+  f.i32(0).op(Op.return).end();
+  for (let back = 1; back <= LOOKED_BACK; back++) {
+    field(Op.i32_load, L.EXCEPTION_COUNT).i32(back).op(Op.i32_sub).i32(L.EXCEPTIONS_KEPT - 1).op(Op.i32_and).i32(L.EXCEPTION_SIZE).op(Op.i32_mul).get(cpu).op(Op.i32_add).set(record);
+    f.get(record).memory(Op.i64_load, L.EXCEPTIONS + L.X_ADDRESS).get(address).op(Op.i64_eq);
+    f.get(record).memory(Op.i64_load, L.EXCEPTIONS + L.X_RIP);
+    field(Op.i64_load, L.RIP).op(Op.i64_eq, Op.i32_and).if();
+    f.i32(0).op(Op.return).end();
+  }
+}
 
 function emitDeliverFault(f: FunctionBody, enterUsually: number): void {
   const cpu = 0, vector = f.local(Type.I32), error = f.local(Type.I32), hasError = f.local(Type.I32), address = f.local(Type.I64), record = f.local(Type.I32), count = f.local(Type.I32);
@@ -178,20 +201,24 @@ function emitDeliverFault(f: FunctionBody, enterUsually: number): void {
   };
   // What is due between instructions is the run loop's, and so is an exception that somebody wants to be asked about.
   field(Op.i32_load, L.FAULT_VECTOR).tee(vector).i32(32).op(Op.i32_ge_u);
-  field(Op.i32_load, L.PLAIN_VECTORS).get(vector).op(Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz, Op.i32_or);
   for (const unusual of [L.NMI_UNBLOCK, L.SHADOW, L.PENDING, L.PENDING_DEBUG, L.SINGLE_STEP]) field(Op.i32_load, unusual).op(Op.i32_or);
   f.unlikely().if();
   f.i32(0).op(Op.return).end();
   field(Op.i32_load, L.FAULT_ERROR).set(error);
   field(Op.i32_load, L.FAULT_HAS_ERROR).set(hasError);
   field(Op.i64_load, L.FAULT_ADDRESS).set(address);
+  field(Op.i32_load, L.PLAIN_VECTORS).get(vector).op(Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz).if();
+  giveUpUnlessQuiet(f, { vector, error, address });
+  f.end();
 
   // As `ExceptionRing.note`; it counts once the delivery is done.
   field(Op.i32_load, L.EXCEPTION_COUNT).tee(count).i32(L.EXCEPTIONS_KEPT - 1).op(Op.i32_and).i32(L.EXCEPTION_SIZE).op(Op.i32_mul).get(cpu).op(Op.i32_add).i32(L.EXCEPTIONS).op(Op.i32_add).set(record);
-  store(record, Op.i32_store, L.X_VECTOR, () => f.get(vector));
-  store(record, Op.i32_store, L.X_ERROR, () => f.get(error));
-  store(record, Op.i32_store, L.X_HAS_ERROR, () => f.get(hasError));
-  store(record, Op.i32_store, L.X_CPL, () => field(Op.i32_load, SS_FIELD + L.SEG_RIGHTS).i32(5).op(Op.i32_shr_u).i32(3).op(Op.i32_and));
+  // Vector and error code stand side by side there as in FAULT_*, and hasError with the CPL.
+  store(record, Op.i64_store, L.X_VECTOR, () => field(Op.i64_load, L.FAULT_VECTOR));
+  store(record, Op.i64_store, L.X_HAS_ERROR, () => {
+    f.get(hasError).op(Op.i64_extend_i32_u);
+    field(Op.i64_load32_u, SS_FIELD + L.SEG_RIGHTS).i64(5n).op(Op.i64_shr_u).i64(3n).op(Op.i64_and).i64(32n).op(Op.i64_shl, Op.i64_or);
+  });
   store(record, Op.i64_store, L.X_ADDRESS, () => f.get(address));
   store(record, Op.i64_store, L.X_RIP, () => field(Op.i64_load, L.RIP));
   store(record, Op.i64_store, L.X_CR3, () => field(Op.i64_load, L.CR3));

@@ -1,9 +1,9 @@
 import { TLB_BASE, TLB_TOUCHED_BASE, TLB_UNIT } from '../memory/layout.js';
 import {
-  E_FRAME, E_INFO, E_PAGE, E_STAMP, ENTRY_WORDS, FRAME_MASK, H_ENTRIES, H_EPOCH, H_GLOBAL_STAMP, H_IN_USE, H_PCID, H_PCID_STAMPS, H_STAMP, INFO_GLOBAL,
+  DROPPED_STAMP, E_FRAME, E_INFO, E_PAGE, E_STAMP, ENTRY_WORDS, FRAME_MASK, H_ENTRIES, H_EPOCH, H_GLOBAL_STAMP, H_IN_USE, H_PCID, H_PCID_STAMPS, H_STAMP, INFO_GLOBAL,
   INFO_KEY, INFO_PCID_SHIFT, INFO_SIZE_SHIFT, SET_WORDS, SETS,
 } from '../memory/tlbLayout.js';
-import { type FunctionBody, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
+import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
 
 /**
  * Looking up, making and dropping entries of the architectural TLB (`memory/tlb.ts`, format in `memory/tlbLayout.ts`). A CPU's TLB is
@@ -16,10 +16,14 @@ const SET_BYTES = 4 * SET_WORDS, ENTRY_BYTES = 4 * ENTRY_WORDS;
 const ENTRIES = SET_WORDS / ENTRY_WORDS;
 /** E_PAGE bits that number the page, by size. */
 const PAGE_MASK = [-1, ~0x1ff, ~0x3ffff];
+/** A stamp that no entry has. */
+const NO_STAMP = -2;
 /** What `drop` tells: a non-global entry of 4 KiB was dropped, a larger one, a global one. */
 export const DROPPED_SMALL = 1, DROPPED_LARGE = 2, DROPPED_GLOBAL = 4;
 
 export interface TlbFunctions {
+  /** For `lookUp`. */
+  further: number;
   /** (t, page, key, stamp) -> entry: E_PAGE, the INFO_KEY bits and the stamp are as given. */
   find: number;
   /** (t, low, high) -> the entry that the CPU would use for a canonical linear address in its current PCID. */
@@ -33,14 +37,15 @@ export interface TlbFunctions {
 /** Adds the functions to a module. */
 export function emitTlb(module: ModuleBuilder): TlbFunctions {
   const i32 = (count: number) => ({ params: Array.from({ length: count }, () => Type.I32), results: [Type.I32] });
-  const find = module.function(i32(4), 'find'), lookup = module.function(i32(3), 'lookup'), free = module.function(i32(2)), insert = module.function(i32(6), 'insert');
+  const find = module.function(i32(4), 'find'), lookup = module.function(i32(3), 'lookup'), further = module.function(i32(5)), free = module.function(i32(2)), insert = module.function(i32(6), 'insert');
   const drop = module.function(i32(5), 'drop');
-  emitFind(find.body);
-  emitLookup(lookup.body, find.index);
+  emitFurther(further.body);
+  emitFind(find.body, further.index);
+  emitLookup(lookup.body, further.index);
   emitFree(free.body);
   emitInsert(insert.body, free.index);
-  emitDrop(drop.body, find.index);
-  return { find: find.index, lookup: lookup.index, insert: insert.index, drop: drop.index };
+  emitDrop(drop.body, further.index);
+  return { further: further.index, find: find.index, lookup: lookup.index, insert: insert.index, drop: drop.index };
 }
 
 /** Pushes the address of a page's home set: neighbouring pages get neighbouring sets, different stamps are spread. */
@@ -65,46 +70,99 @@ function pushPage(f: FunctionBody, lo: number, hi: number): void { f.get(lo).i32
 /** Pushes linear bits 47:44 as in INFO_KEY. */
 function pushTop(f: FunctionBody, hi: number): void { f.get(hi).i32(12).op(Op.i32_shr_u).i32(0xf).op(Op.i32_and); }
 
-function emitFind(f: FunctionBody): void {
-  const [t, page, key, stamp] = [0, 1, 2, 3], set = f.local(Type.I32), reach = f.local(Type.I32);
-  pushSet(f, t, page, stamp);
-  f.set(set);
-  const next = f.loop();
+interface Wanted { t: number; page: number; key: number; stamp: number; }
+
+/** Branches to `found` with local `entry` set if one of the entries of the set at local `set` is wanted, and to `none` at one that has never been used. */
+function findInSet(f: FunctionBody, { page, key, stamp }: Wanted, set: number, entry: number, found: Label, none: Label): void {
   for (let n = 0; n < ENTRIES; n++) {
     const at = n * ENTRY_BYTES;
-    f.get(set).memory(Op.i32_load, at + 4 * E_PAGE).get(page).op(Op.i32_eq).unlikely().if();
-    f.get(set).memory(Op.i32_load, at + 4 * E_STAMP).get(stamp).op(Op.i32_eq);
-    f.get(set).memory(Op.i32_load, at + 4 * E_INFO).i32(INFO_KEY).op(Op.i32_and).get(key).op(Op.i32_eq, Op.i32_and).if();
+    f.get(set).memory(Op.i32_load, at + 4 * E_PAGE).get(page).op(Op.i32_eq).if();
     f.get(set);
     if (at) f.i32(at).op(Op.i32_add);
-    f.op(Op.return).end().end();
+    f.set(entry).get(set).memory(Op.i32_load, at + 4 * E_STAMP).get(stamp).op(Op.i32_eq);
+    f.get(set).memory(Op.i32_load, at + 4 * E_INFO).i32(INFO_KEY).op(Op.i32_and).get(key).op(Op.i32_eq, Op.i32_and).brIf(found).end();
+    f.get(set).memory(Op.i32_load, at + 4 * E_STAMP).op(Op.i32_eqz).brIf(none);
   }
-  // The sign of its first entry's frame says that a set has overflowed.
-  f.get(set).memory(Op.i32_load, 4 * E_FRAME).i32(0).op(Op.i32_lt_s).unlikely().if();
-  f.get(reach).i32(1).op(Op.i32_add).tee(reach).i32(REACH).op(Op.i32_lt_u).if();
-  nextSet(f, t, set);
-  f.br(next).end().end().end().i32(0);
 }
 
-function emitLookup(f: FunctionBody, find: number): void {
-  const [t, lo, hi] = [0, 1, 2], use = f.local(Type.I32), page = f.local(Type.I32), top = f.local(Type.I32), entry = f.local(Type.I32);
+/** Pushes an i32 that is not zero if the set has overflowed: the sign of its first entry's frame says so. */
+function pushOverflowed(f: FunctionBody, set: number): void { f.get(set).memory(Op.i32_load, 4 * E_FRAME).i32(0).op(Op.i32_lt_s); }
+
+/** Sets local `entry` to the entry that is wanted, or 0. @param further `emitFurther` */
+function find(f: FunctionBody, wanted: Wanted, entry: number, further: number): void {
+  const set = f.local(Type.I32), found = f.block(), none = f.block();
+  pushSet(f, wanted.t, wanted.page, wanted.stamp);
+  f.set(set);
+  findInSet(f, wanted, set, entry, found, none);
+  pushOverflowed(f, set);
+  f.unlikely().if();
+  f.get(wanted.t).get(set).get(wanted.page).get(wanted.key).get(wanted.stamp).call(further).set(entry).br(found).end();
+  f.end().i32(0).set(entry).end();
+  f.release(set);
+}
+
+/** (t, set, page, key, stamp) -> the entry that is wanted in the sets behind one that has overflowed, or 0. */
+function emitFurther(f: FunctionBody): void {
+  const [t, set, page, key, stamp] = [0, 1, 2, 3, 4], reach = f.local(Type.I32), entry = f.local(Type.I32);
+  const found = f.block(), none = f.block(), next = f.loop();
+  nextSet(f, t, set);
+  findInSet(f, { t, page, key, stamp }, set, entry, found, none);
+  pushOverflowed(f, set);
+  f.op(Op.i32_eqz).brIf(none).get(reach).i32(1).op(Op.i32_add).tee(reach).i32(REACH - 1).op(Op.i32_lt_u).brIf(next);
+  f.end().end().i32(0).op(Op.return).end().get(entry);
+}
+
+function emitFind(f: FunctionBody, further: number): void {
+  const [t, page, key, stamp] = [0, 1, 2, 3], entry = f.local(Type.I32);
+  find(f, { t, page, key, stamp }, entry, further);
+  f.get(entry);
+}
+
+/** The ways in which an entry can serve an address: its bit of H_IN_USE, size, and whether it is global. */
+const WAYS = Array.from({ length: 6 }, (_, bit) => ({ bit, size: bit % 3, global: bit >= 3 }));
+
+/** For each way in use: `find` with `stamp` and `globals` giving the locals of the stamps, then what `each` emits, with local `entry`. */
+function eachWay(f: FunctionBody, { t, lo, hi, entry }: Address, stamps: { small: number; global: number }, further: number, each: (way: typeof WAYS[number]) => void): void {
+  const use = f.local(Type.I32), page = f.local(Type.I32), key = f.local(Type.I32), top = f.local(Type.I32), own = f.local(Type.I32);
   f.get(t).memory(Op.i32_load, 4 * H_IN_USE).set(use);
   pushPage(f, lo, hi);
   f.set(page);
   pushTop(f, hi);
   f.set(top);
-  for (let bit = 0; bit < 6; bit++) {
-    const size = bit % 3;
+  for (const way of WAYS) {
+    const { bit, size, global } = way;
     if (bit === 3) f.get(use).i32(0x38).op(Op.i32_and).if();
     f.get(use).i32(1 << bit).op(Op.i32_and).if();
-    f.get(t).get(page);
+    f.get(page);
     if (size) f.i32(PAGE_MASK[size]!).op(Op.i32_and);
-    f.get(top);
+    f.set(own).get(top);
     if (size) f.i32(size << INFO_SIZE_SHIFT).op(Op.i32_or);
-    f.get(t).memory(Op.i32_load, 4 * (bit < 3 ? H_STAMP : H_GLOBAL_STAMP)).call(find).tee(entry).if();
-    f.get(entry).op(Op.return).end().end();
+    f.set(key);
+    find(f, { t, page: own, key, stamp: global ? stamps.global : stamps.small }, entry, further);
+    f.get(entry).if();
+    each(way);
+    f.end().end();
   }
-  f.end().i32(0);
+  f.end();
+  f.release(use, page, key, top, own);
+}
+
+interface Address { t: number; lo: number; hi: number; entry: number; }
+
+/** Sets local `entry` to the entry that the CPU would use for a canonical linear address in its current PCID, or 0. */
+export function lookUp(f: FunctionBody, address: Address, further: number): void {
+  const small = f.local(Type.I32), global = f.local(Type.I32), found = f.block();
+  f.get(address.t).memory(Op.i32_load, 4 * H_STAMP).set(small).get(address.t).memory(Op.i32_load, 4 * H_GLOBAL_STAMP).set(global);
+  f.i32(0).set(address.entry);
+  eachWay(f, address, { small, global }, further, () => f.br(found));
+  f.end();
+  f.release(small, global);
+}
+
+function emitLookup(f: FunctionBody, further: number): void {
+  const [t, lo, hi] = [0, 1, 2], entry = f.local(Type.I32);
+  lookUp(f, { t, lo, hi, entry }, further);
+  f.get(entry);
 }
 
 /** (t, set) -> the first dead entry from a set on, or 0 if there is none within reach. Full sets are marked as overflowed. */
@@ -118,7 +176,7 @@ function emitFree(f: FunctionBody): void {
       if (at) f.i32(at).op(Op.i32_add);
       f.op(Op.return);
     };
-    f.get(set).memory(Op.i32_load, at + 4 * E_STAMP).tee(stamp).op(Op.i32_eqz).if();
+    f.get(set).memory(Op.i32_load, at + 4 * E_STAMP).tee(stamp).i32(0).op(Op.i32_le_s).if();
     found();
     f.end();
     f.get(set).memory(Op.i32_load, at + 4 * E_INFO).tee(info).i32(INFO_GLOBAL).op(Op.i32_and).if(Type.I32);
@@ -160,29 +218,15 @@ function emitInsert(f: FunctionBody, free: number): void {
   f.i32(1);
 }
 
-function emitDrop(f: FunctionBody, find: number): void {
-  const [t, lo, hi, stamp, globals] = [0, 1, 2, 3, 4], use = f.local(Type.I32), page = f.local(Type.I32), top = f.local(Type.I32), entry = f.local(Type.I32), dropped = f.local(Type.I32);
-  f.get(t).memory(Op.i32_load, 4 * H_IN_USE).set(use);
-  pushPage(f, lo, hi);
-  f.set(page);
-  pushTop(f, hi);
-  f.set(top);
-  for (let bit = 0; bit < 6; bit++) {
-    const size = bit % 3;
-    if (size === 0) f.get(bit < 3 ? stamp : globals).if();
-    f.get(use).i32(1 << bit).op(Op.i32_and).if();
-    f.get(t).get(page);
-    if (size) f.i32(PAGE_MASK[size]!).op(Op.i32_and);
-    f.get(top);
-    if (size) f.i32(size << INFO_SIZE_SHIFT).op(Op.i32_or);
-    if (bit < 3) f.get(stamp);
-    else f.get(t).memory(Op.i32_load, 4 * H_GLOBAL_STAMP);
-    f.call(find).tee(entry).if();
-    f.get(entry).i32(0).memory(Op.i32_store, 4 * E_STAMP);
+function emitDrop(f: FunctionBody, further: number): void {
+  const [t, lo, hi, stamp, globals] = [0, 1, 2, 3, 4], entry = f.local(Type.I32), dropped = f.local(Type.I32), global = f.local(Type.I32);
+  // Stamps that no entry has where nothing is to be dropped.
+  f.get(t).memory(Op.i32_load, 4 * H_GLOBAL_STAMP).i32(NO_STAMP).get(globals).op(Op.select).set(global);
+  f.get(stamp).i32(NO_STAMP).get(stamp).op(Op.select).set(stamp);
+  eachWay(f, { t, lo, hi, entry }, { small: stamp, global }, further, ({ size, global: isGlobal }) => {
+    f.get(entry).i32(DROPPED_STAMP).memory(Op.i32_store, 4 * E_STAMP);
     touch(f, entry);
-    f.get(dropped).i32(bit >= 3 ? DROPPED_GLOBAL : size ? DROPPED_LARGE : DROPPED_SMALL).op(Op.i32_or).set(dropped);
-    f.end().end();
-    if (size === 2) f.end();
-  }
+    f.get(dropped).i32(isGlobal ? DROPPED_GLOBAL : size ? DROPPED_LARGE : DROPPED_SMALL).op(Op.i32_or).set(dropped);
+  });
   f.get(dropped);
 }

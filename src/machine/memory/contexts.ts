@@ -1,4 +1,6 @@
+import { FAST_GLOBALS, FAST_GLOBALS_CONTEXT } from '../cpu/layout.js';
 import { clearFast } from './fastTable.js';
+import { CPU_BASE, CPU_SIZE } from './layout.js';
 import { H_CONTEXT_GENERATION, H_NEXT_CONTEXT, H_PCID_CONTEXTS } from './tlbLayout.js';
 
 /**
@@ -45,5 +47,9 @@ export function contextOf(i32: Int32Array, t: number, cpu: number, pcid: number)
   }
   i32[t + H_NEXT_CONTEXT] = id + 1;
   i32[t + H_PCID_CONTEXTS + pcid] = i32[t + H_CONTEXT_GENERATION]! << 12 | id;
+  const b = CPU_BASE + cpu * CPU_SIZE;
+  i32[b + FAST_GLOBALS_CONTEXT >> 2] = id;
+  i32[b + FAST_GLOBALS >> 2] = 0;
+  i32[b + FAST_GLOBALS + 4 >> 2] = 0;
   return id;
 }

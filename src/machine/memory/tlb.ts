@@ -134,7 +134,7 @@ export class Tlb {
   private isLive(t: number, entry: number): boolean {
     const i32 = this.i32;
     const stamp = i32[entry + E_STAMP]!;
-    if (stamp === 0) return false;
+    if (stamp <= 0) return false;
     const info = i32[entry + E_INFO]!;
     if (info & INFO_GLOBAL) return stamp === i32[t + H_GLOBAL_STAMP]!;
     return stamp === i32[t + H_PCID_STAMPS + (info >>> INFO_PCID_SHIFT & 0xfff)]! && stamp > i32[t + H_EPOCH]!;

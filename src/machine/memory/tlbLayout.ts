@@ -5,7 +5,8 @@ import { TLB_BASE, TLB_CPU_SIZE } from './layout.js';
  * that decides what the machine does next is here, so that a copy of the region is a copy of the TLB.
  *
  * An entry's stamp says which flush generation it belongs to: that of its PCID, or that of all global pages. A flush
- * takes a new stamp and thereby leaves all entries with the old one dead.
+ * takes a new stamp and thereby leaves all entries with the old one dead. Stamps are positive; 0 stands in an entry that has never been used, behind
+ * which its set has none that has, and DROPPED_STAMP in one that has been dropped by itself.
  */
 
 /** Words from the start of the machine's memory to the TLB of CPU 0, and from one CPU's to the next. */
@@ -60,6 +61,8 @@ export const E_STAMP = 2;
 /** Physical bits 39:12 of the page's first byte. The sign bit of a set's first entry says that the set has overflowed into the next. */
 export const E_FRAME = 3;
 export const FRAME_MASK = 0xfffffff;
+
+export const DROPPED_STAMP = -1;
 
 /** E_INFO: linear bits 47:44, page size (0 = 4 KiB, 1 = 2 MiB, 2 = 1 GiB), rights, dirty, global, memory type, PCID, protection key. */
 export const INFO_KEY = 0x3f;

@@ -113,6 +113,26 @@ describe('the TLB', () => {
     expect(checkFastTables(f.memory, 0)).toEqual([]);
   });
 
+  it('prefers a large page that comes later to the global pages in it, also where translated code has used those', () => {
+    for (const [size, step] of [[1, 0x200000n], [2, 0x40000000n]] as const) {
+      for (let round = 0; round < 4; round++) {
+        const { f, root } = setUp(), large = 0xffff_ff80_8000_0000n, small = [0n, 1n, 0x1ffn].map(n => large + n * 0x1000n), elsewhere = large + (BigInt(round) + 1n) * step;
+        for (const linear of [...small, elsewhere]) f.map(root, linear, 0x500000 + Number(linear >> 12n & 0xfn) * 0x1000, RW | G);
+        // Other tables, which keep the same PCID, have a large page there.
+        const other = f.page();
+        f.map(other, large, 0, RW, size);
+        for (const linear of small.slice(0, round)) expect(f.resolve(linear, READ | 8)).toBeGreaterThan(0);
+        expect(f.resolve(elsewhere, READ | 8)).toBeGreaterThan(0);
+        f.mmu.loadCr3(f.cpu, BigInt(other | 1) | NOFLUSH);
+        // Where the fast context must end for it, the access is tried again.
+        const first = f.resolve(large + 0x5000n, READ | 8);
+        expect(first === RESOLVE_STEP ? f.resolve(large + 0x5000n, READ | 8) : first).toBe(RAM_BASE + 0x5000);
+        expect(checkFastTables(f.memory, 0)).toEqual([]);
+        for (const linear of small.slice(0, round)) expect(f.resolve(linear, READ | 8)).toBe(RAM_BASE + Number(linear - large));
+      }
+    }
+  });
+
   it('INVLPG with an address that is not canonical does nothing', () => {
     const { f, cached } = setUp();
     f.outcome(PAGE, READ);

@@ -128,10 +128,9 @@ function requireRights(e: Emitter, descriptor: number, user: number, checked: nu
 function setSegment(e: Emitter, seg: Seg, selector: number, descriptor: number): void {
   const f = e.f, at = SEG + seg * SEG_SIZE, high = f.local(Type.I32), limit = f.local(Type.I32);
   f.get(descriptor).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).set(high);
-  f.get(e.cpu).get(selector).memory(Op.i32_store, at + SEG_SELECTOR);
-  f.get(e.cpu);
-  pushRights(e, descriptor);
-  f.memory(Op.i32_store, at + SEG_RIGHTS);
+  // Selector and rights, which stand side by side.
+  f.get(e.cpu).get(selector).op(Op.i64_extend_i32_u);
+  f.get(descriptor).i64(8n).op(Op.i64_shr_u).i64(0xf0ff_00000000n).op(Op.i64_and, Op.i64_or).memory(Op.i64_store, at + SEG_SELECTOR);
   f.get(descriptor).op(Op.i32_wrap_i64).i32(0xffff).op(Op.i32_and).get(high).i32(0xf0000).op(Op.i32_and, Op.i32_or).set(limit);
   f.get(e.cpu);
   f.get(limit).i32(12).op(Op.i32_shl).i32(0xfff).op(Op.i32_or).get(limit).get(high).i32(1 << 23).op(Op.i32_and, Op.select);
@@ -155,6 +154,8 @@ function handOverIfInner(e: Emitter, seg: Seg): void {
 /** Null selectors become 0 on the way to CPL 3 (`dropInnerSegments`). */
 function dropNull(e: Emitter, seg: Seg): void {
   const f = e.f, at = SEG + seg * SEG_SIZE;
+  // Most are 0 already.
+  f.get(e.cpu).memory(Op.i32_load, at + SEG_SELECTOR).if();
   f.get(e.cpu).memory(Op.i32_load, at + SEG_RIGHTS).i32(Rights.Present).op(Op.i32_and, Op.i32_eqz).if();
-  f.get(e.cpu).i32(0).memory(Op.i32_store, at + SEG_SELECTOR).end();
+  f.get(e.cpu).i32(0).memory(Op.i32_store, at + SEG_SELECTOR).end().end();
 }

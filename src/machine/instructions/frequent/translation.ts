@@ -1,5 +1,5 @@
 import { Code, Mnemonic } from 'iced-x86';
-import { CR0, CR2, CR3, CR4, FAST_CONTEXT, FAST_INDEX, RIP } from '../../cpu/layout.js';
+import { CR0, CR2, CR3, CR4, FAST_CONTEXT, FAST_GLOBALS, FAST_GLOBALS_CONTEXT, FAST_INDEX, RIP } from '../../cpu/layout.js';
 import { CR3_FLUSH_CYCLES, CR3_KEEP_CYCLES } from '../../cycles/model.js';
 import { DROPPED_SMALL } from '../../emitted/tlb.js';
 import { FIRST_CONTEXT, LAST_CONTEXT } from '../../memory/contexts.js';
@@ -61,6 +61,7 @@ defineForm(Code.Mov_cr_r64, insn => controlNumber(insn.operands[0]) === CR3_NUMB
   f.get(at).i32(tlbField(H_PCID_STAMPS) - TLB_BASE).op(Op.i32_add).i32(Math.log2(TLB_UNIT)).op(Op.i32_shr_u).i32(1).memory(Op.i32_store8, TLB_TOUCHED_BASE);
   f.get(at);
   load(t, H_CONTEXT_GENERATION).i32(12).op(Op.i32_shl).get(context).op(Op.i32_or).memory(Op.i32_store, tlbField(H_PCID_CONTEXTS));
+  f.get(e.cpu).get(context).memory(Op.i32_store, FAST_GLOBALS_CONTEXT).get(e.cpu).i64(0n).memory(Op.i64_store, FAST_GLOBALS);
   e.charge(CR3_FLUSH_CYCLES);
   f.end();
 

@@ -93,7 +93,7 @@ export class Pair {
       machine.onException = n === 0 ? () => false : undefined;
       const before = machine.position, stop = machine.run(machine.position + start.steps);
       const exceptions = machine.recentExceptions(0).filter(record => record.position >= before);
-      return this.describe(machine) + exceptions.map(r => `${r.vector}(${r.errorCode}) at ${r.rip.toString(16)} ${r.address?.toString(16)} ${r.cpl} ${r.cr3.toString(16)}, `).join('') + (stop ? `${stop.kind} ${'reason' in stop ? stop.reason : ''}` : '');
+      return this.describe(machine) + exceptions.map(r => `${r.vector}(${r.errorCode}) at +${r.position - before} ${r.rip.toString(16)} ${r.address?.toString(16)} ${r.cpl} ${r.cr3.toString(16)}, `).join('') + (stop ? `${stop.kind} ${'reason' in stop ? stop.reason : ''}` : '');
     });
     if (!this.handlers) this.translated++;
     return results;
