@@ -25,6 +25,7 @@ typedef int64_t s64;
 #define ALIGN_DOWN(x, a) ((x) & ~((u64)(a)-1))
 #define ALIGN_UP(x, a) ALIGN_DOWN((x) + (a)-1, a)
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 #define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))

@@ -58,6 +58,17 @@ static void free_block(u64 page, unsigned order)
   list_add(to_virtual(page << PAGE_SHIFT), order);
 }
 
+/* Frees pages `from` to `end` in blocks as large as their alignment and the range allow. */
+static void free_range(u64 from, u64 end)
+{
+  while (from < end) {
+    unsigned order = 0;
+    while (order < MAX_ORDER && !(from & 1ull << order) && from + (2ull << order) <= end) order++;
+    free_block(from, order);
+    from += 1ull << order;
+  }
+}
+
 void page_init(void)
 {
   nr_pages = boot_info.ram_end >> PAGE_SHIFT;
@@ -70,9 +81,7 @@ void page_init(void)
   start = ALIGN_UP(start + nr_pages * sizeof *pages, PAGE_SIZE);
   for (u64 page = 0; page < start >> PAGE_SHIFT; page++) pages[page].users = 1;
 
-  for (u32 i = 0; i < boot_info.nr_ram; i++)
-    for (u64 at = boot_info.ram[i].start; at < boot_info.ram[i].end; at += PAGE_SIZE)
-      if (at >= start) free_block(at >> PAGE_SHIFT, 0);
+  for (u32 i = 0; i < boot_info.nr_ram; i++) free_range(MAX(boot_info.ram[i].start, start) >> PAGE_SHIFT, boot_info.ram[i].end >> PAGE_SHIFT);
   if (nr_free < 1024) panic("only %lu KiB of memory are free, the kernel needs 4 MiB", nr_free * 4);
 }
 

@@ -1,11 +1,11 @@
-/* Physical pages: a buddy allocator of orders 0-3, and a count of users for each page. */
+/* Physical pages: a buddy allocator of orders 0-10, and a count of users for each page. */
 #ifndef MM_PAGE_H
 #define MM_PAGE_H
 
 #include "lib/types.h"
 #include "mm/layout.h"
 
-enum { MAX_ORDER = 3 };
+enum { MAX_ORDER = 10 };
 
 /* Takes over all RAM above the kernel. */
 void page_init(void);
