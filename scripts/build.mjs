@@ -1,26 +1,28 @@
 // Builds dist/: the extension and the command line by esbuild, the guest kernel by make.
-// `--no-guest` leaves the kernel out, `--watch` keeps bundling as sources change.
-import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+// `--no-guest` leaves the kernel out, `--to FOLDER` writes the bundles alone to that folder, `--watch` keeps bundling as sources change.
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Problem, root, run, runMain } from './lib/run.mjs';
+import { buildIced, icedSplit } from './lib/icedSplit.mjs';
+import { prebuiltModules } from './lib/prebuilt.mjs';
 import { requireNpmPackages, requireTools } from './lib/requirements.mjs';
 
 /** What is bundled: output name -> entry module. */
 const entries = {
   extension: 'src/entry/desktop.ts',
-  cli: 'src/cli/main.ts',
+  cli: 'src/entry/commandLine.ts',
+  kaiserscope: 'src/cli/main.ts',
 };
 
-/** Bundles the entries that exist and puts iced-x86's WebAssembly beside them, where its loader looks for it. */
-export async function bundle({ watch = false } = {}) {
+/** Bundles the entries that exist, with iced-x86 beside them. */
+export async function bundle({ watch = false, dist = path.join(root, 'dist') } = {}) {
   const esbuild = await import('esbuild');
-  const dist = path.join(root, 'dist');
   mkdirSync(dist, { recursive: true });
   const entryPoints = Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(path.join(root, file))));
   const options = {
     absWorkingDir: root,
     entryPoints,
-    outdir: 'dist',
+    outdir: dist,
     outExtension: { '.js': '.cjs' },
     bundle: true,
     platform: 'node',
@@ -34,15 +36,15 @@ export async function bundle({ watch = false } = {}) {
     minifyWhitespace: true,
     logLevel: 'warning',
   };
-  copyFileSync(path.join(root, 'node_modules/iced-x86/iced_x86_bg.wasm'), path.join(dist, 'iced_x86_bg.wasm'));
+  await buildIced(dist);
   for (const name of Object.keys(entries)) if (!entryPoints[name]) rmSync(path.join(dist, `${name}.cjs`), { force: true });
   if (watch) {
-    const context = await esbuild.context({ ...options, logLevel: 'info' });
+    const context = await esbuild.context({ ...options, plugins: [icedSplit], logLevel: 'info' });
     await context.watch();
     return;
   }
   try {
-    await esbuild.build(options);
+    await esbuild.build({ ...options, plugins: [icedSplit, await prebuiltModules()] });
   } catch {
     throw new Problem('The sources could not be bundled; the errors are above.');
   }
@@ -55,19 +57,28 @@ export function buildGuest() {
   run('make', ['--no-print-directory', '-C', 'guest']);
 }
 
+/** Boots the kernel once, after which V8's code cache of the command line stands in dist/ (src/entry/codeCache.ts). */
+function keepCompiled() {
+  const dist = path.join(root, 'dist');
+  for (const file of readdirSync(dist)) if (file.endsWith('.cache')) rmSync(path.join(dist, file));
+  if (existsSync(path.join(dist, 'guest/kaiser.elf'))) run(process.execPath, [path.join(dist, 'cli.cjs'), 'run', '--line', 'poweroff', '--max-instructions', '20000000'], { stdio: 'ignore' });
+}
+
 export async function build({ guest = true } = {}) {
   requireNpmPackages();
   if (guest) buildGuest();
   await bundle();
+  keepCompiled();
 }
 
 if (process.argv[1] === import.meta.filename) {
   await runMain(async () => {
-    if (process.argv.includes('--watch')) {
+    const args = process.argv.slice(2), to = args.indexOf('--to');
+    if (args.includes('--watch') || to >= 0) {
       requireNpmPackages();
-      await bundle({ watch: true });
+      await bundle(to >= 0 ? { dist: path.resolve(args[to + 1]) } : { watch: true });
     } else {
-      await build({ guest: !process.argv.includes('--no-guest') });
+      await build({ guest: !args.includes('--no-guest') });
     }
   });
 }

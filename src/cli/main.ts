@@ -1,13 +1,10 @@
-#!/usr/bin/env node
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import { enableBranchHints } from '../entry/branchHints.js';
 import { runCommandLine } from './cli.js';
 
-// The bundle is dist/cli.cjs, perhaps reached through a link in a bin folder.
+// Started by dist/cli.cjs, perhaps reached through a link in a bin folder.
 const installFolder = path.dirname(path.dirname(realpathSync(process.argv[1]!)));
 
-enableBranchHints();
 // Whoever read the output has seen enough (`| head`): nobody is left to tell anything.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;

@@ -1,7 +1,7 @@
 import { type ElfImage, imageBytesAt, SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, virtualAddressOf } from './elf.js';
 import { toKey } from './address.js';
 import { CallFrames } from './callFrames.js';
-import { readLinePrograms } from './dwarfLine.js';
+import { type LineRows, readLinePrograms } from './dwarfLine.js';
 import { DebugInfo } from './functions.js';
 import { FunctionTable } from './functionTable.js';
 import { LineTable } from './lineTable.js';
@@ -19,13 +19,14 @@ export { type Frame, type FrameRegisters, type ReadMemory, unwind, type UnwindOp
 export interface Symbols {
   image: ElfImage;
   table: SymbolTable;
-  lines: LineTable;
+  /** Line numbers of .debug_line; read on first use. */
+  readonly lines: LineTable;
   /** Functions and inlined calls of .debug_info; read on first use. */
   readonly functions: FunctionTable;
   /** Call frame information of .debug_frame and .eh_frame; read on first use. */
   readonly callFrames: CallFrames;
-  /** What could not be read of the debug information, in words; empty when all is well. */
-  problems: string[];
+  /** What could not be read of the debug information, in words; empty when all is well. Reads the line numbers if that has not been done. */
+  readonly problems: string[];
   /** The bytes of the image itself at a linked address, for when memory is not loaded or not mapped. */
   bytesAt(address: bigint, size: number): Uint8Array | undefined;
   /** The linked address of a physical one (code that runs before paging is on), or undefined. */
@@ -56,9 +57,15 @@ export function loadSymbols(image: ElfImage): Symbols {
   if (line.length === 0) problems.push(`${image.name} has no line numbers (.debug_line): sources are not known; build it with -g`);
 
   // Only DWARF before version 5 needs .debug_info for the directories; reading the units' first entries is cheap.
-  const compilationDirectories = hasOldUnits(line) ? new DebugInfo(infoSections).compilationDirectories() : new Map<number, string>();
-  const rows = readLinePrograms({ line, lineStrings: infoSections.lineStrings, strings: infoSections.strings, compilationDirectories });
-  problems.push(...rows.problems);
+  let lineRows: LineRows | undefined;
+  const readRows = (): LineRows => {
+    if (!lineRows) {
+      const compilationDirectories = hasOldUnits(line) ? new DebugInfo(infoSections).compilationDirectories() : new Map<number, string>();
+      lineRows = readLinePrograms({ line, lineStrings: infoSections.lineStrings, strings: infoSections.strings, compilationDirectories });
+      problems.push(...lineRows.problems);
+    }
+    return lineRows;
+  };
 
   const code = image.sections
     .filter((section) => (section.flags & (SHF_ALLOC | SHF_EXECINSTR)) === (SHF_ALLOC | SHF_EXECINSTR))
@@ -70,13 +77,19 @@ export function loadSymbols(image: ElfImage): Symbols {
     const hit = table.functionAt(BigInt.asUintN(64, BigInt(key)));
     return hit ? key - hit.offset : NaN;
   };
+  let lines: LineTable | undefined;
   let functions: FunctionTable | undefined;
   let callFrames: CallFrames | undefined;
   return {
-    image, table, problems,
-    lines: new LineTable(rows, keep, functionStart),
+    image, table,
+    get problems() {
+      readRows();
+      return problems;
+    },
+    get lines() { return lines ??= new LineTable(readRows(), keep, functionStart); },
     get functions() {
       if (!functions) {
+        const rows = readRows();
         const info = new DebugInfo(infoSections, (statementList) => rows.unitFiles.get(statementList)?.map((index) => rows.files[index]!));
         functions = new FunctionTable(info.functions().filter((one) => keep(one.ranges[0]!.start)));
         problems.push(...info.problems);

@@ -1,4 +1,5 @@
-import { Decoder, DecoderOptions, Formatter, FormatterSyntax } from 'iced-x86';
+import { DecoderOptions, type Formatter, FormatterSyntax } from 'iced-x86';
+import { library } from '../machine/translate/icedLibrary.js';
 import type { DisassembledInstruction } from './target.js';
 
 /** One formatter for all: making one crosses into iced's WebAssembly. */
@@ -10,6 +11,7 @@ let formatter: Formatter | undefined;
  * @param bitness 16, 32 or 64: the size of the code segment
  */
 export function disassembleBytes(bytes: Uint8Array, address: bigint, count: number, bitness: number): DisassembledInstruction[] {
+  const { Decoder, Formatter } = library();
   if (!formatter) {
     formatter = new Formatter(FormatterSyntax.Gas);
     formatter.hexPrefix = '0x';

@@ -1,23 +1,20 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { buildTiny } from '../fixtures/tiny.js';
 import { installFolder } from './runCli.js';
 
-/** The command line as it is shipped: one bundled file, in a process of its own. */
+/** The command line as it is shipped: bundled, in a process of its own. */
 const folder = mkdtempSync(path.join(tmpdir(), 'kaiserscope-dap-'));
 const cli = path.join(folder, 'dist/cli.cjs');
 let program: string;
-beforeAll(async () => {
-  mkdirSync(path.dirname(cli));
-  await build({ entryPoints: [path.join(installFolder, 'src/cli/main.ts')], bundle: true, platform: 'node', format: 'cjs', target: 'node20', outfile: cli, logLevel: 'warning' });
-  copyFileSync(path.join(installFolder, 'node_modules/iced-x86/iced_x86_bg.wasm'), path.join(folder, 'dist/iced_x86_bg.wasm'));
+beforeAll(() => {
+  execFileSync(process.execPath, [path.join(installFolder, 'scripts/build.mjs'), '--no-guest', '--to', path.dirname(cli)]);
   program = buildTiny();
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

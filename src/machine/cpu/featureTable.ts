@@ -1,4 +1,4 @@
-import { CpuidFeature } from 'iced-x86';
+import type { CpuidFeature } from 'iced-x86';
 import type { CpuFeatures } from './features.js';
 
 /**

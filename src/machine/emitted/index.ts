@@ -1,12 +1,6 @@
 import type { GuestMemory } from '../memory/guestMemory.js';
 import { RAM_PAGES } from '../memory/layout.js';
-import { FLAGS_SIGNATURE, RESOLVE_SIGNATURE } from '../translate/imports.js';
-import { flagsFunction } from '../translate/flags.js';
-import { ModuleBuilder, Type } from '../translate/wasm.js';
-import { emitAccess } from './access.js';
-import { emitDelivery } from './delivery.js';
-import { emitTlb } from './tlb.js';
-import { emitWalk } from './walk.js';
+import { emittedModule } from './prebuilt.js';
 
 /**
  * What happens too often to leave WebAssembly for it, besides instructions: the architectural TLB, the walk of 4-level paging, the
@@ -44,17 +38,6 @@ export interface Unusual {
 /** The module, which is the same for all machines. */
 let compiled: WebAssembly.Module | undefined;
 
-function compile(): WebAssembly.Module {
-  const module = new ModuleBuilder();
-  const resolveUnusual = module.import('resolveUnusual', RESOLVE_SIGNATURE), flagsChanged = module.import('flagsChanged', { params: [Type.I32], results: [] });
-  const markDirty = module.import('markDirty', { params: [Type.I32], results: [] }), endContext = module.import('endContext', { params: [Type.I32, Type.I32], results: [] });
-  const flags = module.function(FLAGS_SIGNATURE, 'flags');
-  flagsFunction(flags.body);
-  const tlb = emitTlb(module), walk = emitWalk(module, flagsChanged), access = emitAccess(module, { resolveUnusual, markDirty, endContext }, tlb, walk);
-  emitDelivery(module, { flags: flags.index, supervisorHost: access.supervisorHost });
-  return new WebAssembly.Module(module.encode());
-}
-
 const instances = new WeakMap<GuestMemory, { emitted: Emitted; unusual: Unusual }>();
 
 /** The functions that work on a machine's memory. */
@@ -70,7 +53,7 @@ function instantiate(memory: GuestMemory): { emitted: Emitted; unusual: Unusual 
     endContext: () => { throw new Error('the memory has no Mmu'); },
   };
   memory.i32[RAM_PAGES >> 2] = memory.ramPages;
-  const { exports } = new WebAssembly.Instance(compiled ??= compile(), {
+  const { exports } = new WebAssembly.Instance(compiled ??= new WebAssembly.Module(emittedModule()), {
     env: {
       memory: memory.wasm,
       resolveUnusual: (cpu: number, low: number, high: number, kind: number) => unusual.resolve(cpu, low, high, kind),

@@ -1,9 +1,10 @@
 import { Code, Mnemonic } from 'iced-x86';
+import { codeName } from '../translate/icedLibrary.js';
 import { MemoryKind } from '../memory/kind.js';
 import { Emitter, loadOp } from '../translate/emitter.js';
 import { pushCondition } from '../translate/flags.js';
 import { Op, Type } from '../translate/wasm.js';
-import { forConditions } from './data.js';
+import { forConditions, JCC } from './conditions.js';
 import { define } from './define.js';
 
 /** Size in bytes of the return address of a near call: always 8 in 64-bit code, else the operand size (prefix 66). */
@@ -26,7 +27,7 @@ define(Mnemonic.Jmp, e => {
   }
 });
 
-forConditions('J', (mnemonic, condition) => define(mnemonic, e => {
+forConditions(JCC, (mnemonic, condition) => define(mnemonic, e => {
   pushCondition(e, condition);
   e.checkedBranch();
 }));
@@ -96,6 +97,6 @@ for (const [mnemonic, size] of [[Mnemonic.Jcxz, 2], [Mnemonic.Jecxz, 4], [Mnemon
 
 /** Size of LOOP's counter: the last part of the Code's name (LOOP_REL8_64_ECX), which follows the address size. */
 function counterSize(e: Emitter): number {
-  const name = Code[e.insn.code]!;
+  const name = codeName(e.insn.code);
   return name.endsWith('_RCX') ? 8 : name.endsWith('_ECX') ? 4 : 2;
 }

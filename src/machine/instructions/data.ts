@@ -1,4 +1,5 @@
 import { Mnemonic } from 'iced-x86';
+import { CMOV, forConditions, SETCC } from './conditions.js';
 import { MemoryKind } from '../memory/kind.js';
 import type { Emitter } from '../translate/emitter.js';
 import { pushCondition, pushFlagBits, setFlagBits } from '../translate/flags.js';
@@ -105,17 +106,7 @@ for (const [mnemonic, size] of [[Mnemonic.Cwd, 2], [Mnemonic.Cdq, 4], [Mnemonic.
   });
 }
 
-/** Mnemonics of a family with a condition, in the order of the encoding. */
-const conditions = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'] as const;
-export function forConditions(prefix: string, each: (mnemonic: Mnemonic, condition: number) => void): void {
-  conditions.forEach((suffix, condition) => {
-    const mnemonic = Mnemonic[`${prefix}${suffix}` as keyof typeof Mnemonic];
-    if (mnemonic === undefined) throw new Error(`no mnemonic ${prefix}${suffix}`);
-    each(mnemonic, condition);
-  });
-}
-
-forConditions('Cmov', (mnemonic, condition) => define(mnemonic, e => {
+forConditions(CMOV, (mnemonic, condition) => define(mnemonic, e => {
   // The source is read whatever the condition; a 32-bit destination is zero-extended even if nothing is moved.
   e.push(1);
   e.push(0);
@@ -124,7 +115,7 @@ forConditions('Cmov', (mnemonic, condition) => define(mnemonic, e => {
   e.store({ register: 0, size: e.size(0) });
 }));
 
-forConditions('Set', (mnemonic, condition) => define(mnemonic, e => {
+forConditions(SETCC, (mnemonic, condition) => define(mnemonic, e => {
   const place = e.place(0, MemoryKind.Write);
   pushCondition(e, condition);
   e.f.op(Op.i32_eqz, Op.i32_eqz, Op.i64_extend_i32_u);

@@ -2,6 +2,7 @@ import { Code, Mnemonic } from 'iced-x86';
 import type { Emitter } from '../translate/emitter.js';
 import type { Insn } from '../translate/insn.js';
 import type { RegionControl } from '../translate/regionControl.js';
+import { codeName, mnemonicName } from '../translate/icedLibrary.js';
 
 /** Emits the meaning of `e.insn`; the one definition from which blocks and single steps are made. */
 export interface Definition {
@@ -16,7 +17,7 @@ export const definitions = new Map<Mnemonic, Definition>();
 /** Gives the mnemonics a meaning. */
 export function define(mnemonics: Mnemonic | readonly Mnemonic[], definition: Definition): void {
   for (const mnemonic of Array.isArray(mnemonics) ? mnemonics as readonly Mnemonic[] : [mnemonics as Mnemonic]) {
-    if (definitions.has(mnemonic)) throw new Error(`${Mnemonic[mnemonic]} is defined twice`);
+    if (definitions.has(mnemonic)) throw new Error(`${mnemonicName(mnemonic)} is defined twice`);
     definitions.set(mnemonic, definition);
   }
 }
@@ -36,7 +37,7 @@ const forms = new Map<Code, { has: (insn: Insn) => boolean; definition: Definiti
  * of one code share a template, which must not depend on the operands.
  */
 export function defineForm(code: Code, has: (insn: Insn) => boolean, definition: Definition): void {
-  if (forms.has(code)) throw new Error(`${Code[code]} is defined twice`);
+  if (forms.has(code)) throw new Error(`${codeName(code)} is defined twice`);
   forms.set(code, { has, definition });
 }
 

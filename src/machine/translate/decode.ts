@@ -1,7 +1,10 @@
-import { Code, Decoder, DecoderError, EncodingKind, Instruction, MemorySizeExt, OpKind, Register as Iced } from 'iced-x86';
+import { Code, DecoderError, EncodingKind, type Instruction, OpKind, Register as Iced } from 'iced-x86';
 import { CodeMode, Seg } from '../cpu/layout.js';
+import { library } from './icedLibrary.js';
 import type { Insn, MemoryOperand, Operand, Register } from './insn.js';
 import { type InstructionSet, wholeInstructionSet } from './instructionSet.js';
+import { learnForm } from './learnForm.js';
+import { quickDecode } from './quickDecode.js';
 import { isTooLong, MAX_INSTRUCTION } from './tooLong.js';
 
 export { MAX_INSTRUCTION };
@@ -15,12 +18,16 @@ export type Decoded = Insn | 'invalid' | 'truncated' | 'too long';
  * prefixes make it longer than 15 bytes. What `set` lacks is invalid.
  */
 export function decode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, set: InstructionSet = wholeInstructionSet): Decoded {
-  const bitness = mode & CodeMode.Long ? 64 : mode & CodeMode.Code32 ? 32 : 16;
-  const decoded = attempt(bytes, ip, linear, mode, bitness, set);
-  return decoded === 'invalid' && bytes.length >= MAX_INSTRUCTION && isTooLong(bytes, bitness, set) ? 'too long' : decoded;
+  const decoded = quickDecode(bytes, ip, linear, mode, set) ?? libraryDecode(bytes, ip, linear, mode, set);
+  return decoded === 'invalid' && bytes.length >= MAX_INSTRUCTION && isTooLong(bytes, bitnessOf(mode), set) ? 'too long' : decoded;
 }
 
-function attempt(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, bitness: number, set: InstructionSet): Insn | 'invalid' | 'truncated' {
+function bitnessOf(mode: number): 16 | 32 | 64 { return mode & CodeMode.Long ? 64 : mode & CodeMode.Code32 ? 32 : 16; }
+
+/** As `decode`, by iced, and remembers the form; what is too long counts as invalid. */
+export function libraryDecode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, set: InstructionSet): Insn | 'invalid' | 'truncated' {
+  const bitness = bitnessOf(mode);
+  const { Decoder, Instruction } = library();
   const decoder = new Decoder(bitness, bytes.length > MAX_INSTRUCTION ? bytes.subarray(0, MAX_INSTRUCTION) : bytes, set.options);
   decoder.ip = ip;
   instruction ??= new Instruction();
@@ -31,7 +38,9 @@ function attempt(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, bi
   if (error !== DecoderError.None || instruction.isInvalid || !set.has(instruction)) return 'invalid';
   // VEX prefixes exist in protected mode only (SDM Vol. 2A, 2.6.1): what would be LES or LDS with a register is #UD in real mode.
   if (mode & CodeMode.Real && (instruction.encoding === EncodingKind.VEX || instruction.code === Code.Arpl_r32m16_r32 || instruction.code === Code.Arpl_rm16_r16)) return 'invalid';
-  return read(instruction, bytes, ip, linear, mode, bitness);
+  const insn = read(instruction, bytes, ip, linear, mode, bitness);
+  learnForm(instruction, insn, set);
+  return insn;
 }
 
 /** One iced instruction is reused: creating one crosses into its WebAssembly and must be freed by hand. */
@@ -105,7 +114,7 @@ function readOperand(i: Instruction, n: number, insn: Insn): Operand {
       return { kind: 'memory', size: insn.memory.size };
     default: {
       // Implicit string operands; the string handlers know their registers, only segment and address size vary.
-      const size = MemorySizeExt.size(i.memorySize);
+      const size = library().MemorySizeExt.size(i.memorySize);
       insn.memory = {
         base: -1, index: -1, scale: 1, displacement: 0n, segment: segmentOf(i, insn.mode & CodeMode.Long, Seg.DS), size,
         addressSize: stringAddressSize(kind),
@@ -148,7 +157,7 @@ function memoryOperand(i: Instruction, long: number): MemoryOperand {
     displacement: BigInt.asUintN(64, i.memoryDisplacement),
     segment: segmentOf(i, long, baseRegister?.number === RSP || baseRegister?.number === RBP ? Seg.SS : Seg.DS),
     addressSize,
-    size: MemorySizeExt.size(i.memorySize),
+    size: library().MemorySizeExt.size(i.memorySize),
   };
 }
 

@@ -2,6 +2,7 @@ import { Code, Mnemonic } from 'iced-x86';
 import { GuestFault, Vector } from '../core.js';
 import { decode } from './decode.js';
 import type { Insn } from './insn.js';
+import { JCC } from '../instructions/conditions.js';
 import type { InstructionSet } from './instructionSet.js';
 import { type Meaning, meaningOf } from './meaning.js';
 
@@ -10,7 +11,7 @@ export interface Decoded extends Insn { meaning: Meaning; }
 
 /** Instructions with a WebAssembly definition behind which execution does not simply go on. */
 export const ENDS_BLOCK = new Set<Mnemonic>([Mnemonic.Jmp, Mnemonic.Call, Mnemonic.Ret, Mnemonic.Loop, Mnemonic.Loope, Mnemonic.Loopne, Mnemonic.Jcxz, Mnemonic.Jecxz, Mnemonic.Jrcxz,
-  ...Object.keys(Mnemonic).filter(name => /^J(n?[opsbelg]|ae|be|ge|le|a)$/i.test(name)).map(name => Mnemonic[name as keyof typeof Mnemonic])]);
+  ...JCC]);
 
 /** System instructions with a WebAssembly definition that go on elsewhere, or where the same address may mean other code. */
 const ENDS_REGION = new Set<Mnemonic>([Mnemonic.Syscall, Mnemonic.Sysretq, Mnemonic.Iretq]);

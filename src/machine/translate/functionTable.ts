@@ -1,6 +1,8 @@
 import { DROP_PAGE_SIGNATURE, FLAGS_SIGNATURE, HANDLER_SIGNATURE, type Imports, RESOLVE_SIGNATURE, SEGMENT_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
-import { TABLE_SIZE } from './runtime.js';
 import { ModuleBuilder } from './wasm.js';
+
+/** Entries of the function table: templates and translated regions. Entry 0 stays empty. */
+export const TABLE_SIZE = 32768;
 
 /** The runtime's function table, and the modules whose functions go into it. */
 export class FunctionTable {
@@ -11,19 +13,6 @@ export class FunctionTable {
 
   /** @param environment what every module imports: see `Imports`, and the memory */
   constructor(private readonly table: WebAssembly.Table, private readonly environment: WebAssembly.ModuleImports) {}
-
-  /** A module with the imports that emitted code calls. */
-  newModule(): { module: ModuleBuilder; imports: Imports } {
-    const module = new ModuleBuilder();
-    return {
-      module,
-      imports: {
-        resolve: module.import('resolve', RESOLVE_SIGNATURE), segment: module.import('segment', SEGMENT_SIGNATURE),
-        flags: module.import('flags', FLAGS_SIGNATURE), handler: module.import('handler', HANDLER_SIGNATURE),
-        watched: module.import('watched', WATCHED_SIGNATURE), dropPage: module.import('dropPage', DROP_PAGE_SIGNATURE),
-      },
-    };
-  }
 
   instantiate(module: WebAssembly.Module): WebAssembly.Exports {
     this.modules++;
@@ -42,4 +31,17 @@ export class FunctionTable {
     this.table.set(index, null);
     this.free.push(index);
   }
+}
+
+/** A module with the imports that emitted code calls. */
+export function newModule(): { module: ModuleBuilder; imports: Imports } {
+  const module = new ModuleBuilder();
+  return {
+    module,
+    imports: {
+      resolve: module.import('resolve', RESOLVE_SIGNATURE), segment: module.import('segment', SEGMENT_SIGNATURE),
+      flags: module.import('flags', FLAGS_SIGNATURE), handler: module.import('handler', HANDLER_SIGNATURE),
+      watched: module.import('watched', WATCHED_SIGNATURE), dropPage: module.import('dropPage', DROP_PAGE_SIGNATURE),
+    },
+  };
 }

@@ -1,4 +1,4 @@
-import { Code, Mnemonic } from 'iced-x86';
+import { Code } from 'iced-x86';
 import { Handler, Unimplemented } from '../core.js';
 import { instructionCycles } from '../cycles/model.js';
 import { Definition, definitions, formDefinition } from '../instructions/define.js';
@@ -8,6 +8,7 @@ import { stringHandlers } from '../instructions/strings.js';
 import { handlers as systemHandlers } from '../instructions/system/index.js';
 import { vectorMeaning } from '../instructions/vector/index.js';
 import type { Insn } from './insn.js';
+import { mnemonicName } from './icedLibrary.js';
 
 /** How an instruction is executed: by emitted WebAssembly (which may hand over to `handler`), or by TypeScript alone. */
 export interface Meaning {
@@ -39,6 +40,6 @@ export function meaningOf(insn: Insn): Meaning {
 /** Stops the machine: the instruction has no meaning yet. */
 export const unimplemented: Handler = (_core, cpu, insn) => {
   const bytes = Array.from(insn.bytes, b => b.toString(16).padStart(2, '0')).join(' ');
-  throw new Unimplemented(`CPU ${cpu.index} reached an instruction that this machine does not implement: ${Mnemonic[insn.mnemonic]!.toLowerCase()} `
+  throw new Unimplemented(`CPU ${cpu.index} reached an instruction that this machine does not implement: ${mnemonicName(insn.mnemonic).toLowerCase()} `
     + `(bytes ${bytes}) at 0x${insn.ip.toString(16)}.`);
 };

@@ -1,4 +1,5 @@
 import { Mnemonic } from 'iced-x86';
+import { mnemonicName } from './icedLibrary.js';
 import * as L from '../cpu/layout.js';
 import { accessGroup, busiestGroups } from './accessGroups.js';
 import { type Decoded, ENDS_BLOCK, endsBlock } from './decoded.js';
@@ -310,7 +311,7 @@ export class RegionEmitter extends RegionValues {
       if (behind) this.f.i32(behind).op(Op.i32_add);
     },
     translationChanged: () => {
-      if (this.seenGroups.size) throw new Error(`${Mnemonic[this.insn.mnemonic]} changes the translation, and accessGroups.ts does not know it`);
+      if (this.seenGroups.size) throw new Error(`${mnemonicName(this.insn.mnemonic)} changes the translation, and accessGroups.ts does not know it`);
       this.loadFastTable();
     },
     tentative: emit => {

@@ -1,4 +1,5 @@
-import { Decoder, DecoderError, DecoderOptions, Instruction } from 'iced-x86';
+import { DecoderError, DecoderOptions } from 'iced-x86';
+import { library } from './icedLibrary.js';
 import type { InstructionSet } from './instructionSet.js';
 
 /** Longest instruction in bytes (SDM Vol. 2A, 2.3.11). */
@@ -17,6 +18,7 @@ export function isTooLong(bytes: Uint8Array, bitness: number, set: InstructionSe
   for (const prefix of [0x66, 0x67]) if (bytes.subarray(0, end).includes(prefix)) needed.push(prefix);
   const tail = bytes.slice(end, MAX_INSTRUCTION), rex = long && isRex(tail[0]!) ? 1 : 0;
   substituteOpcode(tail.subarray(rex));
+  const { Decoder, Instruction } = library();
   const decoder = new Decoder(bitness, Uint8Array.from([...needed, ...tail]), set.options | DecoderOptions.NoInvalidCheck), instruction = new Instruction();
   decoder.decodeOut(instruction);
   const error = decoder.lastError;

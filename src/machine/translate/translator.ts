@@ -12,13 +12,13 @@ import * as M from './codeMap.js';
 import { MAX_INSTRUCTION } from './decode.js';
 import { type Decoded, decodeOne, endsBlock } from './decoded.js';
 import { Exit } from './emitter.js';
-import { FunctionTable } from './functionTable.js';
+import { FunctionTable, newModule } from './functionTable.js';
 import { InstructionSet } from './instructionSet.js';
 import { RECORD_SIZE, writeRecord } from './record.js';
 import { blocksOf, reachable } from './regionBlocks.js';
 import { RegionEmitter } from './regionEmitter.js';
 import { DEFAULT_TUNING, type TranslatorCounts, type Tuning } from './tuning.js';
-import { buildRuntime, Runtime } from './runtime.js';
+import { makeRuntime, Runtime } from './runtime.js';
 import { Templates } from './templates.js';
 
 export type { TranslatorCounts, Tuning } from './tuning.js';
@@ -59,7 +59,7 @@ export class Translator {
     const { memory } = core;
     this.instructionSet = new InstructionSet(core.features);
     const { emitted } = emittedFor(memory);
-    this.runtime = buildRuntime({
+    this.runtime = makeRuntime({
       memory: memory.wasm,
       resolve: emitted.resolve,
       deliverFault: emitted.deliverFault,
@@ -257,7 +257,7 @@ export class Translator {
       this.functions.modules = 0;
       return;
     }
-    const { module, imports } = this.functions.newModule();
+    const { module, imports } = newModule();
     blocks.forEach((block, i) => {
       const parts = blocksOf(this.reachable(block.insns[0]!, block.linear, block.key & -PAGE_SIZE));
       const entry = parts.findIndex(p => p.start === block.insns[0]!.ip);

@@ -8,7 +8,7 @@ export interface Tuning {
   /** Blocks that are translated together, in one module. */
   batch: number;
 }
-export const DEFAULT_TUNING: Tuning = { queueAt: 2 * HOT_PERIOD, compileAt: 16 * HOT_PERIOD, batch: 24 };
+export const DEFAULT_TUNING: Tuning = { queueAt: 8 * HOT_PERIOD, compileAt: 64 * HOT_PERIOD, batch: 24 };
 
 /** Figures about the translator's work, for reports and benchmarks. */
 export interface TranslatorCounts { blocks: number; templates: number; regions: number; modules: number; flushes: number; }

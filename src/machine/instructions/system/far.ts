@@ -13,6 +13,7 @@ import { throughGate } from './callGate.js';
 import { targetPointer } from './farTarget.js';
 import { handle } from './registry.js';
 import { setStackPointer, StackCursor } from './stack.js';
+import { mnemonicName } from '../../translate/icedLibrary.js';
 
 /** Operand size in bytes of far transfers. */
 const sizes = new Map<Code, 2 | 4 | 8>([
@@ -23,7 +24,7 @@ const sizes = new Map<Code, 2 | 4 | 8>([
 
 function farSize(insn: Insn): 2 | 4 | 8 {
   const size = sizes.get(insn.code);
-  if (!size) throw new Unimplemented(`${Mnemonic[insn.mnemonic]!.toLowerCase()} at 0x${insn.ip.toString(16)} in a form that the machine has as a near transfer only`);
+  if (!size) throw new Unimplemented(`${mnemonicName(insn.mnemonic).toLowerCase()} at 0x${insn.ip.toString(16)} in a form that the machine has as a near transfer only`);
   return size;
 }
 

@@ -7,6 +7,7 @@ import type { CpuState } from '../../cpu/state.js';
 import type { Insn } from '../../translate/insn.js';
 import { emitMmxCheck, emitMmxTop, emitMmxTransition } from '../../translate/vectors.js';
 import type { Definition } from '../define.js';
+import { mnemonicName } from '../../translate/icedLibrary.js';
 
 /**
  * Instructions with XMM or MMX register operands. They have maps of their own because some share their mnemonics with others
@@ -45,7 +46,7 @@ export function handleVector(mnemonic: Mnemonic, handler: Handler): void {
 }
 
 function refuseSecond(map: ReadonlyMap<Mnemonic, unknown>, mnemonic: Mnemonic): void {
-  if (map.has(mnemonic)) throw new Error(`${Mnemonic[mnemonic]} is defined twice`);
+  if (map.has(mnemonic)) throw new Error(`${mnemonicName(mnemonic)} is defined twice`);
 }
 
 export function hasRegister(insn: Insn, kind: 'xmm' | 'mmx'): boolean {

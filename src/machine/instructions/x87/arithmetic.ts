@@ -22,10 +22,10 @@ export function memoryOperand(unit: X87, insn: Insn, integer: boolean): Float {
   return integer ? fromInteger(BigInt.asIntN(8 * size, bits)) : unpack(formatOf(size), bits);
 }
 
-const { Fadd, Faddp, Fiadd, Fmul, Fmulp, Fimul, Fsub, Fsubp, Fisub, Fsubr, Fsubrp, Fisubr, Fdiv, Fdivp, Fidiv, Fdivr, Fdivrp, Fidivr } = Mnemonic;
 for (const [plain, popping, integer, operation] of [
-  [Fadd, Faddp, Fiadd, add], [Fmul, Fmulp, Fimul, multiply], [Fsub, Fsubp, Fisub, subtract], [Fsubr, Fsubrp, Fisubr, reversed(subtract)],
-  [Fdiv, Fdivp, Fidiv, divide], [Fdivr, Fdivrp, Fidivr, reversed(divide)],
+  [Mnemonic.Fadd, Mnemonic.Faddp, Mnemonic.Fiadd, add], [Mnemonic.Fmul, Mnemonic.Fmulp, Mnemonic.Fimul, multiply],
+  [Mnemonic.Fsub, Mnemonic.Fsubp, Mnemonic.Fisub, subtract], [Mnemonic.Fsubr, Mnemonic.Fsubrp, Mnemonic.Fisubr, reversed(subtract)],
+  [Mnemonic.Fdiv, Mnemonic.Fdivp, Mnemonic.Fidiv, divide], [Mnemonic.Fdivr, Mnemonic.Fdivrp, Mnemonic.Fidivr, reversed(divide)],
 ] as const) {
   defineX87([plain, popping, integer], (unit, insn) => {
     const memory = hasMemory(insn) ? memoryOperand(unit, insn, insn.mnemonic === integer) : undefined;

@@ -27,12 +27,12 @@ function finish(unit: X87, relation: Relation, pops: number): void {
   if (!unit.stopped) unit.pop(pops);
 }
 
-const { Fcom, Fcomp, Fcompp, Fucom, Fucomp, Fucompp, Ficom, Ficomp } = Mnemonic;
 for (const [mnemonic, pops, quietly] of [
-  [Fcom, 0, false], [Fcomp, 1, false], [Fcompp, 2, false], [Fucom, 0, true], [Fucomp, 1, true], [Fucompp, 2, true], [Ficom, 0, false], [Ficomp, 1, false],
+  [Mnemonic.Fcom, 0, false], [Mnemonic.Fcomp, 1, false], [Mnemonic.Fcompp, 2, false],
+  [Mnemonic.Fucom, 0, true], [Mnemonic.Fucomp, 1, true], [Mnemonic.Fucompp, 2, true], [Mnemonic.Ficom, 0, false], [Mnemonic.Ficomp, 1, false],
 ] as const) {
   defineX87(mnemonic, (unit, insn) => {
-    const memory = hasMemory(insn) ? memoryOperand(unit, insn, mnemonic === Ficom || mnemonic === Ficomp) : undefined;
+    const memory = hasMemory(insn) ? memoryOperand(unit, insn, mnemonic === Mnemonic.Ficom || mnemonic === Mnemonic.Ficomp) : undefined;
     const i = memory ? 0 : lastStOperand(insn, 1);
     finish(unit, unit.require(0, i) ? compare(unit.env, unit.read(0), memory ?? unit.read(i), quietly) : Relation.Unordered, pops);
   });
