@@ -11,6 +11,7 @@ void features_detect(void)
   cpuid(0, 0, &highest, &b, &c, &d);
   cpuid(1, 0, &a, &b, &c, &d);
   cpu_has.pcid = c & BIT(17) && !command_line_has("nopcid");
+  cpu_has.noflush = cpu_has.pcid && !command_line_has("nonoflush");
   cpu_has.pge = d & BIT(13) && !command_line_has("nopge");
   cpu_has.mce = d & BIT(7);
   cpu_has.mca = d & BIT(14);

@@ -6,6 +6,7 @@
 
 struct cpu_features {
   bool nx, pcid, invpcid, smep, smap, pge, fsgsbase;
+  bool noflush; /* PCIDs, and writes to CR3 keep what is cached under them */
   bool mce, mca; /* #MC exists; its registers exist */
 };
 extern struct cpu_features cpu_has;

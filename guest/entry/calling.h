@@ -100,7 +100,7 @@
   mov %cr3, \scratch
   KAISER_CR3_SITE \scratch .Lskip_\@
   and $~CR3_HALF_MASK, \scratch
-  or kaiser_asm_cr3_noflush(%rip), \scratch
+  or kaiser_asm_cr3_keep(%rip), \scratch
   .globl \label
 \label:
   mov \scratch, %cr3
@@ -118,7 +118,7 @@
   and $CR3_ASID_MASK, \index
   btr \index, %gs:PERCPU_USER_PCID_FLUSH_MASK
   jc .Lflush_\@
-  or kaiser_asm_cr3_noflush(%rip), \cr3
+  or kaiser_asm_cr3_keep(%rip), \cr3
 .Lflush_\@:
   or $CR3_SHADOW_PCID, \cr3
 .Lplain_\@:
@@ -166,7 +166,7 @@
   jz .Lskip_\@
   mov \save, \scratch
   and $~CR3_HALF_MASK, \scratch
-  or kaiser_asm_cr3_noflush(%rip), \scratch
+  or kaiser_asm_cr3_keep(%rip), \scratch
   .globl \label
 \label:
   mov \scratch, %cr3
@@ -190,7 +190,7 @@
   MAKE_USER_CR3 cr3=\save index=\scratch
   jmp .Lready_\@
 .Lkernel_\@:
-  or kaiser_asm_cr3_noflush(%rip), \save
+  or kaiser_asm_cr3_keep(%rip), \save
 .Lready_\@:
   .globl \label
 \label:

@@ -24,6 +24,7 @@ u32 kaiser_asm_paranoid_gap FLAG_PAGE = 0;
 u32 kaiser_asm_fsgsbase FLAG_PAGE = 0;
 u32 kaiser_asm_smap FLAG_PAGE = 0;
 u64 kaiser_asm_cr3_noflush FLAG_PAGE = 0;
+u64 kaiser_asm_cr3_keep FLAG_PAGE = 0;
 
 u32 kaiser_enabled = 1;
 
@@ -70,6 +71,7 @@ void kaiser_init(void)
   kaiser_asm_fsgsbase = cpu_has.fsgsbase;
   kaiser_asm_smap = cpu_has.smap;
   kaiser_asm_cr3_noflush = cpu_has.pcid ? CR3_NOFLUSH : 0;
+  kaiser_asm_cr3_keep = cpu_has.noflush ? CR3_NOFLUSH : 0;
   kaiser_set_switch(kaiser_enabled);
   sites_init(kaiser_enabled && !kaiser_design->keys_off_at_boot);
 }

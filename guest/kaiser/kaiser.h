@@ -27,10 +27,11 @@ extern u32 kaiser_enabled;
 
 /*
  * What entry code reads, on one page that both halves map. `kaiser_asm_do_switch` is the flag: 1 = switch CR3. The others
- * are set once, at boot. All are 0 or 1 but for the last, which is bit 63 with PCIDs and 0 without.
+ * are set once, at boot. All are 0 or 1 but for the last two: bit 63 with PCIDs and 0 without, and bit 63 if writes to CR3
+ * are to keep translations as well.
  */
 extern u32 kaiser_asm_do_switch, kaiser_asm_paranoid_by_cr3, kaiser_asm_paranoid_gap, kaiser_asm_fsgsbase, kaiser_asm_smap;
-extern u64 kaiser_asm_cr3_noflush;
+extern u64 kaiser_asm_cr3_noflush, kaiser_asm_cr3_keep;
 
 /* How entry code learns whether KAISER is on; see kaiser/sites.h. */
 enum kaiser_asks { ASKS_FLAG, ASKS_CPU_WORD, ASKS_CODE };

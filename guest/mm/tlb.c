@@ -48,7 +48,7 @@ static void invalidate_user_asid(struct percpu *cpu, u32 asid)
 static void load_cr3(struct percpu *cpu, struct mm *mm, u32 asid, bool flush)
 {
   if (flush) invalidate_user_asid(cpu, asid);
-  write_cr3(to_physical(mm->pgd) | kernel_pcid(asid) | (cpu_has.pcid && !flush ? CR3_NOFLUSH : 0));
+  write_cr3(to_physical(mm->pgd) | kernel_pcid(asid) | (cpu_has.noflush && !flush ? CR3_NOFLUSH : 0));
 }
 
 /* The asid of `mm` on this CPU; takes one away from another mm when it has none. */

@@ -14,6 +14,7 @@ int ldt_main(int argc, char **argv);
 int signals_main(int argc, char **argv);
 int gs_main(int argc, char **argv);
 int code_main(int argc, char **argv);
+int cost_main(int argc, char **argv);
 
 struct user_program {
   const char *name;
@@ -35,5 +36,6 @@ const struct user_program user_programs[] = {
   { "signals", signals_main },
   { "gs", gs_main },
   { "code", code_main },
+  { "cost", cost_main },
   { 0, 0 },
 };

@@ -132,6 +132,7 @@ static void help(void)
     "storm N            N system calls; 0: for ever\n"
     "code N             N times the kernel reads a page of code; 0: for ever\n"
     "touch N            N page faults\n"
+    "cost WHAT N...     clock cycles of system calls and page faults\n"
     "compat N           N rounds of system calls from 32-bit code; 0: for ever\n"
     "signals N          N rounds through a handler of signals\n"
     "ldt N              N rounds with segments of an LDT; 0: for ever\n"
