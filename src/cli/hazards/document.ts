@@ -12,7 +12,10 @@ those of the project's research report; "gap" is the paranoid exit of Linux 4.15
 and tells what happened. The hazard that it prints is derived from the state of the machine (\`src/kaiser\`); it never learns which scenario
 is running. The second machine of each has the cure, and survives.
 
-To see one in the editor, put its \`append\` and \`script\` into a launch configuration and press F5.
+To see one in the editor, open its file and press F5: the machine stops where it goes wrong, and the stop names the hazard and tells the story.
+The buttons in the editor's title run it too, and with the cure; *Kaiserscope: Run Scenario* in the palette lists them all. In a launch
+configuration it is \`"scenario": "path"\`, where other attributes go before those of the file ([launch.md](launch.md)). Write your own: a file
+called \`NAME.kaiserscope.json\` is completed and checked as you type.
 
 | hazard | shown by | what happens |
 |---|---|---|
