@@ -4,8 +4,11 @@ import { describeSelectorError, exceptionName } from '../kaiser/errorCode.js';
 import { verdictAt, verdictText } from './verdict.js';
 import type { ExceptionInfo } from '../target/target.js';
 
-/** An exception that is about to be delivered, in words: what, where, why the walk failed, and what KAISER has to do with it. */
-export function describeException(exception: ExceptionInfo, debuggee: Debuggee): { id: string; title: string; text: string } {
+/**
+ * An exception that is about to be delivered, in words: what KAISER has to do with it, if it names a hazard, then what, where, and why the walk failed.
+ * `title` is the exception's or the verdict's, `short` what fits beside the name of a CPU.
+ */
+export function describeException(exception: ExceptionInfo, debuggee: Debuggee): { id: string; title: string; short: string; text: string } {
   const { mnemonic, name } = exceptionName(exception.vector);
   const title = `${name[0]!.toUpperCase()}${name.slice(1)} (${mnemonic})`;
   const lines = [
@@ -19,9 +22,10 @@ export function describeException(exception: ExceptionInfo, debuggee: Debuggee):
     lines.push(`Error code ${hex(exception.errorCode)}: ${describeSelectorError(exception.errorCode)}.`);
   }
   const occasion = { kind: 'exception' as const, cpu: exception.cpu, exceptions: exceptionsUpTo(exception, debuggee) };
-  lines.push(verdictText(debuggee, occasion));
-  const verdict = verdictAt(debuggee, occasion);
-  return { id: mnemonic, title: verdict?.hazard ? verdict.title : title, text: lines.filter(line => line).join('\n') };
+  const verdict = verdictAt(debuggee, occasion), story = verdictText(debuggee, occasion);
+  if (!verdict?.hazard) return { id: mnemonic, title, short: title, text: [...lines, story].filter(line => line).join('\n') };
+  // The story first: of a fault that is one of a thousand ordinary ones to look at, it says what is wrong with it.
+  return { id: `${verdict.hazard} (${mnemonic})`, title: verdict.title, short: `Exploded: ${verdict.hazard}`, text: [story, ...lines].filter(line => line).join('\n') };
 }
 
 /** `#PF at 0x... <symbol> on 0x...`: an exception in a list. */

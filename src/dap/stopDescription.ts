@@ -65,8 +65,8 @@ export function describeStop(stop: Stop, debuggee: Debuggee, breakpoints: Breakp
     case 'exception': {
       const { spinning } = debuggee.spinWatch;
       if (spinning) return describeSpin(spinning, debuggee);
-      const { title, text } = describeException(stop.exception, debuggee);
-      return plain('exception', title, text);
+      const { short, text } = describeException(stop.exception, debuggee);
+      return plain('exception', short, text);
     }
     case 'shutdown': {
       const chain = stop.exceptions.map(exception => exceptionInShort(exception, debuggee)).join(', then ');
