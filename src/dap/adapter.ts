@@ -69,7 +69,7 @@ export class Adapter {
     this.breakpoints.resetHits();
     this.variables.clear();
     debuggee.target.onConsole(text => this.console.write(text));
-    this.runControl.attach(debuggee.target);
+    this.runControl.attach(debuggee.target, () => debuggee.invariants.runOptions);
     this.applyBreakpoints();
   }
 
@@ -128,6 +128,9 @@ export class Adapter {
     const ignore = debuggee.launch.noDebug;
     this.runControl.setBreakpoints(ignore ? [] : this.breakpoints.targetBreakpoints());
     debuggee.target.setWatchpoints(ignore ? [] : this.breakpoints.targetWatchpoints());
+    const { invariants } = this.exceptionFilters;
+    if (invariants && !ignore) debuggee.invariants.start({ rate: debuggee.launch.checkInvariants, ...invariants });
+    else debuggee.invariants.stop();
     debuggee.target.setExceptionStops(exception => {
       if (debuggee.spinWatch.observe(exception)) return true;
       return !ignore && this.exceptionFilters.matches(exception, debuggee, text => this.output('console', `${text}\n`));

@@ -1,10 +1,7 @@
 import { InvariantWatch, type Violation, type Wanted } from '../kaiser/index.js';
 import type { RunOptions } from '../target/target.js';
+import type { CheckRate } from './checkRate.js';
 import type { Debuggee } from './debuggee.js';
-
-/** When the rules of KAISER are checked while a machine runs: at entries, CR3 writes of entry code and exits, or after every step as well. */
-export type CheckRate = 'entries' | 'instructions';
-export const checkRates: readonly CheckRate[] = ['entries', 'instructions'];
 
 /** A rule that was found broken, and when. */
 export interface BrokenRule extends Violation { position: number }
@@ -14,7 +11,7 @@ export interface CheckOptions {
   /** Predicates that need not be looked at cost nothing. All unless said otherwise. */
   wants?: Wanted;
   /** Whether to stop for what was found. Always unless said otherwise. */
-  accepts?: (broken: BrokenRule) => boolean;
+  accepts?: (broken: BrokenRule, debuggee: Debuggee) => boolean;
 }
 
 const everything: Wanted = () => true;
@@ -40,7 +37,8 @@ export class InvariantChecks {
   start(options: CheckOptions): boolean {
     const view = this.debuggee.kaiser.machineView();
     if (!view) return false;
-    this.told.clear();
+    const { options: old } = this;
+    if (old?.rate !== options.rate || old.wants !== options.wants || old.accepts !== options.accepts) this.told.clear();
     this.options = options;
     if (this.watch) return true;
     const watch = this.watch = new InvariantWatch(this.debuggee.symbols, view.guest);
@@ -79,7 +77,7 @@ export class InvariantChecks {
     for (const violation of found) {
       const broken = { ...violation, position: this.debuggee.target.position };
       const key = `${violation.predicate} ${violation.cpu}`;
-      if (this.told.has(key) || this.options?.accepts?.(broken) === false) continue;
+      if (this.told.has(key) || this.options?.accepts?.(broken, this.debuggee) === false) continue;
       this.told.add(key);
       this.broken = broken;
       return true;

@@ -1,4 +1,5 @@
 import { AttributeCheck, AttributeError, show } from './attributeCheck.js';
+import type { CheckRate } from './checkRate.js';
 import { launchAttributes } from './launchSchema.js';
 import type { CpuFeature, EventConfiguration } from './launchSchema.js';
 
@@ -21,6 +22,8 @@ export interface LaunchArguments {
   stopAt: string | undefined;
   /** MiB. */
   memory: number;
+  /** How often rules of KAISER are checked, if they are. */
+  checkInvariants: CheckRate;
   /** Instructions. */
   quantum: number;
   schedule: { kind: 'round-robin' | 'random'; seed: number };

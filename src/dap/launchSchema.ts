@@ -5,6 +5,7 @@
  */
 
 import type { TargetConfiguration } from '../target/target.js';
+import { type CheckRate, checkRates } from './checkRate.js';
 
 /** What a launch configuration holds, beside VS Code's own attributes (type, request, name). */
 export interface LaunchConfiguration {
@@ -18,6 +19,7 @@ export interface LaunchConfiguration {
   events?: EventConfiguration[];
   stopOnEntry?: boolean;
   stopAt?: string;
+  checkInvariants?: CheckRate;
   quantum?: number;
   schedule?: ScheduleConfiguration;
   seed?: number;
@@ -161,6 +163,13 @@ export const launchAttributes: Readonly<Record<keyof LaunchConfiguration, Attrib
   stopAt: {
     type: 'string',
     description: 'A symbol or an address (0x…) to stop at once, the first time that a CPU reaches it.',
+  },
+  checkInvariants: {
+    type: 'string',
+    enum: checkRates,
+    enumDescriptions: ['At every entry to the kernel, every write to CR3 in entry code, and every exit.', 'After every instruction and event of any CPU as well: thousands of times slower.'],
+    default: 'entries',
+    description: 'How often the rules of KAISER are checked while the exception filter KAISER Invariant Broken is on (docs/invariants.md).',
   },
   quantum: {
     type: 'integer',

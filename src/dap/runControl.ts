@@ -15,6 +15,7 @@ export interface RunListener {
  */
 export class RunControl {
   private target: Target | undefined;
+  private extra: () => RunOptions = () => ({});
   private breakpoints: readonly TargetBreakpoint[] = [];
   private active: Promise<void> | undefined;
   private pauseCpu: number | undefined;
@@ -25,8 +26,10 @@ export class RunControl {
 
   constructor(private readonly listener: RunListener) {}
 
-  attach(target: Target): void {
+  /** @param extra what every run is to be given, asked anew for each */
+  attach(target: Target, extra: () => RunOptions = () => ({})): void {
     this.target = target;
+    this.extra = extra;
     this.abandoned = false;
     this.pauseCpu = undefined;
   }
@@ -73,7 +76,7 @@ export class RunControl {
     if (this.pauseCpu !== undefined) return { kind: 'pause', cpu: this.pauseCpu };
     const { end } = this;
     if (end !== undefined && target.position >= end) this.end = undefined;
-    const all = { ...options, restWhenIdle: true, ...(this.end === undefined ? {} : { until: Math.min(this.end, options.until ?? Infinity) }) };
+    const all = { ...this.extra(), ...options, restWhenIdle: true, ...(this.end === undefined ? {} : { until: Math.min(this.end, options.until ?? Infinity) }) };
     if (temporary.length === 0) return target.run(all);
     target.setBreakpoints(merge(this.breakpoints, temporary));
     try {

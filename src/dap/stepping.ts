@@ -29,7 +29,10 @@ export async function stepInstruction(adapter: Adapter, cpu: number, over: boole
     return adapter.runControl.run([], { follow: { cpu, stop: () => true } });
   }
   const [instruction] = over ? target.disassemble(cpu, info.rip, 1) : [];
-  if (!instruction || !comesBack.test(instruction.text)) return target.step(cpu);
+  if (!instruction || !comesBack.test(instruction.text)) {
+    const stop = target.step(cpu);
+    return stop.kind === 'step' && adapter.debuggee.invariants.stepped(cpu) ? { kind: 'probe', cpu } : stop;
+  }
   requireFree(adapter, cpu);
   return runTo(adapter, info.rip + BigInt(instruction.bytes.length), info.rsp, info);
 }

@@ -7,7 +7,10 @@ import type { Expression } from '../expression/ast.js';
 import { evaluate, isTrue } from '../expression/evaluate.js';
 import { parseCondition } from '../expression/expression.js';
 import { machineScope } from '../expression/machineScope.js';
+import type { Verdict } from '../../kaiser/index.js';
 import { verdictAt } from '../verdict.js';
+import { invariantConditionHelp, parseInvariantCondition } from './invariantCondition.js';
+import type { InvariantCondition } from './invariantCondition.js';
 import type { ExceptionInfo } from '../../target/target.js';
 
 /** Something that a session can stop at: an exception by its vector, or what has none of its own. */
@@ -17,9 +20,13 @@ interface Filter {
   description: string;
   vector: number | undefined;
   onByDefault: boolean;
+  /** What a condition may say; without it the filter takes none. */
+  conditionHelp?: string;
 }
 
 const conditionHelp = 'A condition such as cpl == 3 && cr2 < 0x1000 (also err, vector, cpu, cr3.half, registers)';
+
+const INVARIANTS = 'kaiser-invariant';
 
 export const exceptionFilterTable: readonly Filter[] = [
   {
@@ -31,11 +38,21 @@ export const exceptionFilterTable: readonly Filter[] = [
       'Stops at the first exception that shows a rule of KAISER broken: kernel code on the shadow CR3, user code on the poisoned kernel CR3.',
   },
   {
+    id: INVARIANTS,
+    label: 'KAISER Invariant Broken',
+    vector: undefined,
+    onByDefault: false,
+    description:
+      'Checks the rules P1 to P24 at every entry and exit (or every instruction: launch attribute checkInvariants) and stops where one does not hold. Slows the machine down.',
+    conditionHelp: invariantConditionHelp,
+  },
+  {
     id: 'page-fault',
     label: 'Page Fault (#PF)',
     description: 'Stops before a page fault is delivered.',
     vector: 14,
     onByDefault: false,
+    conditionHelp,
   },
   {
     id: 'general-protection',
@@ -43,6 +60,7 @@ export const exceptionFilterTable: readonly Filter[] = [
     description: 'Stops before a general-protection exception is delivered.',
     vector: 13,
     onByDefault: false,
+    conditionHelp,
   },
   {
     id: 'double-fault',
@@ -50,6 +68,7 @@ export const exceptionFilterTable: readonly Filter[] = [
     description: 'Stops before a double fault is delivered.',
     vector: 8,
     onByDefault: false,
+    conditionHelp,
   },
   {
     id: 'triple-fault',
@@ -67,8 +86,8 @@ export function exceptionBreakpointsFilters(): DebugProtocol.ExceptionBreakpoint
     label: filter.label,
     description: filter.description,
     default: filter.onByDefault,
-    supportsCondition: filter.vector !== undefined,
-    ...(filter.vector !== undefined ? { conditionDescription: conditionHelp } : {}),
+    supportsCondition: filter.conditionHelp !== undefined,
+    ...(filter.conditionHelp !== undefined ? { conditionDescription: filter.conditionHelp } : {}),
   }));
 }
 
@@ -84,9 +103,13 @@ export class ExceptionFilters {
     exceptionFilterTable.filter(filter => filter.onByDefault).map(filter => [filter.id, { filter, complained: false }]),
   );
 
+  /** Which rules of KAISER are to be checked; undefined while none are. */
+  invariants: InvariantCondition | undefined;
+
   /** Takes a setExceptionBreakpoints request; the answer tells for each filter, in order, whether it was understood. */
   set(args: DebugProtocol.SetExceptionBreakpointsArguments, debuggee: Debuggee): { verified: boolean; message?: string }[] {
     this.active = new Map();
+    this.invariants = undefined;
     const asked = [...(args.filters ?? []).map(filterId => ({ filterId, condition: undefined })), ...(args.filterOptions ?? [])];
     return asked.map(({ filterId, condition }) => {
       const filter = exceptionFilterTable.find(one => one.id === filterId);
@@ -95,6 +118,7 @@ export class ExceptionFilters {
           verified: false,
           message: `There is no exception filter "${filterId}"; there are ${exceptionFilterTable.map(one => one.id).join(', ')}.`,
         };
+      if (filter.id === INVARIANTS) return this.setInvariants(filter, condition, debuggee);
       if (!condition?.trim()) {
         this.active.set(filterId, { filter, complained: false });
         return { verified: true };
@@ -110,6 +134,17 @@ export class ExceptionFilters {
     });
   }
 
+  private setInvariants(filter: Filter, condition: string | undefined, debuggee: Debuggee): { verified: boolean; message?: string } {
+    if (!debuggee.kaiser.machineView()) return { verified: false, message: `The rules of KAISER cannot be checked: ${debuggee.kaiser.whyUnavailable()}` };
+    try {
+      this.invariants = parseInvariantCondition(condition ?? '', debuggee);
+      this.active.set(filter.id, { filter, complained: false });
+      return { verified: true };
+    } catch (error) {
+      return { verified: false, message: messageOf(error) };
+    }
+  }
+
   isOn(id: string): boolean {
     return this.active.has(id);
   }
@@ -122,8 +157,9 @@ export class ExceptionFilters {
   /** Whether the machine stops before this exception is delivered. */
   matches(exception: ExceptionInfo, debuggee: Debuggee, complain: (text: string) => void): boolean {
     if (this.isOn('kaiser-broken') && showsKaiserBroken(exception, debuggee)) return true;
+    if (this.invariants && breaksRule(exception, debuggee, this.invariants)) return true;
     for (const one of this.active.values()) {
-      if (one.filter.vector !== exception.vector) continue;
+      if (one.filter.vector === undefined || one.filter.vector !== exception.vector) continue;
       if (!one.condition) return true;
       try {
         return isTrue(evaluate(one.condition.expression, machineScope(debuggee, exception.cpu, exception), one.condition.text));
@@ -137,22 +173,33 @@ export class ExceptionFilters {
   }
 }
 
+/** Whether the exception is what one of these rules speaks of. */
+function breaksRule(exception: ExceptionInfo, debuggee: Debuggee, { accepts }: InvariantCondition): boolean {
+  const writesCr3 = exception.vector === GENERAL_PROTECTION && exception.cpl === 0;
+  const verdict = writesCr3 || isSuspicious(exception) ? judgeException(exception, debuggee) : undefined;
+  return verdict?.predicate !== undefined && accepts({ predicate: verdict.predicate, cpu: exception.cpu, ...(verdict.hazard ? { hazard: verdict.hazard } : {}) }, debuggee);
+}
+
+const GENERAL_PROTECTION = 13;
 const PAGE_FAULT = 14;
 /** P, U and I of a page fault's error code: user mode may not execute a page that is there. */
 const USER_FETCH = 0x15;
 
 /** Asks for a verdict only where one is likely, since ordinary page faults come by the thousand. */
 function showsKaiserBroken(exception: ExceptionInfo, debuggee: Debuggee): boolean {
-  const isSuspicious =
-    exception.cpl === 3 ? exception.vector === PAGE_FAULT && exception.errorCode === USER_FETCH : (exception.cr3 & SHADOW_BIT) !== 0n;
-  if (!isSuspicious) return false;
+  if (!isSuspicious(exception)) return false;
   const { half } = debuggee.kaiser.cr3({ ...debuggee.target.cpu(exception.cpu), cr3: exception.cr3 });
   const isKernelOnShadow = exception.cpl !== 3 && half === 'shadow';
   const isUserRefused =
     exception.vector === PAGE_FAULT && exception.cpl === 3 && half === 'kernel' && (exception.errorCode ?? 0) === USER_FETCH;
   if (!isKernelOnShadow && !isUserRefused) return false;
-  return (
-    verdictAt(debuggee, { kind: 'exception', cpu: exception.cpu, exceptions: exceptionsUpTo(exception, debuggee) })?.hazard !==
-    undefined
-  );
+  return judgeException(exception, debuggee)?.hazard !== undefined;
+}
+
+function isSuspicious({ cpl, vector, errorCode, cr3 }: ExceptionInfo): boolean {
+  return cpl === 3 ? vector === PAGE_FAULT && errorCode === USER_FETCH : (cr3 & SHADOW_BIT) !== 0n;
+}
+
+function judgeException(exception: ExceptionInfo, debuggee: Debuggee): Verdict | undefined {
+  return verdictAt(debuggee, { kind: 'exception', cpu: exception.cpu, exceptions: exceptionsUpTo(exception, debuggee) });
 }
