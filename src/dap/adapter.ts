@@ -5,6 +5,7 @@ import { ConsoleOutput } from './consoleOutput.js';
 import type { Debuggee } from './debuggee.js';
 import { messageOf, NotStopped, RequestError } from './errors.js';
 import type { Host } from './host.js';
+import type { BrokenRule } from './invariantChecks.js';
 import { RunControl } from './runControl.js';
 import type { Scenario } from './scenario.js';
 import { describeStop } from './stopDescription.js';
@@ -129,7 +130,9 @@ export class Adapter {
     this.runControl.setBreakpoints(ignore ? [] : this.breakpoints.targetBreakpoints());
     debuggee.target.setWatchpoints(ignore ? [] : this.breakpoints.targetWatchpoints());
     const { invariants } = this.exceptionFilters;
+    const check = this.exceptionFilters.isOn('kaiser-broken') ? this.scenario?.check : undefined;
     if (invariants && !ignore) debuggee.invariants.start({ rate: debuggee.launch.checkInvariants, ...invariants });
+    else if (check && !ignore) debuggee.invariants.start({ rate: check.when === 'instructions' ? check.when : 'entries', wants: check.wants, accepts: namesHazard });
     else debuggee.invariants.stop();
     debuggee.target.setExceptionStops(exception => {
       if (debuggee.spinWatch.observe(exception)) return true;
@@ -201,4 +204,9 @@ export class Adapter {
       allThreadsStopped: true,
     });
   }
+}
+
+/** A scenario that checks rules is about a hazard, which not every broken rule tells. */
+function namesHazard({ hazard }: BrokenRule): boolean {
+  return hazard !== undefined;
 }

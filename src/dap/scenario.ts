@@ -3,7 +3,9 @@ import { launchExamples, validateLaunch } from './launchArguments.js';
 import type { LaunchArguments } from './launchArguments.js';
 import { requiredMembers, scenarioEnding, scenarioMembers } from './scenarioSchema.js';
 import { baseName } from './sources.js';
-import { type InvariantPart, PARANOID_GAP } from '../kaiser/index.js';
+import type { CheckRate } from './checkRate.js';
+import { PARANOID_GAP, predicates } from '../kaiser/index.js';
+import type { InvariantPart, Wanted } from '../kaiser/index.js';
 
 /** A hazard as an experiment: a machine on which it happens, and the same machine with the cure. One JSON file each: those in examples/hazards, and anybody's own. */
 export interface Scenario {
@@ -20,14 +22,17 @@ export interface Scenario {
   cured: LaunchArguments;
   /** Steps after which a run that nothing has stopped counts as survived. */
   until: number;
-  /** How often the rules of KAISER are checked, in steps, and from which position on; without it only exceptions are judged. */
-  check?: { every: number; from: number; parts: readonly InvariantPart[] };
+  /** Which rules of KAISER are checked beside exceptions, and when. */
+  check?: ScenarioCheck;
 }
 
 /** The historical gap of paranoid exits in tables: it has no number. */
 export function hazardName(hazard: string): string { return hazard === PARANOID_GAP ? 'gap' : hazard; }
 
-type Members = Pick<Scenario, 'hazard' | 'title' | 'about' | 'until' | 'check'>;
+/** When rules are checked: at entries and exits, after every instruction, or every so many steps; from which position on; and which. */
+export interface ScenarioCheck { when: CheckRate | number; from: number; wants: Wanted }
+
+type Members = Pick<Scenario, 'hazard' | 'title' | 'about' | 'until'> & { check?: { rate?: CheckRate; every?: number; from: number; parts?: InvariantPart[]; rules?: string[] } };
 
 /**
  * Reads one scenario.
@@ -61,8 +66,17 @@ export function parseScenario(file: string, text: string): Scenario {
   const { hazard, title, about, until, check } = members;
   return {
     id: name.replace(scenarioEnding, ''), hazard, title, about, until, attributes,
-    broken: validateLaunch(attributes.broken), cured: validateLaunch(attributes.cured), ...(check ? { check } : {}),
+    broken: validateLaunch(attributes.broken), cured: validateLaunch(attributes.cured), ...(check ? { check: checkOf(check, wrong) } : {}),
   };
+}
+
+/** What `check` says; without `parts` and `rules` it is about all. */
+function checkOf({ rate, every, from, parts, rules }: NonNullable<Members['check']>, wrong: (message: string) => Error): ScenarioCheck {
+  const when = rate ?? every;
+  if (when === undefined || (rate !== undefined && every !== undefined)) throw wrong('"check" needs either "rate" or "every", and not both: "rate": "entries" checks at each entry and exit.');
+  const inPart = (part: InvariantPart): boolean => (parts === undefined ? rules === undefined : parts.includes(part));
+  const wanted = new Set(predicates.filter(({ id, part }) => inPart(part) || rules?.includes(id)).map(({ id }) => id));
+  return { when, from, wants: predicate => wanted.has(predicate) };
 }
 
 /** The attributes with relative paths of files made relative to a folder: nothing, or a path with its last separator. */

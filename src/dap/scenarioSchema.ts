@@ -2,7 +2,9 @@
  * What a scenario file holds, once: from this table scripts/generate-manifest.mjs writes schemas/scenario.schema.json, by which the
  * editor completes and checks such files, and scenario.ts checks them when they are run.
  */
-import { PARANOID_GAP } from '../kaiser/index.js';
+import { PARANOID_GAP, predicates } from '../kaiser/index.js';
+import type { InvariantPart } from '../kaiser/index.js';
+import { checkRates } from './checkRate.js';
 import { launchAttributes } from './launchSchema.js';
 import type { AttributeSchema } from './launchSchema.js';
 
@@ -15,10 +17,13 @@ export const hazards: readonly string[] = [...Array.from({ length: 32 }, (_, i) 
 /** A scenario does not consist of another one. */
 const attributes = Object.fromEntries(Object.entries(launchAttributes).filter(([name]) => name !== 'scenario' && name !== 'cured'));
 
-const parts: Record<string, string> = {
+const parts: Record<InvariantPart, string> = {
   cpus: 'each CPU: its CR3, its entries, where it is',
   tables: 'the page tables of all processes',
   tlbs: 'what the TLBs hold',
+  paths: 'ways into the kernel and out of it',
+  toggles: 'toggles from their beginning to their end',
+  exceptions: 'exceptions, which are judged in any case',
 };
 
 export const scenarioMembers = {
@@ -32,17 +37,17 @@ export const scenarioMembers = {
     type: 'object',
     isOptional: true,
     description: 'Has the rules of KAISER checked now and then, for a hazard that no exception shows.',
-    required: ['every'],
     additionalProperties: false,
     properties: {
-      every: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Steps from one check to the next.' },
+      rate: { type: 'string', enum: checkRates, description: 'Checks at each entry to the kernel, write to CR3 in entry code and exit, or after every instruction as well.' },
+      every: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'In the place of `rate`: steps from one check of the machine\'s state to the next.' },
       from: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0, description: 'The position of the first check.' },
       parts: {
         type: 'array',
         items: { type: 'string', enum: Object.keys(parts) },
-        default: Object.keys(parts),
-        description: `What is checked: ${Object.entries(parts).map(([name, text]) => `\`${name}\`, ${text}`).join('; ')}.`,
+        description: `What is checked (all, if neither this nor \`rules\` is there): ${Object.entries(parts).map(([name, text]) => `\`${name}\`, ${text}`).join('; ')}.`,
       },
+      rules: { type: 'array', items: { type: 'string', enum: predicates.map(({ id }) => id) }, description: 'The rules that are checked, P1 to P24 (docs/invariants.md), beside those of `parts`.' },
     },
   },
 } as const satisfies Readonly<Record<string, AttributeSchema>>;

@@ -5,7 +5,7 @@ import { launchAttributes } from '../../src/dap/launchSchema.js';
 
 it('fills in the defaults', () => {
   expect(validateLaunch({ type: 'kaiserscope', request: 'launch', name: 'x', __sessionId: '1' })).toEqual({
-    program: undefined, sourceRoot: undefined, cpus: 2, memory: 64, append: '', modules: [], script: [], events: [], stopOnEntry: false, stopAt: undefined, quantum: 1000,
+    program: undefined, sourceRoot: undefined, cpus: 2, memory: 64, append: '', modules: [], script: [], events: [], stopOnEntry: false, stopAt: undefined, checkInvariants: 'entries', quantum: 1000,
     schedule: { kind: 'round-robin', seed: 1 }, noDebug: false,
     seed: 1, scenario: undefined, cured: false, tlb: 'retain',
     cpuFeatures: { ...allFeatures },

@@ -1,9 +1,15 @@
+import { parseInvariantCondition } from '../../dap/breakpoints/invariantCondition.js';
+import type { InvariantCondition } from '../../dap/breakpoints/invariantCondition.js';
+import { checkRates } from '../../dap/checkRate.js';
+import type { Debuggee } from '../../dap/debuggee.js';
 import { describeStop } from '../../dap/stopDescription.js';
 import { BreakpointStore } from '../../dap/breakpoints/breakpointStore.js';
+import { breaksRule } from '../../dap/breakpoints/exceptionFilters.js';
 import { exceptionName } from '../../kaiser/errorCode.js';
 import type { Stop } from '../../target/target.js';
 import { elfArgument, launchFromOptions, machineOptions, makeMachine } from '../machineOptions.js';
 import type { Command } from '../option.js';
+import { UsageError } from '../option.js';
 import { integer } from '../parse.js';
 
 /** Exit codes of our own; the guest's codes are passed on as they are. */
@@ -26,6 +32,17 @@ export const runCommand: Command = {
       default: 'none',
     },
     {
+      name: 'check',
+      value: 'RATE',
+      description: `Check the rules of KAISER (docs/invariants.md) and stop at the first that is broken. RATE is ${checkRates.join(' or ')}.`,
+    },
+    {
+      name: 'rules',
+      value: 'CONDITION',
+      description: 'With --check: only these rules, a list such as "P5 P10" or a condition such as "!P17".',
+      default: 'all',
+    },
+    {
       name: 'json',
       description: 'Print one line of JSON at the end instead of the console: position, stateHash, exitCode, stop, counts.',
     },
@@ -35,13 +52,14 @@ export const runCommand: Command = {
       code: '0-255',
       meaning: 'The code with which the guest powered off (its low 8 bits; 99 is a kernel panic of the built-in kernel).',
     },
-    { code: String(exitCodes.died), meaning: 'The machine died; stderr says of what.' },
+    { code: String(exitCodes.died), meaning: 'The machine died, or a rule of --check is broken; stderr says of what, or which.' },
     { code: String(exitCodes.limit), meaning: 'The position of --max-instructions was reached.' },
   ],
   async run(args, io) {
     const until = integer(args.text('max-instructions'), '--max-instructions', 1, Number.MAX_SAFE_INTEGER);
     const machine = await makeMachine(await launchFromOptions(args, args.positionals[0]), io);
     const { target, spinWatch } = machine;
+    const rules = startChecks(machine, args.text('check'), args.text('rules'));
     const isJson = args.isSet('json');
     const exceptions: Record<string, number> = {};
     target.onConsole(text => {
@@ -50,9 +68,9 @@ export const runCommand: Command = {
     target.setExceptionStops(exception => {
       const name = exceptionName(exception.vector).mnemonic;
       exceptions[name] = (exceptions[name] ?? 0) + 1;
-      return spinWatch.observe(exception);
+      return spinWatch.observe(exception) || (rules !== undefined && breaksRule(exception, machine, rules));
     });
-    const stop = await target.run(until === undefined ? {} : { until });
+    const stop = await target.run({ ...machine.invariants.runOptions, ...(until === undefined ? {} : { until }) });
     const { text } = describeStop(
       stop,
       machine,
@@ -73,7 +91,8 @@ export const runCommand: Command = {
           position: target.position,
           stateHash: target.stateHash(),
           exitCode,
-          stop: stop.kind === 'exception' ? 'spin' : stop.kind,
+          stop: stop.kind === 'exception' && spinWatch.spinning ? 'spin' : stop.kind === 'probe' ? 'invariant' : stop.kind,
+          ...(stop.kind === 'probe' ? { broken: machine.invariants.broken } : {}),
           counts: { exceptions },
           ...(stop.kind === 'exit' && stop.code === 0 ? {} : { message: text }),
         })}\n`,
@@ -82,6 +101,24 @@ export const runCommand: Command = {
     return exitCode;
   },
 };
+
+/** Has the rules checked as the options ask. Throws UsageError. */
+function startChecks(machine: Debuggee, rate: string | undefined, rules: string | undefined): InvariantCondition | undefined {
+  if (rate === undefined) {
+    if (rules !== undefined) throw new UsageError(`--rules "${rules}" says which rules are checked, but nothing is: add --check ${checkRates.join(' or --check ')}.`);
+    return undefined;
+  }
+  const known = checkRates.find(one => one === rate);
+  if (!known) throw new UsageError(`--check is "${rate}": write ${checkRates.join(' or ')}.`);
+  let condition: InvariantCondition;
+  try {
+    condition = parseInvariantCondition(rules ?? '', machine);
+  } catch (error) {
+    throw new UsageError(`--rules: ${(error as Error).message}`);
+  }
+  if (!machine.invariants.start({ rate: known, ...condition })) throw new UsageError(`--check ${rate}: ${machine.kaiser.whyUnavailable()}`);
+  return condition;
+}
 
 function exitCodeOf(stop: Stop): number {
   if (stop.kind === 'exit') return stop.code & 0xff;

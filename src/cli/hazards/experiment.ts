@@ -1,7 +1,7 @@
 import type { Debuggee } from '../../dap/debuggee.js';
 import type { Scenario } from '../../dap/scenario.js';
 import { verdictAt } from '../../dap/verdict.js';
-import type { Verdict } from '../../kaiser/index.js';
+import type { Verdict, Violation } from '../../kaiser/index.js';
 import { checkInvariants } from '../../kaiser/index.js';
 import type { ExceptionInfo, Stop } from '../../target/target.js';
 
@@ -30,22 +30,31 @@ export async function runExperiment(debuggee: Debuggee, scenario: Scenario): Pro
 
 /** Runs a machine until something explodes, its guest powers off, or the scenario's end. */
 async function runToEnd(debuggee: Debuggee, scenario: Scenario): Promise<Omit<Outcome, 'events'>> {
-  const { target, kaiser } = debuggee;
+  const { target, kaiser, invariants } = debuggee;
+  const { check } = scenario;
   let verdict: Verdict | undefined;
   target.setExceptionStops(exception => {
     verdict = verdictAt(debuggee, { kind: 'exception', cpu: exception.cpu, exceptions: withThis(debuggee, exception) });
     return verdict !== undefined || debuggee.spinWatch.observe(exception);
   });
   for (;;) {
-    const next = scenario.check && target.position >= scenario.check.from ? scenario.check.every : STRIDE;
+    const checks = check !== undefined && target.position >= check.from;
+    if (checks && typeof check.when === 'string' && !invariants.isOn) invariants.start({ rate: check.when, wants: check.wants, accepts: namesHazard });
+    const next = checks && typeof check.when === 'number' ? check.when : check && !checks ? check.from - target.position : STRIDE;
     const until = Math.min(scenario.until, target.position + next);
-    const stop = await target.run({ until });
+    const stop = await target.run({ until, ...invariants.runOptions });
+    if (stop.kind === 'probe' && invariants.broken) return { survived: false, ...invariants.broken };
     if (stop.kind !== 'limit') return outcomeOf(debuggee, stop, verdict);
-    const view = scenario.check && target.position >= scenario.check.from ? kaiser.machineView() : undefined;
-    const violation = view && checkInvariants(view, scenario.check?.parts).find(one => one.hazard !== undefined);
+    const view = checks && typeof check.when === 'number' ? kaiser.machineView() : undefined;
+    const violation = view && checkInvariants(view, check!.wants).find(namesHazard);
     if (violation) return { survived: false, ...violation, position: target.position };
     if (target.position >= scenario.until) return { survived: true, text: `ran for ${scenario.until} steps`, position: target.position };
   }
+}
+
+/** A scenario is about a hazard: a rule that does not tell which is left to what follows. */
+function namesHazard({ hazard }: Pick<Violation, 'hazard'>): boolean {
+  return hazard !== undefined;
 }
 
 function outcomeOf(debuggee: Debuggee, stop: Stop, verdict: Verdict | undefined): Omit<Outcome, 'events'> {

@@ -173,8 +173,8 @@ export class ExceptionFilters {
   }
 }
 
-/** Whether the exception is what one of these rules speaks of. */
-function breaksRule(exception: ExceptionInfo, debuggee: Debuggee, { accepts }: InvariantCondition): boolean {
+/** Whether the exception is what one of these rules speaks of (P19 to P21, P23, and what else a verdict names). */
+export function breaksRule(exception: ExceptionInfo, debuggee: Debuggee, { accepts }: Pick<InvariantCondition, 'accepts'>): boolean {
   const writesCr3 = exception.vector === GENERAL_PROTECTION && exception.cpl === 0;
   const verdict = writesCr3 || isSuspicious(exception) ? judgeException(exception, debuggee) : undefined;
   return verdict?.predicate !== undefined && accepts({ predicate: verdict.predicate, cpu: exception.cpu, ...(verdict.hazard ? { hazard: verdict.hazard } : {}) }, debuggee);

@@ -38,8 +38,8 @@ export async function boot(adapter: Adapter, { launch: args, scenario }: Resolve
   const debuggee = await makeDebuggee(adapter, args, name);
   // Checked before anything runs.
   if (args.stopAt !== undefined) parseLocation(args.stopAt, debuggee, 'stopAt');
-  adapter.debuggee = debuggee;
   adapter.scenario = scenario;
+  adapter.debuggee = debuggee;
   adapter.runControl.end = scenario?.until;
   debuggee.events.onDone = ({ text }) => adapter.output('console', `${text}\n`);
   for (const problem of debuggee.symbols.problems) adapter.output('console', `${problem}\n`);
