@@ -52,7 +52,7 @@ describe('KAISER', () => {
 
   it.each([
     ['kaiser_design=fast', 'unknown design in kaiser_design=fast; the designs are naive, boot_flag, alternatives, static_branch, static_branch_one_key, '
-      + 'stop_machine, deferred_poison, cr3_driven, per_cpu_word, one_way, per_process'],
+      + 'stop_machine, deferred_poison, cr3_driven, per_cpu_word, one_way, per_process, static_branch_stopped, per_cpu_cr3'],
     ['kaiser=maybe', 'kaiser=maybe on the command line; it is on or off'],
   ])('with %s on the command line stops with a panic that says what is allowed', async (append, message) => {
     const { output, exitCode } = await boot([], { append });

@@ -23,7 +23,7 @@ it('a machine whose TLBs forget is in the state of one whose TLBs are flushed be
     expect(hashWithoutClock(forgets)).toBe(hashWithoutClock(flushed));
   }
   expect(forgets.mmu.entries(forgets.cpus[0]!)).toEqual([]);
-});
+}, 240_000);
 
 it('a kernel that forgets its flushes explodes where TLBs retain, and does not where they forget', () => {
   const script = ['forks 30 &', 'touch 300 &', 'execs 10 &', 'fault 10 &', 'toggle 60', 'poweroff'];
@@ -35,7 +35,7 @@ it('a kernel that forgets its flushes explodes where TLBs retain, and does not w
     expect(output).not.toContain('segmentation fault');
     expect(stop).toMatchObject({ kind: 'exit', code: 0 });
   }
-});
+}, 240_000);
 
 it('a snapshot of a machine whose TLBs forget takes the same course again', () => {
   const { machine } = boot('', { tlb: 'forget' });
