@@ -1,6 +1,7 @@
 import { allForms } from '../oracle/forms.js';
 import { Generator } from '../oracle/generate.js';
 import type { Bits } from '../oracle/layout.js';
+import type { TlbAppetite } from '../../src/machine/memory/forgetting.js';
 import { Random } from '../oracle/random.js';
 
 export type Paging = 'none' | '32-bit' | 'PAE' | '4-level';
@@ -26,6 +27,7 @@ export interface CodeCase {
   /** Pieces of code, one behind the other from the entry. */
   code: number[][];
   patches: Patch[];
+  tlb: TlbAppetite;
 }
 
 /** Physical places; linear addresses are the same where paging is on. All below 1 MiB, which is all of RAM. */
@@ -62,6 +64,7 @@ export function randomCase(seed: number): CodeCase {
     seed, bits, real, paging, cpl, cpus: random.chance(0.15) ? 2 : 1, cr0, cr4, flags: randomFlags(random),
     gpr: Array.from({ length: 16 }, () => bits === 64 ? pointer(random) : pointer(random) & 0xffffffffn), entry: random.chance(0.2) ? 0x1000 - random.below(40) : random.below(0x800),
     code: Array.from({ length: random.between(1, 24) }, () => piece(random, bits)), patches: Array.from({ length: random.below(6) }, () => patch(random, paging)),
+    tlb: random.chance(0.3) ? 'forget' : 'retain',
   };
 }
 

@@ -67,9 +67,9 @@ export class CodeFuzzer {
   }
 
   private machine(kind: 'interpreter' | 'regions', c: CodeCase): CodeMachine {
-    const key = `${kind}, ${c.cpus} CPUs`;
+    const key = `${kind}, ${c.cpus} CPUs, ${c.tlb}`;
     let found = this.machines.get(key);
-    if (!found) this.machines.set(key, found = new CodeMachine(c.cpus, kind === 'regions' ? AT_ONCE : NEVER));
+    if (!found) this.machines.set(key, found = new CodeMachine(c.cpus, kind === 'regions' ? AT_ONCE : NEVER, c.tlb));
     return found;
   }
 }
@@ -108,6 +108,7 @@ export function minimise(fuzzer: CodeFuzzer, c: CodeCase, progress: (text: strin
     }
     for (let bit = 0; bit < 22; bit++) if (bit !== 1 && best.flags >> bit & 1) again = attempt({ ...best, flags: best.flags & ~(1 << bit) }) || again;
     if (best.cpus === 2) again = attempt({ ...best, cpus: 1 }) || again;
+    if (best.tlb === 'forget') again = attempt({ ...best, tlb: 'retain' }) || again;
   }
   return best;
 }

@@ -3,6 +3,7 @@ import * as L from '../../src/machine/cpu/layout.js';
 import { RunState, Seg } from '../../src/machine/cpu/layout.js';
 import { updateMode } from '../../src/machine/cpu/modes.js';
 import { Machine, type MachineStop } from '../../src/machine/machine.js';
+import type { TlbAppetite } from '../../src/machine/memory/forgetting.js';
 import { CPU_BASE, CPU_SIZE, LOW_END, PAGE_FLAGS_BASE, PAGE_FLAGS_SIZE, RAM_BASE, RECORD_END, SCRATCH, TLB_BASE, TLB_CPU_SIZE } from '../../src/machine/memory/layout.js';
 import type { Snapshot } from '../../src/machine/snapshot.js';
 import { Random } from '../oracle/random.js';
@@ -21,8 +22,8 @@ export class CodeMachine {
   /** Host addresses, from and to, of memory that belongs to nobody. */
   private readonly guards: readonly (readonly [number, number])[];
 
-  constructor(cpus: 1 | 2, tuning: { queueAt: number; compileAt: number; batch: number }) {
-    this.machine = new Machine({ cpus, ramSize: RAM, schedule: { kind: 'random', quantum: 9, seed: 1 } });
+  constructor(cpus: 1 | 2, tuning: { queueAt: number; compileAt: number; batch: number }, tlb: TlbAppetite) {
+    this.machine = new Machine({ cpus, ramSize: RAM, tlb, schedule: { kind: 'random', quantum: 9, seed: 1 } });
     this.machine.translator.tuning = tuning;
     this.machine.onException = () => false;
     const end = this.machine.memory.u8.length;
