@@ -145,18 +145,22 @@ export class ExceptionFilters {
     }
   }
 
+  /** Every exception is judged for `kaiser-broken`, those too that look like ordinary ones: for a session that is about a hazard. */
+  judgesAll = false;
+
   isOn(id: string): boolean {
     return this.active.has(id);
   }
 
   /** The page faults at CPL 3 at which the machine never stops, a bit for each error code (see `Target.setExceptionStops`). */
   get quietPageFaults(): number {
-    return this.isOn('page-fault') ? 0 : this.isOn('kaiser-broken') ? ~(1 << USER_FETCH) : -1;
+    return this.isOn('page-fault') || (this.judgesAll && this.isOn('kaiser-broken')) ? 0 : this.isOn('kaiser-broken') ? ~(1 << USER_FETCH) : -1;
   }
 
   /** Whether the machine stops before this exception is delivered. */
   matches(exception: ExceptionInfo, debuggee: Debuggee, complain: (text: string) => void): boolean {
-    if (this.isOn('kaiser-broken') && showsKaiserBroken(exception, debuggee)) return true;
+    const isLikely = this.judgesAll || showsWrongHalf(exception, debuggee);
+    if (this.isOn('kaiser-broken') && isLikely && judgeException(exception, debuggee)?.hazard !== undefined) return true;
     if (this.invariants && breaksRule(exception, debuggee, this.invariants)) return true;
     for (const one of this.active.values()) {
       if (one.filter.vector === undefined || one.filter.vector !== exception.vector) continue;
@@ -185,15 +189,14 @@ const PAGE_FAULT = 14;
 /** P, U and I of a page fault's error code: user mode may not execute a page that is there. */
 const USER_FETCH = 0x15;
 
-/** Asks for a verdict only where one is likely, since ordinary page faults come by the thousand. */
-function showsKaiserBroken(exception: ExceptionInfo, debuggee: Debuggee): boolean {
+/** Whether a verdict is likely, and to be asked for: ordinary page faults come by the thousand. */
+function showsWrongHalf(exception: ExceptionInfo, debuggee: Debuggee): boolean {
   if (!isSuspicious(exception)) return false;
   const { half } = debuggee.kaiser.cr3({ ...debuggee.target.cpu(exception.cpu), cr3: exception.cr3 });
   const isKernelOnShadow = exception.cpl !== 3 && half === 'shadow';
   const isUserRefused =
     exception.vector === PAGE_FAULT && exception.cpl === 3 && half === 'kernel' && (exception.errorCode ?? 0) === USER_FETCH;
-  if (!isKernelOnShadow && !isUserRefused) return false;
-  return judgeException(exception, debuggee)?.hazard !== undefined;
+  return isKernelOnShadow || isUserRefused;
 }
 
 function isSuspicious({ cpl, vector, errorCode, cr3 }: ExceptionInfo): boolean {

@@ -39,6 +39,7 @@ export async function boot(adapter: Adapter, { launch: args, scenario }: Resolve
   // Checked before anything runs.
   if (args.stopAt !== undefined) parseLocation(args.stopAt, debuggee, 'stopAt');
   adapter.scenario = scenario;
+  adapter.exceptionFilters.judgesAll = scenario !== undefined;
   adapter.debuggee = debuggee;
   adapter.runControl.end = scenario?.until;
   debuggee.events.onDone = ({ text }) => adapter.output('console', `${text}\n`);
