@@ -7,13 +7,14 @@ import { figure, markdown, summarize, verdict } from './benchmark.js';
 import { boot } from './boot.js';
 import { debugging } from './debugger.js';
 import { growth } from './growth.js';
+import { invariants } from './invariants.js';
 import { root } from './guests.js';
 import { qemuVersion } from './qemu.js';
 import { snapshotting } from './snapshots.js';
 import { tables } from './tables.js';
 import { kernels, programs } from './throughput.js';
 
-const all: readonly Benchmark[] = [...programs, ...kernels, ...boot, ...debugging, ...tables, ...adapter, ...snapshotting];
+const all: readonly Benchmark[] = [...programs, ...kernels, ...boot, ...debugging, ...tables, ...adapter, ...snapshotting, ...invariants];
 
 const usage = `Usage: npm run bench -- [NAME...] [--quick] [--rounds N] [--json] [--write] [--no-editor] [--no-growth]
 

@@ -64,6 +64,27 @@ describe('run', () => {
     expect(stderr).toMatch(/position 12345 was reached; the guest has not powered off\. CPU 0 is at 0x\w+ <loop_for_ever/);
   });
 
+  it('with --check stops at the first rule of KAISER that is broken, and tells which', async () => {
+    const line = (text: string): string[] => ['--line', text];
+    const broken = await runCli('run', '--append', 'kaiser_design=naive', ...line('spin &'), ...line('toggle 10'), '--check', 'entries', '--rules', 'P5');
+    expect(broken).toMatchObject({ code: 3, stderr: expect.stringMatching(/^kaiserscope: P5, at position \d+: CPU 1 runs kernel code at 0x\w+ \(\w+\) on the shadow half\.\nThe rule: Kernel code/) as string });
+    const judged = await runCli('run', '--append', 'kaiser_design=naive', ...line('spin &'), ...line('toggle 10'), '--check', 'entries', '--rules', 'P20', '--json');
+    expect({ code: judged.code, stop: JSON.parse(judged.stdout) as unknown }).toMatchObject({ code: 3, stop: { stop: 'exception', message: expect.stringContaining('(H1, P20)') as string } });
+    const whole = await runCli('run', ...line('storm 3'), ...line('poweroff 7'), '--check', 'entries', '--json');
+    expect({ code: whole.code, stop: JSON.parse(whole.stdout) as unknown }).toMatchObject({ code: 7, stop: { stop: 'exit' } });
+  });
+
+  it.each([
+    [['--check', 'exits'], /--check is "exits": write entries or instructions/],
+    [['--check', 'entries', '--rules', 'P99'], /--rules: In "P99": there is no predicate P99; there are P1 to P24/],
+    [['--rules', 'P5'], /--rules "P5" says which rules are checked, but nothing is: add --check entries/],
+    [[buildTiny(), '--check', 'entries'], /--check entries: .* has no symbol kaiserscope_abi/],
+  ])('%j is refused', async (args, message) => {
+    const { code, stderr } = await runCli('run', ...args);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+  });
+
   it('an unknown design is the kernel\'s own panic, with its code', async () => {
     const { code, stdout, stderr } = await runCli('run', '--append', 'kaiser_design=quick');
     expect(code).toBe(99);

@@ -88,3 +88,18 @@ it('a page fault of user mode stops before its delivery, in words', async () => 
   await session.run('stepIn', { threadId, granularity: 'instruction' });
   await matches('pageFault');
 });
+
+it('the filter on rules of KAISER stops where one is found broken, and tells which', async () => {
+  const filter = (condition: string): Promise<unknown> => session.request('setExceptionBreakpoints', { filters: [], filterOptions: [{ filterId: 'kaiser-invariant', condition }] },
+    (body: { breakpoints: { verified: boolean; message?: string }[] }) => body.breakpoints.map(({ verified, message }) => message ?? `verified: ${verified}`).join('\n'));
+  await session.launch({ append: 'kaiser=off kaiser_without=nonglobal', script: ['spin &', 'echo 1 > /sys/kernel/debug/x86/kaiser-enabled', 'storm 0'], stopAt: 'kaiser_toggle_end' });
+  await session.client.stopped();
+  await filter('P25');
+  await filter('P6 P7');
+  const { threadId } = await session.run('continue', { threadId: 1 });
+  await session.request('exceptionInfo', { threadId }, (body: { exceptionId: string; breakMode: string }) => `${body.exceptionId} ${body.breakMode}`);
+  await filter('P5');
+  await session.client.request('setFunctionBreakpoints', { breakpoints: [{ name: 'do_syscall', hitCondition: '20' }] });
+  await session.run('continue', { threadId });
+  await matches('invariant');
+});

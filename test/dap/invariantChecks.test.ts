@@ -28,7 +28,7 @@ describe('a rule of KAISER is found broken', () => {
     P3: { spoil: inUser((it, cpu) => changeCr3(it, cpu, cr3 => cr3 & ~0x800n)), text: /has 0x[0-9a-f]+ in CR3: bit 12 says the shadow half, but PCID 0x\d is that of the kernel half/ },
     P4: { spoil: inUser((it, cpu) => changeCr3(it, cpu, cr3 => guestOf(it).initRoot()! | 0x1000n | cr3 & 0xfffn)), text: /has the pair at 0x[0-9a-f]+ in CR3 and should have that at 0x[0-9a-f]+/ },
     P5: { append: 'kaiser_design=naive', lines: ['spin &', 'toggle 100'], text: /runs kernel code at 0x[0-9a-f]+ \(sync_registers\) on the shadow half/ },
-    P6: { append: 'kaiser=off kaiser_without=nonglobal', lines: ['spin &', `echo 1 > ${FILE}`, 'storm 0'], hazard: 'H13', text: /is in user mode and can use a translation of .*\(global/ },
+    P6: { append: 'kaiser=off kaiser_without=nonglobal', lines: ['spin &', `echo 1 > ${FILE}`, 'storm 0'], hazard: 'H13', text: /goes to user mode and can use a translation of .*\(global/ },
     P7: { append: 'kaiser=off kaiser_without=nonglobal', lines: ['spin &', `echo 1 > ${FILE}`, 'storm 0'], hazard: 'H13', text: /keeps a global translation of/ },
     P8: { append: 'kaiser=off kaiser_without=mirror', hazard: 'H14', text: /differ in slot 255: 0x[0-9a-f]+ in the kernel half, 0x0 in the shadow half/ },
     P9: { spoil: inUser((it, cpu) => changeWord(it, usedSlot(it, kernelRoot(it, cpu)), word => word & ~(1n << 63n))), text: /KAISER is on, but slot \d+ of the kernel half at 0x[0-9a-f]+ is not poisoned/ },
@@ -41,7 +41,7 @@ describe('a rule of KAISER is found broken', () => {
         it.invariants.start({ rate: 'entries', wants: predicate => predicate === 'P11' });
         expect(it.invariants.stepped(cpu)).toBe(true);
       },
-      hazard: 'H11', text: /is in user mode under PCID 0x80\d, whose flush the kernel has asked for/,
+      hazard: 'H11', text: /goes to user mode under PCID 0x80\d, whose flush the kernel has asked for/,
     },
     P12: { append: 'kaiser=off kaiser_without=entry_stack', hazard: 'H18', text: /entered from user mode by .* with its frame at 0xffff8880[0-9a-f]+; its entry and IST stacks lie from/ },
     P13: { append: 'kaiser=off kaiser_without=vectors', more: { cpus: 4 }, lines: ['spin &', 'spin &', 'spin &', `echo 1 > ${FILE}`, 'storm 0'], hazard: 'H17', text: /the target of SYSCALL at 0x[0-9a-f]+ \(entry_syscall64_plain\) is not mapped/ },

@@ -66,7 +66,8 @@ export class InvariantWatch {
         case 'exit': {
           const to = leaving(ground, cpu, point!);
           if (!to) break;
-          found.push(...this.paths.left(ground, cpu, point!, to).filter(one => wants(one.predicate)), ...this.asIf(ground, { ...cpu, rip: to.rip, cpl: to.cpl }, wants));
+          found.push(...this.paths.left(ground, cpu, point!, to).filter(one => wants(one.predicate)), ...this.asIf(ground, { ...cpu, rip: to.rip, cpl: to.cpl }, wants)
+            .map(one => ({ ...one, text: one.text.replace(' is in user mode', ' goes to user mode') })));
           break;
         }
       }
