@@ -154,7 +154,7 @@ export class ExceptionFilters {
 
   /** The page faults at CPL 3 at which the machine never stops, a bit for each error code (see `Target.setExceptionStops`). */
   get quietPageFaults(): number {
-    return this.isOn('page-fault') || (this.judgesAll && this.isOn('kaiser-broken')) ? 0 : this.isOn('kaiser-broken') ? ~(1 << USER_FETCH) : -1;
+    return this.isOn('page-fault') || (this.judgesAll && this.isOn('kaiser-broken')) ? 0 : this.isOn('kaiser-broken') || this.invariants ? ~(1 << USER_FETCH) : -1;
   }
 
   /** Whether the machine stops before this exception is delivered. */
