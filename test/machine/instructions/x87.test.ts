@@ -92,10 +92,10 @@ describe('x87 instructions', () => {
     const test = core();
     run(test, FLD1);
     test.cpu.setGpr(3, UNMAPPED - 4n);
-    const before = test.cpu.i32.slice(L.X87 >> 2, L.STATE_END >> 2);
+    const before = test.cpu.i32.slice(L.X87 >> 2, L.EXTRA_CYCLES >> 2);
     expectFault(test.exec(FSTP64), Vector.PF, 2);
     expectFault(test.exec(FNSAVE), Vector.PF, 2);
-    expect(test.cpu.i32.slice(L.X87 >> 2, L.STATE_END >> 2)).toEqual(before);
+    expect(test.cpu.i32.slice(L.X87 >> 2, L.EXTRA_CYCLES >> 2)).toEqual(before);
   });
 
   it('FNSAVE and FRSTOR keep everything, FNSTENV masks all exceptions', () => {
