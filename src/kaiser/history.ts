@@ -89,6 +89,9 @@ export class KaiserHistory {
     return this.flips.findLast(flip => (flip.only ?? cpu) === cpu && flip.position < before);
   }
 
+  /** The last change of all, whichever CPU it concerned. */
+  get newestFlip(): Flip | undefined { return this.flips.at(-1); }
+
   paranoidEntered(frame: ParanoidFrame): void {
     const frames = this.open.get(frame.cpu) ?? [];
     frames.push(frame);

@@ -6,7 +6,8 @@ export interface Naming { hazard: string; predicate: string; title: string; text
 /**
  * Hazards of who switches, not of when. The policy, which C code reads, and the word, which entry code reads, are the two halves of one state,
  * and only a toggle may have them differ. H29: two toggles ran at the same time, each with its half. H31: the word was written by the debugger.
- * H26: the last toggle has set the word, and it has been put back to what it was, with a task that had been put to sleep before.
+ * H26: the last toggle has set the word, and it has been put back to what it was, with a task that had been put to sleep before. H28: it has set
+ * the words of other CPUs only.
  */
 export function nameToggling(scene: Scene, record: ExceptionRecord): Naming | undefined {
   const { history, kaiser, toggling } = scene.facts;
@@ -25,7 +26,15 @@ export function nameToggling(scene: Scene, record: ExceptionRecord): Naming | un
     };
   }
   const flip = history.lastFlip(record.cpu, record.position + 1);
-  if (toggling !== undefined || !flip) return undefined;
+  if (toggling !== undefined) return undefined;
+  const newest = history.newestFlip;
+  if (kaiser?.asks === 'cpu word' && newest?.only !== undefined && newest.to !== flag && (flip?.to ?? flag) === flag) {
+    return {
+      hazard: 'H28', predicate: 'P17', title: 'A CPU was not told of the toggle',
+      text: `${split}: the toggle at position ${newest.position} has set the words of other CPUs, and not that of CPU ${record.cpu}, which was out of use then. Every CPU that could ever run should be told.`,
+    };
+  }
+  if (!flip) return undefined;
   if (flip.byHand && flip.to === flag) {
     return {
       hazard: 'H31', predicate: 'P17', title: 'The flag was written by hand',

@@ -176,7 +176,8 @@ export class MachineTarget implements Target {
     try {
       if (this.stoppedCpu !== undefined) this.points.pass(this.stoppedCpu);
       const stop = await this.runSlices(options);
-      this.stoppedCpu = stop.cpu;
+      // Nobody has been told yet of a point that the CPU has come to at the very end of a run.
+      this.stoppedCpu = stop.kind === 'limit' || stop.kind === 'pause' ? undefined : stop.cpu;
       return stop;
     } finally {
       this.isRunning = false;

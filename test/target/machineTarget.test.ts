@@ -108,6 +108,21 @@ it('probes see every pass and change nothing', async () => {
   expect(passes).toBe(before);
 });
 
+it('probes see every pass however the run is cut', async () => {
+  const whole = await make('l');
+  let passes = 0;
+  whole.addProbe(address('loop_for_ever'), () => { passes++; });
+  await whole.run({ until: 3000 });
+  for (const stride of [1, 2, 3, 7, 50]) {
+    const cut = await make('l');
+    let seen = 0;
+    cut.addProbe(address('loop_for_ever'), () => { seen++; });
+    for (let until = stride; cut.position < 3000; until += stride) await cut.run({ until: Math.min(until, 3000) });
+    expect([stride, seen]).toEqual([stride, passes]);
+    expect(cut.stateHash()).toBe(whole.stateHash());
+  }
+});
+
 it('an alarm that a probe sets for a moment of the same run rings exactly then, and changes nothing', async () => {
   const [plain, probed] = [await make('l'), await make('l')];
   const set: number[] = [], rung: number[] = [];

@@ -1,4 +1,4 @@
-import { checkCr3 } from '../cr3.js';
+import { checkCr3, SHADOW_BIT } from '../cr3.js';
 import { canEnter } from './entryNeeds.js';
 import type { Check, CpuView, Ground, Violation, Wanted } from './view.js';
 
@@ -15,17 +15,26 @@ const userHalf = (wanted: 'shadow' | 'kernel'): Check => (ground, cpu) => {
   return half === wanted ? undefined : `runs user code at ${ground.place(cpu.rip)} on the ${half} half, though KAISER is ${flag ? 'on' : 'off'} for it`;
 };
 
-/** P3: the value in CR3 is in order by itself. */
+/**
+ * P3: the value in CR3 is in order by itself. Bits 12 and 11 are written together by every path; where they disagree, each was decided by a
+ * look of its own, and the answer changed in between (H21). Of a root that is no pair (H16) bit 12 says nothing.
+ */
 const cr3Fields: Check = (ground, cpu) => {
   const problems = checkCr3(cpu.cr3, { pcidEnabled: cpu.pcidEnabled, ramSize: ground.view.ramSize });
-  return problems.length ? `has 0x${cpu.cr3.toString(16)} in CR3: ${problems.join('; ')}` : undefined;
+  if (!problems.length) return undefined;
+  const { half, pcid } = ground.cr3(cpu), wanted = ground.view.guest.loadedRoot(cpu.index) ?? 0n;
+  const torn = cpu.pcidEnabled && (half === 'shadow') !== ((pcid & 0x800) !== 0) && !(wanted & SHADOW_BIT);
+  return { ...(torn ? { hazard: 'H21' } : {}), text: `has 0x${cpu.cr3.toString(16)} in CR3: ${problems.join('; ')}${torn ? '. One look at what is on has decided about the one, and another about the other' : ''}` };
 };
 
 /** P4: CR3 names the pair of the address space that the kernel thinks it has loaded. The kernel itself is between the two for a moment. */
 const loadedRoot: Check = (ground, cpu) => {
   if (cpu.cpl !== 3) return undefined;
   const root = ground.cr3(cpu).kernelRoot, wanted = ground.view.guest.loadedRoot(cpu.index)!;
-  return root === wanted ? undefined : `has the pair at 0x${root.toString(16)} in CR3 and should have that at 0x${wanted.toString(16)}`;
+  if (root === wanted) return undefined;
+  // A value that was kept from earlier leads to a table of this kernel, if only a dead one's (H27); others come from elsewhere.
+  const kept = !(wanted & SHADOW_BIT) && ground.text !== undefined && ground.translate(Number(root), ground.text.start) !== undefined;
+  return { ...(kept ? { hazard: 'H27' } : {}), text: `has the pair at 0x${root.toString(16)} in CR3 and should have that at 0x${wanted.toString(16)}` };
 };
 
 /** P5: kernel code other than entry code runs on the kernel half. */

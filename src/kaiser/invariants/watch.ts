@@ -96,7 +96,7 @@ export class InvariantWatch {
     if (!stuck && view.position < first.position + LIVENESS_STEPS * view.cpus.length) return undefined;
     return {
       predicate: 'P24', ...(stuck ? { hazard: 'H24' } : {}), cpu: first.cpu,
-      text: `The toggle that CPU ${first.cpu} began at position ${first.position}, to switch KAISER ${first.to ? 'on' : 'off'}, has not come to its end after ${view.position - first.position} steps. ${stories.length ? stories.join('. ') : 'Every CPU has answered what it was asked; the one that waits is not being woken'}`,
+      text: `The toggle that CPU ${first.cpu} began at position ${first.position}, to switch KAISER ${first.to ? 'on' : 'off'}, has not come to its end after ${view.position - first.position} steps. ${stories.length ? stories.join('. ') : 'Every CPU has answered what it was asked; the one that waits is not being woken'}${stuck ? '. It waits there for the machine to go on, and that waits for its answer: neither comes' : ''}`,
     };
   }
 
