@@ -99,6 +99,11 @@ export class Kaiser {
     return task && { pid: task.pid, name: task.comm };
   }
 
+  /** Whether the guest has taken a CPU out of use: it halts, and is no more among those that are online. */
+  isOffline(cpu: number): boolean {
+    return this.guest !== undefined && this.target.cpu(cpu).state === 'halted' && cpu >= this.guest.state(cpu).onlineCpus;
+  }
+
   /** The tasks whose tables a root belongs to, by either half. */
   tasksOf(root: bigint): TaskName[] {
     return this.tasks()

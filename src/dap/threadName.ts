@@ -16,7 +16,7 @@ export function threadName(debuggee: Debuggee, cpu: number, running: boolean): s
       parts.push('shut down');
       break;
     case 'halted':
-      parts.push('halted');
+      parts.push(debuggee.kaiser.isOffline(cpu) ? 'off-line' : 'halted');
       break;
     case 'running':
       parts.push(

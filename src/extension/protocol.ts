@@ -25,6 +25,8 @@ export interface CpuState {
   pagingOn: boolean;
   /** It gets no turns until it is released. */
   held: boolean;
+  /** The guest has taken it out of use. */
+  offline: boolean;
 }
 
 /** `kaiserscope/cpus` */

@@ -31,7 +31,7 @@ export function activityWords(cpu: CpuState, l10n: L10n): string {
 
 function stateWords(cpu: CpuState, l10n: L10n): string {
   switch (cpu.state) {
-    case 'halted': return l10n.t('halted');
+    case 'halted': return cpu.offline ? l10n.t('off-line') : l10n.t('halted');
     case 'waiting-for-sipi': return l10n.t('waits for SIPI');
     case 'shutdown': return l10n.t('shut down by a triple fault');
     case 'running': return cpu.cpl === 3 ? l10n.t('user mode') : l10n.t('kernel mode');

@@ -44,8 +44,10 @@ const knownNames: readonly KnownName[] = [
 const notPoints = /^entry_(?:text|stack|area|ibpb|untrain_ret)|_(?:start|end|begin|stack|stacks)$/;
 
 /** Order of display: paths from user mode by how common they are; the rest by name. */
-const pathOrder = ['syscall64', 'sysenter', 'syscall32', 'int80', 'page_fault', 'timer', 'ipi_tlb', 'ipi_resched', 'interrupt', 'general_protection',
-  'invalid_opcode', 'divide_error', 'breakpoint', 'debug', 'nmi', 'double_fault', 'machine_check', 'error', 'irq', 'paranoid', 'sysret', 'iret', 'iret_user', 'iret_kernel'];
+const pathOrder = ['syscall64', 'sysenter', 'syscall32', 'int80', 'page_fault', 'timer', 'ipi_tlb', 'ipi_resched', 'ipi_call', 'ipi_stop', 'interrupt', 'spurious',
+  'general_protection', 'invalid_opcode', 'divide_error', 'overflow', 'bound_range', 'device_not_available', 'invalid_tss', 'segment_not_present', 'stack_segment',
+  'x87', 'alignment_check', 'simd', 'breakpoint', 'debug', 'nmi', 'double_fault', 'machine_check', 'error', 'irq', 'paranoid', 'ret_from_fork', 'sysret', 'sysret32',
+  'iret', 'iret_user', 'iret_kernel', 'iret_espfix', 'nmi_espfix', 'espfix_kernel', 'espfix_user'];
 
 const kindOrder = ['entry', 'cr3', 'exit'];
 

@@ -139,3 +139,19 @@ it('the shell is toggled and typed to while it runs', async () => {
   await expect(client.request('kaiserscope/pokeFlag', {})).rejects.toThrow('0 or 1');
   await expect(client.request('kaiserscope/consoleInput', {})).rejects.toThrow('no text to type');
 });
+
+it('a CPU that the guest has taken out of use is off-line', async () => {
+  const own = new DapClient();
+  await own.launch({ script: ['echo 1 > /sys/kernel/debug/cpus-online'], stopAt: 'kaiser_shell_ready' });
+  await own.stopped();
+  const offline = async () => (await own.request<{ cpus: { offline: boolean }[] }>('kaiserscope/cpus')).cpus.map(cpu => cpu.offline);
+  expect(await offline()).toEqual([false, false]);
+  await own.request('continue', { threadId: 1 });
+  for (let asked = 0; asked < 100 && !(await offline())[1]; asked++) await new Promise(resolve => setTimeout(resolve, 50));
+  await own.request('pause', { threadId: 1 });
+  await own.stopped();
+  expect(await offline()).toEqual([false, true]);
+  const { threads } = await own.request<{ threads: { name: string }[] }>('threads');
+  expect(threads[1]!.name).toMatch(/^CPU 1 · off-line · /);
+  await own.end();
+});

@@ -6,7 +6,7 @@ import { english } from './l10n.js';
 
 const inTrampoline: CpuState = {
   index: 1, threadId: 2, state: 'running', rip: '0xffffffff81000040', symbol: 'entry_syscall64+0x4', cpl: 0, mode: 'long',
-  cr3: '0x80000000012b1801', root: '0x12b1000', half: 'shadow', pcid: 0x801, task: { pid: 3, name: 'storm' }, pagingOn: true, held: false,
+  cr3: '0x80000000012b1801', root: '0x12b1000', half: 'shadow', pcid: 0x801, task: { pid: 3, name: 'storm' }, pagingOn: true, held: false, offline: false,
 };
 const text = (...cpus: CpuState[]) => rowsToText(cpuRows({ cpus, position: '1' }, english));
 
@@ -57,4 +57,10 @@ describe('the CPUs view', () => {
     const [row] = cpuRows({ cpus: [{ ...inTrampoline, state: 'shutdown' }], position: '1' }, english);
     expect(row).toMatchObject({ icon: 'error', spoken: expect.stringContaining('shut down by a triple fault') });
   });
+});
+
+it('says of a CPU that the guest has taken out of use that it is off-line', () => {
+  const [row] = cpuRows({ cpus: [{ ...inTrampoline, state: 'halted', offline: true }], position: '1' }, english);
+  expect(row!.description).toContain('off-line');
+  expect(row!.description).not.toContain('halted');
 });

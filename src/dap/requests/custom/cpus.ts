@@ -16,6 +16,8 @@ interface CpuState {
   task?: { pid: number; name: string };
   pagingOn: boolean;
   held: boolean;
+  /** The guest has taken it out of use. */
+  offline: boolean;
 }
 
 /** Every CPU with its CR3 decoded and the task on it. */
@@ -46,6 +48,7 @@ export const cpus = defineRequest<unknown, { cpus: CpuState[]; position: string 
           ...(task ? { task } : {}),
           pagingOn: info.pagingOn,
           held: target.isHeld(index),
+          offline: kaiser.isOffline(index),
         };
       }),
     };
