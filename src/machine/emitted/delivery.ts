@@ -6,7 +6,7 @@ import { DELIVERY_CYCLES } from '../cycles/model.js';
 import { FAST_TABLE_SIZE, TlbTable } from '../memory/layout.js';
 import { CONFIG_SMAP, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_MODE } from '../memory/tlbLayout.js';
 import { type FunctionBody, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
-import { pushFastTable, pushSupervisorHost, pushTlbRegion } from './access.js';
+import { pushFastTable, pushSupervisorHost, pushTlbRegion } from './fastTable.js';
 
 /** No error code, as the argument of `enterUsually`. */
 export const NO_ERROR = -1;
