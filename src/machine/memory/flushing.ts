@@ -4,7 +4,6 @@ import { DROPPED_GLOBAL, DROPPED_SMALL } from '../emitted/tlb.js';
 import { invalidateContext, invalidateContexts, liveContext } from './contexts.js';
 import { dropFastSlot, fastIndex } from './fastTable.js';
 import { cpuIndex } from './layout.js';
-import type { Forgetting } from './forgetting.js';
 import type { Tlb } from './tlb.js';
 import { CONFIG_LONG, CONFIG_PAE, H_CONFIG, H_PCID, tlbWord } from './tlbLayout.js';
 import type { TranslationContext } from './translationContext.js';
@@ -13,9 +12,6 @@ const CR3_W = L.CR3 >> 2;
 
 /** What drops entries of the TLBs (SDM Vol. 3A, 4.10.4), and with them what the fast tables hold. */
 export class Flushing {
-  /** Set if TLBs forget. */
-  forgetting: Forgetting | undefined;
-
   constructor(private readonly i32: Int32Array, private readonly tlb: Tlb, private readonly context: TranslationContext) {}
 
   /**
@@ -31,7 +27,6 @@ export class Flushing {
     const pcide = i32[b + (L.CR4 >> 2)]! & 1 << 17;
     if (!pcide) this.flushPcid(t, 0);
     else if (hi >= 0) this.flushPcid(t, lo & 0xfff);
-    this.forgetting?.forget(cpu);
     this.context.set(cpu);
   }
 

@@ -1,6 +1,6 @@
 import * as L from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
-import { invalidateContexts } from './contexts.js';
+import { invalidateContext, invalidateContexts } from './contexts.js';
 import type { GuestMemory } from './guestMemory.js';
 import { RAM_BASE } from './layout.js';
 import type { Tlb } from './tlb.js';
@@ -14,15 +14,21 @@ import type { TranslationContext } from './translationContext.js';
 export type TlbAppetite = 'retain' | 'forget';
 
 const RAM_WORD = RAM_BASE >> 2;
+const PCIDS = 4096, CR3_W = L.CR3 >> 2;
 
 /**
  * The appetite `forget`. What it means is that nothing is held from one instruction to the next; to walk for each access would be slow, so
- * translations are kept where that cannot be seen: pages from which walks have read entries are marked, a store to one of them drops all
- * translations of all CPUs, and so does every write to a control register that decides about paging, of the CPU's own. No entry is global. A TLB
- * therefore has no content that counts: it is shown as empty, it is not hashed, and walks cost no cycles.
+ * translations are kept where that cannot be seen: pages from which walks have read entries are marked, and a store to one of them drops all
+ * translations of all CPUs; so does a change of control registers that decide about paging, of the CPU's own. Those of a PCID are dropped when it
+ * gets another root, whatever bit 63 of CR3 says, and no entry is global. A TLB therefore has no content that counts: it is shown as empty, it is
+ * not hashed, and walks cost no cycles.
  */
 export class Forgetting {
+  /** For each CPU and PCID the page of the root that its translations come from; -1 if it has none. */
+  private readonly roots: Int32Array;
+
   constructor(private readonly memory: GuestMemory, private readonly tlb: Tlb, private readonly context: TranslationContext, private readonly cpus: readonly CpuState[]) {
+    this.roots = new Int32Array(cpus.length * PCIDS).fill(-1);
     memory.onTableWrite = () => this.forgetAll();
     for (const cpu of cpus) memory.i32[tlbWord(cpu.index) + H_FORGETS] = 1;
   }
@@ -46,6 +52,16 @@ export class Forgetting {
       table = frameOf(i32[entry]!, pae ? i32[entry + 1]! : 0);
     }
     if (found) for (const cpu of this.cpus) this.endContexts(cpu);
+  }
+
+  /** The CPU goes on in that PCID with the root that its CR3 names. */
+  rooted(cpu: CpuState, pcid: number): void {
+    const root = frameOf(cpu.i32[CR3_W]!, cpu.i32[CR3_W + 1]!), at = cpu.index * PCIDS + pcid;
+    if (this.roots[at] === root) return;
+    this.roots[at] = root;
+    const t = tlbWord(cpu.index);
+    this.tlb.flushPcid(t, pcid);
+    invalidateContext(this.memory.i32, t, pcid);
   }
 
   /** Drops all translations of all CPUs. */

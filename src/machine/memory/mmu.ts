@@ -77,7 +77,7 @@ export class Mmu {
     this.pending = new Pending(memory, bus);
     this.linear = new LinearView(memory, this.walker);
     for (const cpu of cpus) this.reset(cpu);
-    if (appetite === 'forget') this.context.forgetting = this.flushing.forgetting = this.forgetting = new Forgetting(memory, this.tlb, this.context, cpus);
+    if (appetite === 'forget') this.context.forgetting = this.forgetting = new Forgetting(memory, this.tlb, this.context, cpus);
   }
 
   /** Empties the CPU's TLB, as RESET and INIT do, and takes its control registers as they are. */

@@ -42,6 +42,7 @@ export class TranslationContext {
       this.forgetting?.forget(cpu);
     }
     const pcid = config & CONFIG_PCIDE && config & CONFIG_PAGING ? i32[b + CR3_W]! & 0xfff : 0;
+    this.forgetting?.rooted(cpu, pcid);
     if (pcid !== i32[t + H_PCID]) this.tlb.selectPcid(t, pcid);
     this.setPrivilege(cpu);
     this.selectFast(cpu.base, t);

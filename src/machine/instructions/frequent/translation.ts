@@ -41,13 +41,14 @@ defineForm(Code.Mov_cr_r64, insn => controlNumber(insn.operands[0]) === CR3_NUMB
   pushTlb(e);
   f.tee(t).get(pcid).i32(2).op(Op.i32_shl, Op.i32_add).set(at);
 
+  // Where TLBs forget, a PCID's translations are kept if they come from the same root (`memory/forgetting.ts`).
+  load(t, H_FORGETS);
+  handOverIf(e);
   f.get(high).i32(0).op(Op.i32_lt_s).if();
   load(at, H_PCID_STAMPS).tee(stamp);
   load(t, H_EPOCH).op(Op.i32_le_s);
   load(at, H_PCID_CONTEXTS).tee(context).i32(12).op(Op.i32_shr_u);
   load(t, H_CONTEXT_GENERATION).op(Op.i32_ne, Op.i32_or);
-  // A TLB that forgets keeps nothing, whatever bit 63 says. (A new stamp does for it as well: none of its entries is global.)
-  load(t, H_FORGETS).op(Op.i32_or);
   handOverIf(e);
   e.charge(CR3_KEEP_CYCLES);
   f.else();
