@@ -100,7 +100,7 @@ export class KaiserWatch {
 
   /** What must not change: the policy; that both halves have the same. */
   private stateFor(kind: TornWrite['kind'], entry: number): unknown {
-    if (kind === 'policy') return this.on.guest.state().enabled;
+    if (kind === 'policy') return this.on.guest.enabled();
     const view = this.on.target.physicalView();
     const halves = [entry, entry + Number(SHADOW_BIT)].map(at => view.getBigUint64(at, true) & ~LOOSE);
     return halves[0] === halves[1];

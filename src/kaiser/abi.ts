@@ -102,7 +102,7 @@ export class GuestReader extends GuestMemory {
     const exit = sites.find(site => site.kind === 'to user')?.form;
     return {
       design: this.design(),
-      enabled: this.u32(this.abi.enabledAddress),
+      enabled: this.enabled(),
       flag: exit === undefined ? this.u32(this.abi.flagAddress) : siteAnswer(exit, this.u32(this.abi.flagAddress), this.cpuWord(cpu)),
       asks: exit === undefined || exit === 'flag' ? 'flag' : exit === 'cpu word' ? 'cpu word' : 'code',
       // A test in the wrong place is one of the word all the same.
@@ -120,6 +120,9 @@ export class GuestReader extends GuestMemory {
     if (this.designName?.pointer !== pointer) this.designName = { pointer, name: this.text(pointer, 32) };
     return this.designName.name;
   }
+
+  /** The policy variable alone: for those who ask often. */
+  enabled(): number | undefined { return this.u32(this.abi.enabledAddress); }
 
   /** The places in entry code that ask whether KAISER is on, as they are now; empty for a kernel without a table of them. */
   sites(): Site[] {

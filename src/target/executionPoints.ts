@@ -9,6 +9,9 @@ export class ExecutionPoints {
   probeStops = false;
   private readonly probes = new Map<bigint, Set<ProbeListener>>();
 
+  /** The arrival of which probes have been told last: the CPU, where it was and how far. */
+  private told: { cpu: number; address: bigint; steps: number } | undefined;
+
   constructor(private readonly machine: Machine) {}
 
   /** Replaces all breakpoints. */
@@ -34,17 +37,23 @@ export class ExecutionPoints {
 
   /** A CPU has come to an address: tells the probes. @returns whether a breakpoint there, or a probe, wants to stop */
   reached(cpu: number, address: bigint): boolean {
-    // A copy: a listener may take itself away or add another, which is for the next time.
-    this.probeStops = false;
-    for (const listener of [...this.probes.get(address) ?? []]) if (listener(cpu) === 'stop') this.probeStops = true;
+    this.tell(cpu, address);
     const breakpoint = this.breakpoints.get(address);
     return breakpoint !== undefined && (breakpoint.condition?.(cpu) ?? true) || this.probeStops;
   }
 
-  /** Lets a CPU run the instruction that it stands at although a point is on it. */
+  /** Lets a CPU run the instruction that it stands at although a point is on it. Probes that have not heard of it, since it was stepped there, do now. */
   pass(index: number): void {
-    const cpu = this.machine.cpus[index]!, address = cpu.linearRip;
+    const cpu = this.machine.cpus[index]!, address = cpu.linearRip, { told } = this;
+    if (this.probes.has(address) && !(told?.cpu === index && told.address === address && told.steps === cpu.steps)) this.tell(index, address);
     if (this.breakpoints.has(address) || this.probes.has(address)) cpu.set(L.RESUME, address);
+  }
+
+  private tell(cpu: number, address: bigint): void {
+    this.told = { cpu, address, steps: this.machine.cpus[cpu]!.steps };
+    this.probeStops = false;
+    // A copy: a listener may take itself away or add another, which is for the next time.
+    for (const listener of [...this.probes.get(address) ?? []]) if (listener(cpu) === 'stop') this.probeStops = true;
   }
 
   private install(): void {

@@ -123,6 +123,23 @@ it('probes see every pass however the run is cut', async () => {
   }
 });
 
+it('probes and breakpoints hear of a place that a run has ended at for its limit, and of one that was stepped to', async () => {
+  const [limited, stepped, stopped] = [await make('l'), await make('l'), await make('l')];
+  let passes = 0;
+  for (const target of [limited, stepped]) target.addProbe(address('loop_for_ever'), () => { passes++; });
+  while (limited.cpu(0).rip !== address('loop_for_ever')) await limited.run({ until: limited.position + 1 });
+  await limited.run({ until: limited.position + 1 });
+  expect(passes).toBe(1);
+  while (stepped.cpu(0).rip !== address('loop_for_ever')) stepped.step(0);
+  stepped.step(0);
+  expect(passes).toBe(2);
+  while (stopped.cpu(0).rip !== address('loop_for_ever')) await stopped.run({ until: stopped.position + 1 });
+  const { position } = stopped;
+  stopped.setBreakpoints([{ address: address('loop_for_ever') }]);
+  expect(await stopped.run()).toMatchObject({ kind: 'breakpoint' });
+  expect(stopped.position).toBe(position);
+});
+
 it('an alarm that a probe sets for a moment of the same run rings exactly then, and changes nothing', async () => {
   const [plain, probed] = [await make('l'), await make('l')];
   const set: number[] = [], rung: number[] = [];
