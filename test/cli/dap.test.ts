@@ -16,7 +16,7 @@ let program: string;
 beforeAll(() => {
   execFileSync(process.execPath, [path.join(installFolder, 'scripts/build.mjs'), '--no-guest', '--to', path.dirname(cli)]);
   program = buildTiny();
-});
+}, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let child: ChildProcess | undefined;

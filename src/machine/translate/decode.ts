@@ -12,13 +12,16 @@ export { MAX_INSTRUCTION };
 export type Decoded = Insn | 'invalid' | 'truncated' | 'too long';
 
 /**
- * Decodes the instruction at the start of `bytes`.
+ * Decodes the instruction at offset `from` of `bytes`, which count up to offset `end`.
  * `ip` is the instruction pointer, `linear` its linear address; `mode` a set of `CodeMode` bits.
  * Gives 'truncated' if more bytes are needed than there are, 'invalid' if no instruction has these bytes, 'too long' if
  * prefixes make it longer than 15 bytes. What `set` lacks is invalid.
  */
-export function decode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, set: InstructionSet = wholeInstructionSet): Decoded {
-  const decoded = quickDecode(bytes, ip, linear, mode, set) ?? libraryDecode(bytes, ip, linear, mode, set);
+export function decode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, set: InstructionSet = wholeInstructionSet, from = 0, end = bytes.length): Decoded {
+  const quick = quickDecode(bytes, ip, linear, mode, set, from, end);
+  if (quick) return quick;
+  bytes = bytes.subarray(from, end);
+  const decoded = libraryDecode(bytes, ip, linear, mode, set);
   return decoded === 'invalid' && bytes.length >= MAX_INSTRUCTION && isTooLong(bytes, bitnessOf(mode), set) ? 'too long' : decoded;
 }
 
@@ -51,7 +54,7 @@ function read(i: Instruction, bytes: Uint8Array, ip: bigint, linear: bigint, mod
   const insn: Insn = {
     linear, ip,
     // 16-bit code may lie above 64 KiB of its segment: EIP is not cut to 16 bits by going on to the next instruction.
-    next: BigInt.asUintN(bitness === 64 ? 64 : 32, ip + BigInt(length)), length, bytes: bytes.slice(0, length), code: i.code, mnemonic: i.mnemonic,
+    next: BigInt.asUintN(bitness === 64 ? 64 : 32, ip + BigInt(length)), length, bytes: Array.from(bytes.subarray(0, length)), code: i.code, mnemonic: i.mnemonic,
     operands: [], immediate: 0n, immediate2: 0, target: 0n, farSelector: 0, lock: false, rep: 'none', operandSize: 0, mode,
   };
   // A REX prefix in front of other prefixes counts for nothing.

@@ -22,14 +22,14 @@ export function endsBlock(insn: Insn): boolean { return ENDS_BLOCK.has(insn.mnem
 export function neverFalls(insn: Insn): boolean { return insn.mnemonic === Mnemonic.Jmp || insn.mnemonic === Mnemonic.Ret || ENDS_REGION.has(insn.mnemonic); }
 
 /**
- * Decodes the instruction at the start of `bytes` and finds its meaning; undefined if it goes on behind them. Bytes that are
+ * Decodes the instruction at offset `from` of `bytes`, which count up to `end`, and finds its meaning; undefined if it goes on behind them. Bytes that are
  * no instruction become one that raises #UD, and more than 15 one that raises #GP.
  */
-export function decodeOne(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, set?: InstructionSet): Decoded | undefined {
-  const insn = decode(bytes, ip, linear, mode, set);
+export function decodeOne(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, set?: InstructionSet, from = 0, end = bytes.length): Decoded | undefined {
+  const insn = decode(bytes, ip, linear, mode, set, from, end);
   if (insn === 'truncated') return undefined;
-  if (insn === 'invalid') return undecodable(bytes, ip, linear, mode, UNDEFINED);
-  return insn === 'too long' ? undecodable(bytes, ip, linear, mode, TOO_LONG) : withMeaning(insn);
+  if (insn === 'invalid') return undecodable(bytes[from]!, ip, linear, mode, UNDEFINED);
+  return insn === 'too long' ? undecodable(bytes[from]!, ip, linear, mode, TOO_LONG) : withMeaning(insn);
 }
 
 function withMeaning(insn: Insn): Decoded {
@@ -42,9 +42,9 @@ const UNDEFINED: Meaning = { handler: () => { throw new GuestFault(Vector.UD); }
 /** More than 15 bytes: #GP(0) (SDM Vol. 2A, 2.3.11). */
 const TOO_LONG: Meaning = { handler: () => { throw new GuestFault(Vector.GP, 0); }, cycles: 0 };
 
-function undecodable(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, meaning: Meaning): Decoded {
+function undecodable(byte: number, ip: bigint, linear: bigint, mode: number, meaning: Meaning): Decoded {
   return {
-    linear, ip, next: ip + 1n, length: 1, bytes: bytes.slice(0, 1), code: 0, mnemonic: Mnemonic.INVALID, operands: [], immediate: 0n, immediate2: 0,
+    linear, ip, next: ip + 1n, length: 1, bytes: [byte], code: 0, mnemonic: Mnemonic.INVALID, operands: [], immediate: 0n, immediate2: 0,
     target: 0n, farSelector: 0, lock: false, rep: 'none', operandSize: 0, mode, meaning,
   };
 }

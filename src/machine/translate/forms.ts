@@ -20,8 +20,8 @@ export interface Form {
   code: number;
   mnemonic: number;
   places: readonly number[];
-  /** For `Place.Fixed`. */
-  operands: readonly Operand[];
+  /** For `Place.Fixed`, otherwise null. */
+  operands: readonly (Operand | null)[];
   /** Bytes of a memory operand. */
   memorySize: number;
   /** For `Place.String`. */
@@ -33,12 +33,15 @@ export interface Form {
   features: readonly string[];
 }
 
-/** How much of ModRM is part of the opcode: nothing, reg, or all of it (with REX.R and REX.B, see `allBits`). */
-export const enum Selects { Nothing, Reg, All }
+/** How much of ModRM is part of the opcode: nothing, reg, reg with REX.R, or all of it with REX.R and REX.B (see `selected`). */
+export const enum Selects { Nothing, Reg, ExtendedReg, All }
 
 /** The forms of an opcode with its prefixes: one without ModRM, or those with memory and with registers. */
 export interface Opcode { plain?: Form; memory?: Selection; register?: Selection; }
 export interface Selection { by: Selects; forms: (Form | undefined)[]; }
+
+/** The table as a build keeps it: forms, and where they stand: key, number of the form, and for those with ModRM 1 if with registers, `Selects`, value. */
+export interface SavedForms { forms: readonly Form[]; entries: readonly (readonly [key: number, form: number, register?: number, by?: Selects, value?: number])[]; }
 
 /** A form and where it stands in the table: `opcodeKey`, and unless there is no ModRM the bits of it that count. */
 export interface SavedForm { key: number; modrm?: { register: boolean; by: Selects; value: number }; form: Form; }
@@ -52,7 +55,10 @@ export interface SavedForm { key: number; modrm?: { register: boolean; by: Selec
 export function opcodeKey(opcode: number, map: number, bits: number, prefixes: number): number { return opcode | map << 8 | bits << 10 | prefixes << 12; }
 
 const table = new Map<number, Opcode>();
-for (const saved of commonForms()) addForm(saved);
+{
+  const { forms, entries } = commonForms();
+  for (const [key, form, register, by, value] of entries) addForm({ key, modrm: by === undefined ? undefined : { register: register === 1, by, value: value! }, form: forms[form]! });
+}
 
 /** What is known of an opcode. */
 export function findOpcode(key: number): Opcode | undefined { return table.get(key); }
@@ -78,14 +84,19 @@ export function removeForm({ key, modrm }: SavedForm): void {
   else opcode.plain = undefined;
 }
 
-/** All that is known, as `commonForms` has it. */
-export function savedForms(): SavedForm[] {
-  const saved: SavedForm[] = [];
+/** All that is known. */
+export function savedForms(): SavedForms {
+  const forms: Form[] = [], numbers = new Map<Form, number>(), entries: (readonly [number, number, number?, Selects?, number?])[] = [];
+  const numberOf = (form: Form): number => {
+    let number = numbers.get(form);
+    if (number === undefined) numbers.set(form, number = forms.push(form) - 1);
+    return number;
+  };
   for (const [key, { plain, memory, register }] of table) {
-    if (plain) saved.push({ key, form: plain });
+    if (plain) entries.push([key, numberOf(plain)]);
     for (const selection of [memory, register]) {
-      selection?.forms.forEach((form, value) => { if (form) saved.push({ key, modrm: { register: selection === register, by: selection.by, value }, form }); });
+      selection?.forms.forEach((form, value) => { if (form) entries.push([key, numberOf(form), selection === register ? 1 : 0, selection.by, value]); });
     }
   }
-  return saved;
+  return { forms, entries };
 }

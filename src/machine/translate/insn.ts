@@ -9,7 +9,7 @@ export interface Insn {
   ip: bigint;
   next: bigint;
   length: number;
-  bytes: Uint8Array;
+  bytes: readonly number[];
   /** iced's `Code` and `Mnemonic`. */
   code: number;
   mnemonic: number;

@@ -2,7 +2,7 @@ import { Mnemonic, OpCodeOperandKind as Kind, type Instruction } from 'iced-x86'
 import { addForm, type Form, Place, RegisterClass, removeForm, type SavedForm, Selects } from './forms.js';
 import type { Insn } from './insn.js';
 import { type InstructionSet, wholeInstructionSet } from './instructionSet.js';
-import { allBits, locate, NOP, quickDecode } from './quickDecode.js';
+import { locate, NOP, quickDecode, selected } from './quickDecode.js';
 
 
 /** Places of operands by what iced says of a form; of all others the operand itself is kept. */
@@ -72,7 +72,7 @@ function formsOf(instruction: Instruction, insn: Insn, set: InstructionSet): Sav
   const string = found.includes(Place.String) && insn.memory ? { segment: insn.memory.segment, size: insn.memory.size, addressSize: insn.memory.addressSize } : undefined;
   if (string && located.segment >= 0) return [];
   const form: Form = {
-    code: insn.code, mnemonic: insn.mnemonic, places: found, operands: insn.operands, memorySize: insn.memory?.size ?? 0, string, lock: insn.lock, rep: insn.rep,
+    code: insn.code, mnemonic: insn.mnemonic, places: found, operands: insn.operands.map((operand, n) => found[n] === Place.Fixed ? operand : null), memorySize: insn.memory?.size ?? 0, string, lock: insn.lock, rep: insn.rep,
     operandSize: insn.operandSize, features: set.featuresOf(instruction),
   };
   const immediates = found.reduce((sum, place) => sum + immediateBytes(place), 0), hasModrm = at < insn.length - immediates;
@@ -80,8 +80,8 @@ function formsOf(instruction: Instruction, insn: Insn, set: InstructionSet): Sav
   if (!hasModrm) return [{ key, form }];
   const modrm = insn.bytes[at]!, register = modrm >= 0xc0;
   // Without an operand by rm all of ModRM may be the opcode. Among the NOPs some are hints.
-  const isNop = map === 1 && opcode >= 0x18 && opcode <= 0x1f, by = isLiteral || !usesRm ? Selects.All : usesReg && !isNop ? Selects.Nothing : Selects.Reg;
-  return [{ key, modrm: { register, by, value: by === Selects.All ? allBits(modrm, located.rex) : by === Selects.Reg ? modrm >> 3 & 7 : 0 }, form }];
+  const isNop = map === 1 && opcode >= 0x18 && opcode <= 0x1f, by = !usesRm ? Selects.All : isLiteral ? Selects.ExtendedReg : usesReg && !isNop ? Selects.Nothing : Selects.Reg;
+  return [{ key, modrm: { register, by, value: selected(by, modrm, located.rex) }, form }];
 }
 
 /** Bytes that an operand takes behind the opcode and ModRM. */

@@ -22,12 +22,12 @@ export interface Located {
   segment: number;
 }
 
-/** Finds the opcode; undefined where there are prefixes that this decoder leaves to iced, 'truncated' if the bytes end before it. */
-export function locate(bytes: Uint8Array, mode: number): Located | 'truncated' | undefined {
+/** Finds the opcode of the instruction at offset `from`, whose bytes end before `end`; undefined where there are prefixes that this decoder leaves to iced, 'truncated' if the bytes end before it. */
+export function locate(bytes: ArrayLike<number>, mode: number, from = 0, end = bytes.length): Located | 'truncated' | undefined {
   const long = mode & CodeMode.Long;
-  let at = 0, prefixes = 0, segment = -1, hasSegment = false, rex = 0, map = 0;
+  let at = from, prefixes = 0, segment = -1, hasSegment = false, rex = 0, map = 0;
   for (;;) {
-    if (at >= bytes.length) return 'truncated';
+    if (at >= end) return 'truncated';
     const byte = bytes[at]!;
     let bit: number;
     if (byte === 0x66) bit = 1;
@@ -41,47 +41,48 @@ export function locate(bytes: Uint8Array, mode: number): Located | 'truncated' |
       if (byte >= 0x64) segment = byte === 0x64 ? Seg.FS : Seg.GS;
       bit = 0;
     } else break;
-    if (prefixes & bit || bit & 6 && prefixes & 6 || ++at > MAX_PREFIXES) return undefined;
+    if (prefixes & bit || bit & 6 && prefixes & 6 || ++at > from + MAX_PREFIXES) return undefined;
     prefixes |= bit;
   }
   if (long && bytes[at]! >>> 4 === 4) {
     rex = bytes[at++]!;
     if (rex & 8) prefixes |= 16;
   }
-  let opcode = bytes[at++];
+  let opcode = bytes[at++]!;
   if (opcode === 0x0f) {
-    opcode = bytes[at++];
+    opcode = bytes[at++]!;
     map = 1;
     if (opcode === 0x38 || opcode === 0x3a) {
       map = opcode === 0x38 ? 2 : 3;
-      opcode = bytes[at++];
+      opcode = bytes[at++]!;
     }
   }
-  if (opcode === undefined) return 'truncated';
+  if (at > end) return 'truncated';
   // A prefix that is not dealt with here, or one behind REX; XCHG instead of NOP by REX.B.
   if (map === 0 && (PREFIXES.has(opcode) || long && opcode >>> 4 === 4 || opcode === NOP && rex)) return undefined;
   return { key: opcodeKey(opcode, map, long ? 2 : mode & CodeMode.Code32 ? 1 : 0, prefixes), at, opcode, rex, segment };
 }
 
 /**
- * Decodes the instruction at the start of `bytes` if its form is known (`forms.ts`): the same result as iced's, without its library.
- * Parameters as of `decode`.
+ * Decodes the instruction at offset `from` if its form is known (`forms.ts`): the same result as iced's, without its library.
+ * Other parameters as of `decode`.
  * @returns undefined if iced is to be asked
  */
-export function quickDecode(bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, set: InstructionSet): Insn | 'truncated' | undefined {
-  const located = locate(bytes, mode);
-  if (located === undefined || located === 'truncated') return bytes.length < MAX_INSTRUCTION ? located : undefined;
+export function quickDecode(bytes: ArrayLike<number>, ip: bigint, linear: bigint, mode: number, set: InstructionSet, from = 0, end = bytes.length): Insn | 'truncated' | undefined {
+  const located = locate(bytes, mode, from, end);
+  if (located === undefined || located === 'truncated') return end - from < MAX_INSTRUCTION ? located : undefined;
   const known = findOpcode(located.key);
   if (!known) return undefined;
-  const result = decodeForm(known, located, bytes, ip, linear, mode, set);
-  return result === 'truncated' && bytes.length >= MAX_INSTRUCTION ? undefined : result;
+  const result = decodeForm(known, located, bytes, from, end, ip, linear, mode, set);
+  return result === 'truncated' && end - from >= MAX_INSTRUCTION ? undefined : result;
 }
 
-function decodeForm(known: Opcode, { at, opcode, rex, segment }: Located, bytes: Uint8Array, ip: bigint, linear: bigint, mode: number, set: InstructionSet): Insn | 'truncated' | undefined {
+function decodeForm(known: Opcode, { at, opcode, rex, segment }: Located, bytes: ArrayLike<number>, from: number, end: number, ip: bigint, linear: bigint, mode: number,
+  set: InstructionSet): Insn | 'truncated' | undefined {
   const long = mode & CodeMode.Long;
   let form = known.plain, modrm = -1, memory: MemoryOperand | undefined, relative = false;
   if (!form) {
-    if (at >= bytes.length) return 'truncated';
+    if (at >= end) return 'truncated';
     modrm = bytes[at++]!;
     const selection = modrm >= 0xc0 ? known.register : known.memory;
     form = selection && select(selection, modrm, rex);
@@ -124,12 +125,13 @@ function decodeForm(known: Opcode, { at, opcode, rex, segment }: Located, bytes:
       operands.push(FAR);
     } else operands.push(form.operands[n]!);
   }
-  if (at > bytes.length) return 'truncated';
-  const next = BigInt.asUintN(long ? 64 : 32, ip + BigInt(at));
-  if (relative) memory!.displacement = BigInt.asUintN(64, ip + BigInt(at) + memory!.displacement);
-  if (branch) target = BigInt.asUintN(targetBits[(branch - Place.Branch16Byte) % 3]!, ip + BigInt(at) + target);
+  if (at > end) return 'truncated';
+  const length = at - from, behind = ip + BigInt(length), next = BigInt.asUintN(long ? 64 : 32, behind), own: number[] = [];
+  for (let n = from; n < at; n++) own.push(bytes[n]!);
+  if (relative) memory!.displacement = BigInt.asUintN(64, behind + memory!.displacement);
+  if (branch) target = BigInt.asUintN(targetBits[(branch - Place.Branch16Byte) % 3]!, behind + target);
   const insn: Insn = {
-    linear, ip, next, length: at, bytes: bytes.slice(0, at), code: form.code, mnemonic: form.mnemonic,
+    linear, ip, next, length, bytes: own, code: form.code, mnemonic: form.mnemonic,
     operands, immediate, immediate2: 0, target, farSelector, lock: form.lock, rep: form.rep, operandSize: form.operandSize, mode,
   };
   if (memory) insn.memory = memory;
@@ -137,18 +139,23 @@ function decodeForm(known: Opcode, { at, opcode, rex, segment }: Located, bytes:
 }
 
 function select({ by, forms }: Selection, modrm: number, rex: number): Form | undefined {
-  if (by === Selects.Nothing) return forms[0];
-  if (by === Selects.Reg) return forms[modrm >> 3 & 7];
-  return forms[allBits(modrm, rex)];
+  return forms[selected(by, modrm, rex)];
 }
 
-/** ModRM with the bits of REX that extend its registers, for `Selects.All`. */
-export function allBits(modrm: number, rex: number): number { return modrm | (rex & 5) << 8; }
+/** The bits of ModRM and REX that select a form. */
+export function selected(by: Selects, modrm: number, rex: number): number {
+  switch (by) {
+    case Selects.Nothing: return 0;
+    case Selects.Reg: return modrm >> 3 & 7;
+    case Selects.ExtendedReg: return modrm >> 3 & 7 | (rex & 4) << 1;
+    case Selects.All: return modrm | (rex & 5) << 8;
+  }
+}
 
 /** Bytes of the immediates, by `Place`, and bits of the branch targets. */
 const sizes = [1, 2, 4, 8, 1, 4], targetBits = [16, 32, 64];
 
-function immediateOf(bytes: Uint8Array, at: number, place: number): bigint {
+function immediateOf(bytes: ArrayLike<number>, at: number, place: number): bigint {
   switch (place) {
     case Place.Byte: return BigInt(bytes[at] ?? 0);
     case Place.SignByte: return BigInt.asUintN(64, BigInt(bytes[at]! << 24 >> 24));
@@ -160,10 +167,10 @@ function immediateOf(bytes: Uint8Array, at: number, place: number): bigint {
 }
 
 /** Four bytes as a signed number; what lies behind the end counts as 0. */
-function int32(bytes: Uint8Array, at: number): number { return bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24; }
+function int32(bytes: ArrayLike<number>, at: number): number { return bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24; }
 
 /** Reads a 32-bit or 64-bit address (SDM Vol. 2A, tables 2-2 and 2-3) and gives the offset behind it; a RIP-relative displacement is completed by the caller. */
-function addressOf(memory: MemoryOperand, bytes: Uint8Array, at: number, modrm: number, rex: number, long: boolean): number {
+function addressOf(memory: MemoryOperand, bytes: ArrayLike<number>, at: number, modrm: number, rex: number, long: boolean): number {
   const mod = modrm >> 6;
   let base = modrm & 7, displacement = 0, size = mod === 1 ? 1 : mod === 2 ? 4 : 0;
   if (base === 4) {
@@ -186,7 +193,7 @@ const RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7;
 /** Base and index of 16-bit addresses by ModRM.rm (SDM Vol. 2A, table 2-1). */
 const bases16 = [RBX, RBX, RBP, RBP, RSI, RDI, RBP, RBX], indexes16 = [RSI, RDI, RSI, RDI, -1, -1, -1, -1];
 
-function address16(memory: MemoryOperand, bytes: Uint8Array, at: number, modrm: number): number {
+function address16(memory: MemoryOperand, bytes: ArrayLike<number>, at: number, modrm: number): number {
   const mod = modrm >> 6, rm = modrm & 7, bare = mod === 0 && rm === 6, size = bare || mod === 2 ? 2 : mod;
   if (!bare) {
     memory.base = bases16[rm]!;

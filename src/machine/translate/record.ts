@@ -1,5 +1,5 @@
 import * as L from '../cpu/layout.js';
-import type { Insn } from './insn.js';
+import type { Insn, Register } from './insn.js';
 
 /**
  * A decoded instruction as the interpreter's templates read it: RECORD_SIZE bytes in the machine's memory.
@@ -39,28 +39,54 @@ export function registerOffset(register: { class: string; number: number }): num
   return L.GPR + register.number * 8 + (register.class === 'high8' ? 1 : 0);
 }
 
-/** Writes the record of `insn` at byte address `at` of the machine's memory. */
-export function writeRecord(view: DataView, at: number, insn: Insn, template: number, handler: number): void {
-  view.setInt32(at + R_TEMPLATE, template, true);
-  view.setInt32(at + R_LENGTH, insn.length, true);
-  view.setBigUint64(at + R_NEXT, insn.next, true);
-  view.setBigUint64(at + R_IMMEDIATE, insn.operands.some(o => o.kind === 'branch') ? insn.target : insn.immediate, true);
-  for (let n = 0; n < 4; n++) {
-    const operand = insn.operands[n];
-    const known = operand?.kind === 'register' && /^(general|high8|xmm|mmx)$/.test(operand.register.class);
-    view.setUint16(at + R_OPERAND + 2 * n, known ? registerOffset(operand.register) : L.ZERO, true);
+/** Writes records into the machine's memory, all of whose fields lie at multiples of their sizes. */
+export class RecordWriter {
+  private readonly u8: Uint8Array;
+  private readonly u16: Uint16Array;
+  private readonly i32: Int32Array;
+  private readonly u64: BigUint64Array;
+
+  constructor(buffer: ArrayBuffer) {
+    this.u8 = new Uint8Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.u64 = new BigUint64Array(buffer);
   }
-  const memory = insn.memory;
-  view.setBigUint64(at + R_DISPLACEMENT, memory ? memory.displacement : 0n, true);
-  view.setUint16(at + R_BASE, memory && memory.base >= 0 ? L.GPR + memory.base * 8 : L.ZERO, true);
-  view.setUint16(at + R_INDEX, memory && memory.index >= 0 ? L.GPR + memory.index * 8 : L.ZERO, true);
-  view.setUint16(at + R_SEGMENT_BASE, memory && memory.segment >= L.Seg.FS ? L.SEG + memory.segment * L.SEG_SIZE + L.SEG_BASE : L.ZERO, true);
-  view.setUint8(at + R_SCALE, memory ? 31 - Math.clz32(memory.scale) : 0);
-  view.setUint8(at + R_SEGMENT, memory ? memory.segment : L.Seg.DS);
-  view.setBigUint64(at + R_ADDRESS_MASK, addressMask(memory ? memory.addressSize : 8), true);
-  view.setInt32(at + R_HANDLER, handler, true);
-  view.setInt32(at + R_IMMEDIATE2, insn.immediate2, true);
+
+  /** Writes the record of `insn` at byte address `at`, a multiple of RECORD_SIZE. */
+  write(at: number, insn: Insn, template: number, handler: number): void {
+    const { u16, i32, u64 } = this, { memory, operands } = insn, word = at >> 1, double = at >> 2, quad = at >> 3;
+    i32[double + (R_TEMPLATE >> 2)] = template;
+    i32[double + (R_LENGTH >> 2)] = insn.length;
+    u64[quad + (R_NEXT >> 3)] = insn.next;
+    let branches = false;
+    for (let n = 0; n < 4; n++) {
+      const operand = operands[n];
+      if (operand?.kind === 'branch') branches = true;
+      u16[word + (R_OPERAND >> 1) + n] = operand?.kind === 'register' ? operandOffset(operand.register) : L.ZERO;
+    }
+    u64[quad + (R_IMMEDIATE >> 3)] = branches ? insn.target : insn.immediate;
+    u64[quad + (R_DISPLACEMENT >> 3)] = memory ? memory.displacement : 0n;
+    u16[word + (R_BASE >> 1)] = memory && memory.base >= 0 ? L.GPR + memory.base * 8 : L.ZERO;
+    u16[word + (R_INDEX >> 1)] = memory && memory.index >= 0 ? L.GPR + memory.index * 8 : L.ZERO;
+    u16[word + (R_SEGMENT_BASE >> 1)] = memory && memory.segment >= L.Seg.FS ? L.SEG + memory.segment * L.SEG_SIZE + L.SEG_BASE : L.ZERO;
+    this.u8[at + R_SCALE] = memory ? 31 - Math.clz32(memory.scale) : 0;
+    this.u8[at + R_SEGMENT] = memory ? memory.segment : L.Seg.DS;
+    u64[quad + (R_ADDRESS_MASK >> 3)] = memory ? addressMask(memory.addressSize) : ALL_ONES;
+    i32[double + (R_HANDLER >> 2)] = handler;
+    i32[double + (R_IMMEDIATE2 >> 2)] = insn.immediate2;
+  }
+}
+
+const ALL_ONES = 0xffffffffffffffffn;
+
+/** `registerOffset`, or L.ZERO for registers that templates do not read by their records. */
+function operandOffset(register: Register): number {
+  switch (register.class) {
+    case 'general': case 'high8': case 'xmm': case 'mmx': return registerOffset(register);
+    default: return L.ZERO;
+  }
 }
 
 /** All ones for an address of that many bytes. */
-export function addressMask(addressSize: number): bigint { return addressSize === 8 ? 0xffffffffffffffffn : (1n << BigInt(addressSize * 8)) - 1n; }
+export function addressMask(addressSize: number): bigint { return addressSize === 8 ? ALL_ONES : (1n << BigInt(addressSize * 8)) - 1n; }

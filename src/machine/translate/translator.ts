@@ -14,7 +14,7 @@ import { type Decoded, decodeOne, endsBlock } from './decoded.js';
 import { Exit } from './emitter.js';
 import { FunctionTable, newModule } from './functionTable.js';
 import { InstructionSet } from './instructionSet.js';
-import { RECORD_SIZE, writeRecord } from './record.js';
+import { RECORD_SIZE, RecordWriter } from './record.js';
 import { blocksOf, reachable } from './regionBlocks.js';
 import { RegionEmitter } from './regionEmitter.js';
 import { DEFAULT_TUNING, type TranslatorCounts, type Tuning } from './tuning.js';
@@ -39,6 +39,7 @@ export class Translator {
   private readonly blocks: BlockStore;
   /** Instructions by the number that their records give to handlers. */
   private readonly insns: Decoded[] = [];
+  private readonly records: RecordWriter;
   private nextRecord = RECORD_BASE;
   private decodedBlocks = 0;
   private flushes = 0;
@@ -58,6 +59,7 @@ export class Translator {
   }) {
     const { memory } = core;
     this.instructionSet = new InstructionSet(core.features);
+    this.records = new RecordWriter(memory.wasm.buffer);
     const { emitted } = emittedFor(memory);
     this.runtime = makeRuntime({
       memory: memory.wasm,
@@ -217,7 +219,7 @@ export class Translator {
       this.templates.add([...insns, ...near]);
     }
     for (const insn of insns) {
-      writeRecord(this.core.memory.view, this.nextRecord, insn, this.templates.of(insn), this.insns.push(insn) - 1);
+      this.records.write(this.nextRecord, insn, this.templates.of(insn), this.insns.push(insn) - 1);
       this.nextRecord += RECORD_SIZE;
     }
     this.blocks.add(block);
@@ -234,7 +236,7 @@ export class Translator {
     while (insns.length < BLOCK_LIMIT && host < end && !(insns.length && this.breakpoints.has(linear))) {
       let insn = page.get(host);
       if (insn?.ip !== ip || insn.mode !== mode) {
-        insn = decodeOne(this.core.memory.u8.subarray(host, Math.min(end, host + MAX_INSTRUCTION)), ip, linear, mode, this.instructionSet);
+        insn = decodeOne(this.core.memory.u8, ip, linear, mode, this.instructionSet, host, Math.min(end, host + MAX_INSTRUCTION));
         if (!insn) break;
         page.set(host, insn);
       }

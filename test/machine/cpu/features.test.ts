@@ -43,7 +43,7 @@ const SAMPLES: Record<string, string[]> = {
 };
 
 const NOTHING: Insn = {
-  linear: 0n, ip: 0n, next: 0n, length: 0, bytes: new Uint8Array(), code: 0, mnemonic: 0, operands: [], immediate: 0n, immediate2: 0, target: 0n, farSelector: 0, lock: false, rep: 'none',
+  linear: 0n, ip: 0n, next: 0n, length: 0, bytes: [], code: 0, mnemonic: 0, operands: [], immediate: 0n, immediate2: 0, target: 0n, farSelector: 0, lock: false, rep: 'none',
   operandSize: 0, mode: 0,
 };
 

@@ -70,6 +70,13 @@ describe('the quick decoder', () => {
     expect(libraryDecode(invpcid, 0n, 0n, CodeMode.Long, without)).toBe('invalid');
   });
 
+  it('decodes in the middle of memory as it does at its start, and looks at nothing behind the end', () => {
+    const call = [0xe8, 1, 2, 3, 4], memory = Uint8Array.from([0xff, 0xff, ...call, 0xff]);
+    const alone = libraryDecode(Uint8Array.from(call), 5n, 6n, CodeMode.Long, wholeInstructionSet);
+    expect(quickDecode(memory, 5n, 6n, CodeMode.Long, wholeInstructionSet, 2, 7)).toEqual(alone);
+    for (let end = 2; end < 7; end++) expect(quickDecode(memory, 5n, 6n, CodeMode.Long, wholeInstructionSet, 2, end)).toBe('truncated');
+  });
+
   it('says that bytes are missing wherever an instruction is cut off', () => {
     const whole = Uint8Array.of(0x65, 0x48, 0x81, 0x84, 0x88, 0, 0x10, 0, 0, 1, 2, 3, 4);
     libraryDecode(whole, 0n, 0n, CodeMode.Long, wholeInstructionSet);
