@@ -39,7 +39,7 @@ function rangeRow(range: AddressRange, space: AddressSpace, id: string, l10n: L1
   return {
     id: `${id}/${range.start}`, label: shortAddress(range.start),
     // What a narrow side bar cuts off first stands last; where the range is has its badge.
-    description: [range.description, `${range.rights} ${user}`, poison, range.size, pair ? where.text : ''].filter(Boolean).join(' · '),
+    description: [range.description, `${range.rights} ${user}`, range.description.includes('poison') ? '' : poison, range.size, pair ? where.text : ''].filter(Boolean).join(' · '),
     tooltip: [`\`${range.start}\` – \`${range.end}\``, `${range.size}, ${range.rights}, ${user}`, pair ? where.text : '', poison, range.description]
       .filter(Boolean).join('\n\n'),
     spoken: [range.start, range.size, rightsWords(range.rights, l10n), user, pair ? where.text : '', poison, range.description].filter(Boolean).join(', '),

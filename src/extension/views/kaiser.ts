@@ -17,7 +17,7 @@ export function kaiserRows(kaiser: KaiserReply, l10n: L10n): Row[] {
     },
     {
       id: 'kaiser/flag', label: l10n.t('Flag'), description: onOff(kaiser.flag, l10n), value: onOff(kaiser.flag, l10n),
-      tooltip: l10n.t('The word that entry and exit code tests before it switches CR3.'), icon: 'symbol-boolean',
+      tooltip: l10n.t('What entry and exit code goes by before it switches CR3: a word that it tests, or how it is patched. Entry Points tells which.'), icon: 'symbol-boolean',
       // While a toggle is under way, or after a raw poke, entry code does something else than the policy says.
       spoken: isOn(kaiser.flag) === on ? undefined : l10n.t('Flag, {0}, which is not what the policy says', onOff(kaiser.flag, l10n)),
     },
