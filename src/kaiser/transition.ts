@@ -16,7 +16,7 @@ import type { Situation } from './situation.js';
 export const PARANOID_GAP = 'paranoid_exit';
 
 /** Functions in which stopped CPUs wait: the guest's, Linux's. */
-const stoppers = new Set(['stopper', 'stop_here', 'multi_cpu_stop']);
+export const stoppers: ReadonlySet<string> = new Set(['stopper', 'stop_here', 'multi_cpu_stop']);
 
 /** `at position 1234, written by CPU 0, while CPU 1 was in user mode at 0x401000 on the shadow half`. */
 function describeFlip(scene: Scene, flip: Flip, cpu: number): string {

@@ -114,6 +114,18 @@ describe('no rule is found broken', () => {
     expect(await firstBroken(await boot(append, ['toggle 100 &', ...BUSY]), 2_600_000)).toBeUndefined();
   }, 120_000);
 
+  it.each(['', 'nofsgsbase', 'kaiser_design=static_branch'])('while NMIs and machine checks come at any moment: "%s"', async append => {
+    const debuggee = await boot(append, ['toggle 100 &', 'storm 0 &', 'touch 1000 &', 'spin &']), { target } = debuggee;
+    const next = (position: number): unknown => target.addAlarm(position, () => {
+      if (position % 3 === 0) target.injectMachineCheck(position % 2);
+      else target.injectNmi(position % 2);
+      next(position + 2011);
+    });
+    next(2_000_003);
+    expect(await firstBroken(debuggee, 2_400_000)).toBeUndefined();
+    expect(target.position).toBe(2_400_000);
+  }, 120_000);
+
   it('at every instruction of system calls, faults, interrupts and a toggle', async () => {
     const debuggee = await boot('', ['touch 3 &', 'storm 5', `echo 0 > ${FILE}`, `echo 1 > ${FILE}`]);
     await runTo(debuggee, 'kaiser_shell_ready');

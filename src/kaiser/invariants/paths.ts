@@ -2,6 +2,7 @@ import { NO_FLUSH_BIT, SHADOW_BIT } from '../cr3.js';
 import { cr3Source } from '../cr3Write.js';
 import type { EntryPoint } from '../entryPoints.js';
 import { pathInWords } from '../entryPoints.js';
+import { PARANOID_GAP, stoppers } from '../transition.js';
 import { disagreement } from './coherence.js';
 import type { Context } from './moments.js';
 import { type CpuView, describeEntry, type Ground, type TlbView, type Violation } from './view.js';
@@ -13,7 +14,7 @@ const USER_HALF_END = 1n << 47n;
 const SHADOW_PCID = 0x800;
 
 /** A paranoid entry that has not been left yet. */
-interface Saved { cr3: bigint; flag: number | undefined }
+interface Saved { cr3: bigint; flag: number | undefined; /** What it has interrupted. */ rip: bigint | undefined }
 
 /** Rules about ways into the kernel and out of it, which need to know what was before. */
 export class Paths {
@@ -35,7 +36,8 @@ export class Paths {
   paranoidEntered(ground: Ground, cpu: CpuView): void {
     const frames = this.paranoid.get(cpu.index) ?? new Map<bigint, Saved>();
     this.paranoid.set(cpu.index, frames);
-    frames.set(cpu.register('rsp')! + REGISTERS_TO_FRAME, { cr3: cpu.cr3, flag: ground.state(cpu).flag });
+    const frame = cpu.register('rsp')! + REGISTERS_TO_FRAME;
+    frames.set(frame, { cr3: cpu.cr3, flag: ground.state(cpu).flag, rip: ground.word(Number(ground.cr3(cpu).root), frame) });
   }
 
   /** P14 and P23 at a MOV to CR3, before it is executed. */
@@ -47,7 +49,7 @@ export class Paths {
     const saved = this.paranoid.get(cpu.index)?.get(cpu.register('rsp')! + REGISTERS_TO_FRAME);
     const bare = value & ~NO_FLUSH_BIT, what = `is about to write 0x${value.toString(16)} from ${source.toUpperCase()} to CR3 at ${ground.place(cpu.rip)}`;
     if (point.symbol === 'exit_paranoid_cr3' && saved && bare !== saved.cr3) {
-      return [violation('P14', cpu, `${what}, which is to restore what its paranoid entry found, 0x${saved.cr3.toString(16)}: ${flagStory(saved.flag, ground.state(cpu).flag)}`, 'H6')];
+      return [violation('P14', cpu, `${what}, which is to restore what its paranoid entry found, 0x${saved.cr3.toString(16)}: ${flagStory(saved.flag, ground.state(cpu).flag)}`, hazardOf(ground, saved))];
     }
     const problem = rootProblem(ground, cpu, bare);
     return problem ? [violation('P23', cpu, `${what}: ${problem.text}`, problem.hazard)] : [];
@@ -64,7 +66,7 @@ export class Paths {
     frames.delete(to.frame!);
     if (saved.cr3 === cpu.cr3) return [];
     const now = ground.state(cpu).flag, lost = (saved.cr3 & SHADOW_BIT) !== 0n && (cpu.cr3 & SHADOW_BIT) === 0n;
-    const hazard = !lost ? undefined : saved.flag && !now ? 'H7' : 'paranoid_exit';
+    const hazard = !lost ? undefined : saved.flag && !now ? 'H7' : PARANOID_GAP;
     return [violation('P14', cpu, `leaves a paranoid entry at ${point.symbol} to ${ground.place(to.rip)} with 0x${cpu.cr3.toString(16)} in CR3 and came with 0x${saved.cr3.toString(16)}: ${flagStory(saved.flag, now)}`, hazard)];
   }
 
@@ -101,6 +103,12 @@ export class Paths {
 
   /** KAISER is about to be switched off: the question of what is older than the last time it was switched on is over. */
   switchedOff(): void { this.older.clear(); }
+}
+
+/** Of a CR3 that was never saved: H8 if the handler came while the machine was stopped for the switch. */
+function hazardOf(ground: Ground, { rip }: Saved): string {
+  const name = rip === undefined ? undefined : ground.view.symbols.table.functionAt(rip)?.symbol.name;
+  return name !== undefined && stoppers.has(name) ? 'H8' : 'H6';
 }
 
 const key = (entry: TlbView): string => `${entry.pcid} ${entry.linear} ${entry.size} ${entry.frame}`;
