@@ -9,7 +9,7 @@ const io = { stdout: () => {}, stderr: () => {}, installFolder: path.resolve(imp
 describe('global pages that are not flushed when KAISER is switched on', () => {
   it('break a rule where TLBs retain, and do not where they forget', async () => {
     const scenario = parseScenario('flush.json', JSON.stringify({
-      hazard: 'H13', title: 't', about: 'a', until: 8_000_000, check: { every: 5000, from: 1_900_000, parts: ['tlbs'] },
+      hazard: 'H13', title: 't', about: 'a', until: 8_000_000, check: { every: 5000, parts: ['tlbs'] },
       launch: { append: 'kaiser=off kaiser_without=nonglobal', script: ['spin &', 'echo 1 > /sys/kernel/debug/x86/kaiser-enabled', 'storm 1000', 'poweroff'] }, cured: { tlb: 'forget' },
     }));
     const { broken, cured } = await tryScenario(scenario, io);

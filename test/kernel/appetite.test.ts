@@ -13,7 +13,7 @@ it('a machine whose TLBs forget is in the state of one whose TLBs are flushed be
   const forgets = boot('', { cpus: 1, tlb: 'forget' }).machine, flushed = boot('', { cpus: 1 }).machine;
   for (const machine of [forgets, flushed]) machine.devices.uart.feed(new TextEncoder().encode('fault 3\nforks 1\nstorm 5\n'));
   const cpu = flushed.cpus[0]!;
-  for (const position of [200_000, 1_950_000]) {
+  for (const position of [100_000, 600_000]) {
     expect(forgets.run(position)).toBeUndefined();
     while (flushed.position < position) {
       flushed.mmu.flushAll(cpu, { globals: true });
@@ -40,15 +40,15 @@ it('a kernel that forgets its flushes explodes where TLBs retain, and does not w
 it('a snapshot of a machine whose TLBs forget takes the same course again', () => {
   const { machine } = boot('', { tlb: 'forget' });
   machine.devices.uart.feed(new TextEncoder().encode('forks 3\nstorm 50\n'));
-  machine.run(1_000_000);
+  machine.run(350_000);
   const snapshots = [machine.takeSnapshot()];
-  machine.run(2_000_000);
+  machine.run(500_000);
   snapshots.push(machine.takeSnapshot());
-  machine.run(2_500_000);
+  machine.run(700_000);
   const end = machine.stateHash();
   for (const snapshot of [...snapshots, ...snapshots]) {
     machine.restore(snapshot);
-    machine.run(2_500_000);
+    machine.run(700_000);
     expect(machine.stateHash()).toBe(end);
   }
 });
