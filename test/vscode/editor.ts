@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { _electron, chromium, type Page } from 'playwright-core';
 import { quietSettings, startEditor } from '../../scripts/editor/server.mjs';
-import { until } from './until.js';
+import { startPatience, until } from './until.js';
 import { Workbench } from './workbench.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -54,10 +54,10 @@ export async function openEditor(options: EditorOptions = {}): Promise<Editor> {
   };
   try {
     // A file that is being opened takes the focus from the palette, and what is typed there would be its text.
-    if (options.open) await until(() => workbench.activeTab(), tab => tab.startsWith(options.open!), 'the file').then(() => workbench.page.waitForTimeout(500));
+    if (options.open) await until(() => workbench.activeTab(), tab => tab.startsWith(options.open!), 'the file', startPatience).then(() => workbench.page.waitForTimeout(500));
     await workbench.ready();
     // In a window with a folder F5 is the editor's own: it works once an extension host has told of its debuggers.
-    if (folder) await until(() => workbench.offers('Debug: Select and Start Debugging'), offered => offered, 'debugging to be available');
+    if (folder) await until(() => workbench.offers('Debug: Select and Start Debugging'), offered => offered, 'debugging to be available', startPatience);
   } catch (error) {
     await workbench.picture('not-ready');
     await close();

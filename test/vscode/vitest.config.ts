@@ -7,7 +7,7 @@ export default defineConfig({
     include: ['*.test.ts'],
     fileParallelism: false,
     testTimeout: 120_000,
-    hookTimeout: 120_000,
+    hookTimeout: 300_000,
     // The tests of a file are the steps of one session: after a failure the next ones would only repeat it.
     bail: 0,
     sequence: { shuffle: false },

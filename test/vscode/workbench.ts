@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { hasFocus, pressIn } from './keys.js';
-import { patience, until } from './until.js';
+import { patience, startPatience, until } from './until.js';
 
 /** The longest that a list may take to show an entry. */
 const promptness = 8000;
@@ -29,7 +29,7 @@ export class Workbench {
 
   /** Waits until the window takes commands and knows the extension's. */
   async ready(): Promise<void> {
-    await this.page.waitForSelector('.monaco-workbench .statusbar', { timeout: 60_000 });
+    await this.page.waitForSelector('.monaco-workbench .statusbar', { timeout: startPatience });
     await until(async () => {
       await this.page.keyboard.press('F1');
       const found = await this.#pick('>Kaiserscope: Boot the Built-in Kernel', 1000)
@@ -37,7 +37,7 @@ export class Workbench {
         && await this.page.locator('.quick-input-list .monaco-list-row .monaco-keybinding').first().isVisible();
       await this.page.keyboard.press('Escape');
       return found;
-    }, found => found, 'the extension\'s command in the palette');
+    }, found => found, 'the extension\'s command in the palette', startPatience);
   }
 
   /** Leaves a picture of the window for whoever looks into a failure. */
