@@ -21,6 +21,6 @@ called \`NAME.kaiserscope.json\` is completed and checked as you type.
 |---|---|---|
 ${scenarios.map(one => `| ${hazardName(one.hazard)} | [\`${one.id}\`](../examples/hazards/${one.id}${scenarioEnding}) | **${one.title}.** ${one.about} With the cure: \`append: "${one.cured.append}"\`. |`).join('\n')}
 
-Not shown yet: ${missing.join(', ')}.
+${missing.length ? `Not shown yet: ${missing.join(', ')}.` : 'All of them are shown.'}
 `;
 }
