@@ -2,6 +2,7 @@ import { messageOf } from '../dap/errors.js';
 import { nearestName } from '../dap/nearest.js';
 import { costCommand } from './commands/cost.js';
 import { dapCommand } from './commands/dap.js';
+import { designsCommand } from './commands/designs.js';
 import { disasmCommand } from './commands/disasm.js';
 import { hazardsCommand } from './commands/hazards.js';
 import { runCommand } from './commands/run.js';
@@ -12,7 +13,7 @@ import type { Command, Io } from './option.js';
 import { UsageError } from './option.js';
 import { parseArguments } from './parse.js';
 
-export const commands: readonly Command[] = [runCommand, dapCommand, tablesCommand, disasmCommand, hazardsCommand, soakCommand, costCommand];
+export const commands: readonly Command[] = [runCommand, dapCommand, tablesCommand, disasmCommand, hazardsCommand, designsCommand, soakCommand, costCommand];
 
 /** Runs the command line and gives the exit code. Never throws. */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
