@@ -84,7 +84,7 @@ async function openServer(state: string, settings: Record<string, unknown>, fold
   const query = new URLSearchParams();
   if (folder) query.set('folder', folder);
   if (folder && options.open) query.set('payload', JSON.stringify([['openFile', `vscode-remote://${new URL(server.address).host}${path.join(folder, options.open)}`]]));
-  await page.goto(`${server.address}/?${query}`);
+  await page.goto(`${server.address}/?${query}`, { timeout: startPatience });
   return {
     page,
     async close() {
