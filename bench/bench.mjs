@@ -9,9 +9,8 @@ import { root, runMain } from '../scripts/lib/run.mjs';
 await runMain(async () => {
   const outdir = path.join(root, '.cache/bench');
   mkdirSync(outdir, { recursive: true });
-  // main.mjs measures; boot.mjs is a process by itself, whose start is part of what is measured.
   await build({
-    entryPoints: [path.join(root, 'bench/main.ts'), path.join(root, 'bench/boot.ts')], outdir, outExtension: { '.js': '.mjs' }, bundle: true, format: 'esm', platform: 'node',
+    entryPoints: [path.join(root, 'bench/main.ts')], outdir, outExtension: { '.js': '.mjs' }, bundle: true, format: 'esm', platform: 'node',
     target: 'node20', external: ['iced-x86'], sourcemap: 'inline', logLevel: 'error',
   });
   process.env.BENCH_ROOT = root;
