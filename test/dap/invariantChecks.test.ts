@@ -25,8 +25,8 @@ describe('a rule of KAISER is found broken', () => {
   const cases: Record<string, Case> = {
     P1: { spoil: inUser((it, cpu) => changeCr3(it, cpu, cr3 => cr3 & ~0x1800n)), text: /runs user code at 0x[0-9a-f]+.* on the kernel half, though KAISER is on for it/ },
     P2: { append: 'kaiser=off', spoil: inUser((it, cpu) => changeCr3(it, cpu, cr3 => cr3 | 0x1800n)), text: /on the shadow half, though KAISER is off for it/ },
-    P3: { spoil: inUser((it, cpu) => changeCr3(it, cpu, cr3 => cr3 & ~0x800n)), text: /has 0x[0-9a-f]+ in CR3: bit 12 says the shadow half, but PCID 0x\d is that of the kernel half/ },
-    P4: { spoil: inUser((it, cpu) => changeCr3(it, cpu, cr3 => guestOf(it).initRoot()! | 0x1000n | cr3 & 0xfffn)), text: /has the pair at 0x[0-9a-f]+ in CR3 and should have that at 0x[0-9a-f]+/ },
+    P3: { spoil: inUser((it, cpu) => changeCr3(it, cpu, cr3 => cr3 & ~0x800n)), hazard: 'H21', text: /has 0x[0-9a-f]+ in CR3: bit 12 says the shadow half, but PCID 0x\d is that of the kernel half/ },
+    P4: { spoil: inUser((it, cpu) => changeCr3(it, cpu, cr3 => guestOf(it).initRoot()! | 0x1000n | cr3 & 0xfffn)), hazard: 'H27', text: /has the pair at 0x[0-9a-f]+ in CR3 and should have that at 0x[0-9a-f]+/ },
     P5: { append: 'kaiser_design=naive', lines: ['spin &', 'toggle 100'], text: /runs kernel code at 0x[0-9a-f]+ \(sync_registers\) on the shadow half/ },
     P6: { append: 'kaiser=off kaiser_without=nonglobal', lines: ['spin &', `echo 1 > ${FILE}`, 'storm 0'], hazard: 'H13', text: /goes to user mode and can use a translation of .*\(global/ },
     P7: { append: 'kaiser=off kaiser_without=nonglobal', lines: ['spin &', `echo 1 > ${FILE}`, 'storm 0'], hazard: 'H13', text: /keeps a global translation of/ },

@@ -117,7 +117,7 @@ describe('the booted kernel', () => {
 
   it('is unwound from wherever it stands to the beginning of a program or of a kernel task', async () => {
     const { target } = await boot('', ['ps', 'storm 0 &', 'touch 50', 'forks 100']);
-    await target.run({ until: 2_000_000 });
+    await target.run({ until: 450_000 });
     const ends = new Map<string, number>();
     for (let i = 0; i < 300; i++) {
       await target.run({ until: target.position + 4987 });
