@@ -22,7 +22,11 @@ struct file *file_allocate(const struct file_operations *operations)
 
 struct file *file_get(struct file *file)
 {
-  if (file) __atomic_add_fetch(&file->users, 1, __ATOMIC_ACQ_REL);
+  if (!file) return NULL;
+  /* Under the lock, as file_put counts down: an increment between its look and its store would be lost. */
+  spin_lock(&lock);
+  file->users++;
+  spin_unlock(&lock);
   return file;
 }
 

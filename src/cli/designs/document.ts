@@ -72,9 +72,8 @@ const soaks = `What was run, with 8 CPUs, half of the runs booted with KAISER of
 In these no rule was broken and no process was ended. A window is a stretch around a switch in which every entry and exit is looked at. 10,000 switches of a design take some minutes on an idle machine
 where it stops the machine, and an hour where it waits: \`kaiserscope soak --design stop_machine --toggles 1250 --seeds 1,2 --quantum 20,1000 --check 200000 --windows 40 --nmis 8000\`.
 
-Open: a run of \`per_cpu_word\` (booted on, seed 501, quantum 500, 250 switches, NMIs every 8,000 steps) made all its switches, and then the shell's reads and writes failed for ever; no rule was found broken, and the cause is not known yet.
-
-Found by soaks and mended: an NMI returned to a 16-bit stack of the LDT without espfix; programs that handle thousands of their own exceptions were called a spin; \`help\` lost its last lines.`;
+Found by soaks and mended: an NMI returned to a 16-bit stack of the LDT without espfix; programs that handle thousands of their own exceptions were called a spin; \`help\` lost its last
+lines; the count of users of an open file could lose one (fork took no lock, exit did), until the console was given away (\`per_cpu_word\`, seed 501, quantum 500).`;
 
 function kibOf(report: DesignReport | undefined): string {
   return String((report?.tables.on?.shadow ?? 0) / 1024);
