@@ -6,6 +6,7 @@ import { designNames, switchingOf } from '../../src/cli/designs/kernel.js';
 import { appendWith, type Trial } from '../../src/cli/designs/trial.js';
 import { readScenarios } from '../../src/cli/hazards/readScenarios.js';
 import { hazardName } from '../../src/dap/scenario.js';
+import { expectMeasured } from './measuredDocument.js';
 import { installFolder, runCli } from './runCli.js';
 
 const io = { stdout: () => {}, stderr: () => {}, installFolder };
@@ -19,7 +20,8 @@ it('docs/designs.md is what the machine does, and no design that claims to be ri
   for (const design of await designNames({}, io)) reports.push(await examineDesign(design, scenarios, io));
   const surprises = reports.filter(report => !broken.includes(report.design))
     .flatMap(report => report.trials.filter(trial => trial.outcome === 'explodes' && trial.hazard !== 'H31').map(trial => `${report.design}, ${trial.scenario}: ${trial.named ?? ''} ${trial.text}`));
-  await expect(designsDocument(reports)).toMatchFileSnapshot('../../docs/designs.md');
+  // How exactly a wrong design dies is a matter of when the other CPU comes by, which another compiler's kernel may have otherwise.
+  await expectMeasured(designsDocument(reports), 'docs/designs.md', line => broken.some(design => line.includes(`\`${design}\``)));
   expect(surprises).toEqual([]);
 }, 1_500_000);
 
