@@ -49,4 +49,15 @@ describe('the rows that the editor is about to ask for', () => {
     awaited.given([row('open', true)]);
     expect(awaited.isComplete).toBe(false);
   });
+
+  it('a question about an earlier row of the same place is none about the one that is shown', () => {
+    const awaited = new AwaitedRows(), earlier = row('open', true), shown = row('open', true);
+    awaited.given([earlier]);
+    awaited.begin();
+    awaited.given([shown]);
+    awaited.asked(earlier);
+    expect(awaited.isComplete).toBe(false);
+    awaited.asked(shown);
+    expect(awaited.isComplete).toBe(true);
+  });
 });

@@ -30,7 +30,7 @@ describe.skipIf(!nativePossible())('programs of a compiler with SSE', () => {
     // jmp to the image, from the slot at the end: cases start in a slot.
     image.set([0xe9, ...new Uint8Array(Int32Array.of(-jump - 5).buffer)], jump);
     emulated.loadCode(image);
-    for (let seed = 1; seed <= 3; seed++) {
+    for (let seed = 1; seed <= 12; seed++) {
       // States in which no x87 exception waits.
       const c: Case = {
         code: new Uint8Array(), slot: jump >> 8, bits: 64, flags: 0, gpr: Array.from({ length: 16 }, (_, n) => n === 4 ? BigInt(DATA + 0x1f00) : 0n), seed, patches: [], fxSeed: 10 + seed,

@@ -7,7 +7,8 @@ import type { Row } from './row.js';
  */
 export class AwaitedRows {
   readonly #byUser = new Map<string, boolean>();
-  readonly #awaited = new Set<string>();
+  /** By id the row that was given last: a question about an earlier one of the same place belongs to what the editor has given up. */
+  readonly #awaited = new Map<string, Row>();
 
   #root = false;
 
@@ -24,12 +25,12 @@ export class AwaitedRows {
 
   /** These rows are given to the editor. */
   given(rows: readonly Row[]): void {
-    for (const row of rows) if (row.children && (this.#byUser.get(row.id) ?? row.expanded)) this.#awaited.add(row.id);
+    for (const row of rows) if (row.children && (this.#byUser.get(row.id) ?? row.expanded)) this.#awaited.set(row.id, row);
   }
 
   /** The editor asks for the children of this row. */
   asked(row: Row): void {
-    this.#awaited.delete(row.id);
+    if (this.#awaited.get(row.id) === row) this.#awaited.delete(row.id);
   }
 
   /** The user has expanded or folded a row. */
