@@ -31,9 +31,10 @@ void sched_tick(bool user_mode)
 
 void synchronize_quiescent(void)
 {
+  u64 before[MAX_CPUS]; /* of all CPUs first: then one tick is enough for all of them */
+  for (u32 cpu = 0; cpu < nr_cpus; cpu++) before[cpu] = READ_ONCE(percpu_areas[cpu].quiescent);
   for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
-    u64 before = READ_ONCE(percpu_areas[cpu].quiescent);
-    while (READ_ONCE(percpu_areas[cpu].quiescent) == before) {
+    while (READ_ONCE(percpu_areas[cpu].quiescent) == before[cpu]) {
       u64 flags = spin_lock_irq(&sched_lock);
       sleep_locked(&ticks, 1);
       spin_unlock_irq(&sched_lock, flags);

@@ -46,7 +46,7 @@ export const designsCommand: Command = {
 /** Both tables, for a terminal. */
 function textOf(reports: readonly DesignReport[], stories: boolean): string {
   const hazards = hazardsOf(reports), width = Math.max(...reports.map(one => one.design.length)) + 2;
-  const lines = [''.padEnd(width) + hazards.map(hazard => hazardName(hazard).padEnd(4)).join('')];
+  const lines = [(''.padEnd(width) + hazards.map(hazard => hazardName(hazard).padEnd(4)).join('')).trimEnd()];
   for (const { design, trials } of reports) {
     lines.push(design.padEnd(width) + hazards.map(hazard => mark(trials.filter(one => one.hazard === hazard), hazardName).padEnd(4)).join('').trimEnd());
   }
