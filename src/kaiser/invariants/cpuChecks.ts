@@ -81,13 +81,21 @@ export function checkCpu(ground: Ground, cpu: CpuView, wants: Wanted): Violation
   return found;
 }
 
-/** P17: between toggles all CPUs that are used find the same, unless the design has a state for each process. */
-export function checkFlags(ground: Ground): Violation[] {
+/**
+ * P17: between toggles all CPUs that are used find the same, unless the design has a state for each process.
+ * @param leftOut the CPUs that were out of use when the last toggle had come to its end: such a CPU was not told of it (H28); why another
+ * one finds something else, the state does not tell
+ */
+export function checkFlags(ground: Ground, leftOut: ReadonlySet<number> = new Set()): Violation[] {
   if (ground.view.toggling) return [];
-  const { cpus } = ground;
+  const { cpus } = ground, found = (cpu: CpuView): number | undefined => ground.state(cpu).flag;
+  const words = (cpu: CpuView): string => (found(cpu) ? 'on' : 'off');
   const first = cpus[0] && ground.state(cpus[0]);
-  if (!first || first.design === 'per_process') return [];
-  return cpus.filter(cpu => ground.state(cpu).flag !== first.flag).map(cpu => ({
-    predicate: 'P17', hazard: 'H28', cpu: cpu.index, text: `CPU ${cpu.index} finds KAISER ${ground.state(cpu).flag ? 'on' : 'off'}, CPU ${cpus[0]!.index} finds it ${first.flag ? 'on' : 'off'}`,
+  if (!first || first.design === 'per_process' || cpus.every(cpu => found(cpu) === first.flag)) return [];
+  // Who is wrong is who does not find what the last toggle wanted, which is the policy.
+  const policy = first.enabled === undefined ? first.flag : Number(first.enabled !== 0);
+  const right = cpus.find(cpu => Number(found(cpu) !== 0) === policy) ?? cpus[0]!;
+  return cpus.filter(cpu => found(cpu) !== found(right)).map(cpu => ({
+    predicate: 'P17', ...(leftOut.has(cpu.index) ? { hazard: 'H28' } : {}), cpu: cpu.index, text: `CPU ${cpu.index} finds KAISER ${words(cpu)}, CPU ${right.index} finds it ${words(right)}`,
   }));
 }

@@ -28,6 +28,8 @@ export class InvariantWatch {
   private readonly paths = new Paths();
   /** Toggles that have begun since the watch began. */
   toggleCount = 0;
+  /** The CPUs that were out of use when the last toggle had come to its end. */
+  private leftOut: ReadonlySet<number> = new Set();
   private readonly toggles: { to: number; cpu: number; position: number; polls: number }[] = [];
 
   constructor(private readonly symbols: Symbols, private readonly guest: GuestReader) {
@@ -52,7 +54,7 @@ export class InvariantWatch {
       const { point } = moment!;
       switch (kind) {
         case 'toggle begins': this.begins(ground, cpu); break;
-        case 'toggle ends': this.toggles.pop(); found.push(...checkState(ground, wants)); break;
+        case 'toggle ends': this.ends(ground); found.push(...checkState(ground, wants)); break;
         case 'paranoid entry': this.paths.paranoidEntered(ground, cpu); break;
         case 'site': found.push(...this.atSite(ground, cpu, wants)); break;
         case 'cr3': found.push(...this.paths.writesCr3(ground, cpu, point!).filter(one => wants(one.predicate))); break;
@@ -60,7 +62,7 @@ export class InvariantWatch {
           const from = interrupted(ground, cpu, point!);
           if (!from) break;
           found.push(...this.paths.entered(ground, cpu, point!, from).filter(one => wants(one.predicate)), ...checkCpu(ground, { ...cpu, ...from }, one => atEntry.has(one) && wants(one)));
-          if (wants('P17')) found.push(...checkFlags(ground));
+          if (wants('P17')) found.push(...checkFlags(ground, this.leftOut));
           break;
         }
         case 'exit': {
@@ -108,7 +110,7 @@ export class InvariantWatch {
     const isUser = cpu.cpl === 3;
     return [
       ...checkCpu(ground, cpu, wants),
-      ...wants('P17') ? checkFlags(ground) : [],
+      ...wants('P17') ? checkFlags(ground, this.leftOut) : [],
       ...isUser && ['P8', 'P9', 'P16'].some(wants) ? checkPair(ground, Number(ground.cr3(cpu).kernelRoot), cpu, wants) : [],
       ...isUser && ['P6', 'P7', 'P10'].some(wants) ? checkTlb(ground, cpu, wants) : [],
     ];
@@ -123,6 +125,11 @@ export class InvariantWatch {
       predicate: 'P18', hazard: 'H22', cpu: cpu.index,
       text: `CPU ${cpu.index} is about to ask its own word at ${ground.place(cpu.rip)} with the GS base 0x${(base ?? 0n).toString(16)}, and its data is at ${ground.place(wanted)}: user mode chooses what it finds`,
     }];
+  }
+
+  private ends(ground: Ground): void {
+    this.toggles.pop();
+    this.leftOut = new Set(ground.view.cpus.filter(cpu => !ground.isUsed(cpu)).map(cpu => cpu.index));
   }
 
   private begins(ground: Ground, cpu: CpuView): void {
