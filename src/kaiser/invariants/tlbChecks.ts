@@ -16,8 +16,10 @@ export function checkTlb(ground: Ground, cpu: CpuView, wants: Wanted): Violation
       if (!entry || !wants(predicate)) return;
       found.push({ predicate, ...(hazard ? { hazard } : {}), cpu: cpu.index, text: `CPU ${cpu.index} ${text} ${ground.place(entry.linear)} (${describeEntry(entry)}), which the shadow half does not show` });
     };
-    // P6: in user mode no translation works that leads to what is hidden.
-    const usable = kernel.find(entry => entry.global || entry.pcid === current(cpu));
+    // P6: in user mode no translation works that leads to what is hidden. A CPU that nobody has stopped may be on the kernel half while a toggle
+    // is under way, which P1 allows it; then it has those of the kernel's PCID.
+    const between = ground.view.toggling && ground.cr3(cpu).half === 'kernel';
+    const usable = kernel.find(entry => entry.global || !between && entry.pcid === current(cpu));
     if (cpu.cpl === 3 && flag) report('P6', usable, 'is in user mode and can use a translation of', usable?.global ? 'H13' : undefined);
     // P7: nor is one kept that could.
     if (flag && !ground.view.toggling) report('P7', kernel.find(entry => entry.global), 'keeps a global translation of', 'H13');
