@@ -38,6 +38,7 @@ describe.runIf(process.env.SCREENSHOTS)('screenshots', () => {
       for (let step = 0; step < 40 && !(await workbench.status()).includes('kernel CR3'); step++) {
         await workbench.stepInstruction();
       }
+      await page.locator('.monaco-list-row', { hasText: 'was shadow' }).first().waitFor();
       await page.mouse.move(900, 500);
       await page.waitForTimeout(1500);
       await page.screenshot({ path: path.join(folder, `${name}.png`) });
