@@ -169,6 +169,18 @@ export const FAST_GLOBALS_CONTEXT = 0xd14;
 /** Not hashed: the machine's position at which BUDGET will be 0, while translated code runs. f64. */
 export const BUDGET_END = 0xd08;
 
+/**
+ * Not hashed: what the last usual delivery of an exception from an outer level, and the last usual IRETQ to one, have found and computed, beside
+ * all that they have found it by (`emitted/remembered.ts`).
+ */
+export const REMEMBERED_DELIVERY = 0xd20;
+export const REMEMBERED_RETURN = 0xe10;
+export const REMEMBERED_END = 0xee8;
+/** Not hashed: the code map's entry of the block with which the last exception's handler has begun, 0 for none. i32. */
+export const HANDLER_ENTRY = 0xee8;
+/** Not hashed: written by the dispatcher where nothing is to be remembered. i32. */
+export const NO_ENTRY = 0xeec;
+
 /** Not hashed: RIP where the last turn of the CPU ended because its budget did, -1 if it ended otherwise. i64. */
 export const TURN_CUT = 0xef0;
 /**

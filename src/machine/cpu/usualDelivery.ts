@@ -3,7 +3,8 @@ import { emittedFor } from '../emitted/index.js';
 import * as L from './layout.js';
 import type { CpuState } from './state.js';
 
-export { NO_ERROR, PLAIN_FAULTS } from '../emitted/delivery.js';
+export { NO_ERROR } from '../emitted/delivery.js';
+export { PLAIN_FAULTS } from '../emitted/faultDelivery.js';
 
 /**
  * `enterHandler` of an event that is not software's, in the usual case: long mode, a gate that leads to 64-bit code at CPL 0, tables and

@@ -1,20 +1,20 @@
-import { Vector } from '../core.js';
 import * as L from '../cpu/layout.js';
 import { ARITHMETIC_FLAGS, CodeMode, Flag, Seg } from '../cpu/layout.js';
 import { Rights } from '../cpu/modes.js';
-import { DELIVERY_CYCLES } from '../cycles/model.js';
 import { FAST_TABLE_SIZE, TlbTable } from '../memory/layout.js';
 import { CONFIG_SMAP, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_MODE } from '../memory/tlbLayout.js';
 import { type FunctionBody, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
 import { pushFastTable, pushSupervisorHost, pushTlbRegion } from './fastTable.js';
+import * as R from './remembered.js';
 
 /** No error code, as the argument of `enterUsually`. */
 export const NO_ERROR = -1;
 
 /** Bit 1 of RFLAGS is always set. */
 const ALWAYS = 2;
-const CS_FIELD = L.SEG + Seg.CS * L.SEG_SIZE, SS_FIELD = L.SEG + Seg.SS * L.SEG_SIZE, TR_FIELD = L.SEG + Seg.TR * L.SEG_SIZE, RSP = L.GPR + 8 * 4;
+export const CS_FIELD = L.SEG + Seg.CS * L.SEG_SIZE, SS_FIELD = L.SEG + Seg.SS * L.SEG_SIZE, TR_FIELD = L.SEG + Seg.TR * L.SEG_SIZE, RSP = L.GPR + 8 * 4;
 const LMA = 1 << 10;
+export const REMEMBERED = L.REMEMBERED_DELIVERY;
 /** Gate: type and the bit above it, present. Interrupt gates have type 14, trap gates 15. */
 const GATE_CHECKED = 0x9e00, GATE_EXPECTED = 0x8e00, TRAP_GATE = 0x100;
 const CODE_CHECKED = Rights.Present | Rights.CodeData | Rights.Code | Rights.DownConforming | Rights.Accessed | Rights.Long | Rights.Big | 3 << 5;
@@ -25,17 +25,13 @@ const CLEARED = Flag.TF | Flag.NT | Flag.RF | Flag.VM;
 export interface DeliveryFunctions {
   /** (cpu, vector, error or NO_ERROR, resumeFlag) -> 1 if delivered; see `cpu/usualDelivery.ts`. */
   enterUsually: number;
-  /** (cpu) -> 1 if the exception in FAULT_* has been delivered as a step of its own; 0 if TypeScript has to, and nothing has changed. */
-  deliverFault: number;
 }
 
 /** Adds the delivery of events through the IDT, where it is usual. */
 export function emitDelivery(module: ModuleBuilder, imports: { flags: number; supervisorHost: number }): DeliveryFunctions {
   const enterUsually = module.function({ params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.I32] }, 'enterUsually');
-  const deliverFault = module.function({ params: [Type.I32], results: [Type.I32] }, 'deliverFault');
   emitEnter(enterUsually.body, imports);
-  emitDeliverFault(deliverFault.body, enterUsually.index);
-  return { enterUsually: enterUsually.index, deliverFault: deliverFault.index };
+  return { enterUsually: enterUsually.index };
 }
 
 function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { flags: number; supervisorHost: number }): void {
@@ -43,7 +39,7 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   const linear = f.local(Type.I64), scratch = f.local(Type.I32), entry = f.local(Type.I32);
   const gate = f.local(Type.I64), target = f.local(Type.I64), code = f.local(Type.I64), stack = f.local(Type.I64), bottom = f.local(Type.I64);
   const host = f.local(Type.I32), selector = f.local(Type.I32), rights = f.local(Type.I32), inner = f.local(Type.I32), ist = f.local(Type.I32), high = f.local(Type.I32);
-  const size = f.local(Type.I32), flags = f.local(Type.I32), limit = f.local(Type.I32), t = f.local(Type.I32), mode = f.local(Type.I32);
+  const size = f.local(Type.I32), flags = f.local(Type.I32), limit = f.local(Type.I32), t = f.local(Type.I32), mode = f.local(Type.I32), before = f.local(Type.I32);
   const field = (op: Op, at: number) => f.get(cpu).memory(op, at);
   /** Gives up if the i32 on the stack is not zero. */
   const giveUpIf = () => {
@@ -51,12 +47,13 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
     f.i32(0).op(Op.return).end();
   };
   /** `linear` to `host`: bytes of a table, read as the processor reads its tables; gives up if they cross a page or are not aligned. */
-  const find = (bytes: number, write: boolean) => {
+  const find = (bytes: number, write: boolean, place: number) => {
     f.get(linear).op(Op.i32_wrap_i64).tee(scratch).i32(0xfff).op(Op.i32_and).i32(0x1000 - bytes).op(Op.i32_gt_u).get(scratch).i32(3).op(Op.i32_and, Op.i32_or);
     giveUpIf();
     pushSupervisorHost(f, cpu, linear, scratch, entry, write, supervisorHost);
     f.tee(host).i32(0).op(Op.i32_lt_s);
     giveUpIf();
+    R.rememberPlace(f, cpu, REMEMBERED + place, { linear, low: scratch, entry });
   };
   /** Gives up unless the address in the local is canonical. */
   const canonical = (address: number) => {
@@ -64,6 +61,13 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
     giveUpIf();
   };
 
+  const remember = (op: Op, at: number, value: () => void) => {
+    f.get(cpu);
+    value();
+    f.memory(op, REMEMBERED + at);
+  };
+  field(Op.i32_load, L.MODE).set(before);
+  remember(Op.i32_store, R.D_MODE, () => f.i32(R.NOTHING));
   field(Op.i32_load, L.EFER).i32(LMA).op(Op.i32_and, Op.i32_eqz);
   field(Op.i32_load, L.MODE).i32(CodeMode.Watched).op(Op.i32_and, Op.i32_or);
   giveUpIf();
@@ -71,7 +75,9 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   field(Op.i32_load, L.IDTR_LIMIT).op(Op.i32_gt_u);
   giveUpIf();
   field(Op.i64_load, L.IDTR_BASE).get(vector).i32(16).op(Op.i32_mul, Op.i64_extend_i32_u, Op.i64_add).set(linear);
-  find(16, false);
+  find(16, false, R.D_GATE_PLACE);
+  remember(Op.i64_store, R.D_GATE, () => f.get(host).memory(Op.i64_load));
+  remember(Op.i64_store, R.D_GATE + 8, () => f.get(host).memory(Op.i64_load, 8));
   f.get(host).memory(Op.i64_load).tee(gate).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).tee(high).i32(GATE_CHECKED).op(Op.i32_and).i32(GATE_EXPECTED).op(Op.i32_ne);
   giveUpIf();
   // Offset: bits 15:0, 63:48 of the first half, and the low 32 bits of the second.
@@ -85,7 +91,7 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   field(Op.i32_load, L.GDTR_LIMIT).op(Op.i32_gt_u, Op.i32_or);
   giveUpIf();
   field(Op.i64_load, L.GDTR_BASE).get(selector).i32(0xfff8).op(Op.i32_and, Op.i64_extend_i32_u, Op.i64_add).set(linear);
-  find(8, false);
+  find(8, false, R.D_CODE_PLACE);
   f.get(host).memory(Op.i64_load).tee(code).i64(40n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(0xf0ff).op(Op.i32_and).tee(rights).i32(CODE_CHECKED).op(Op.i32_and).i32(CODE_EXPECTED).op(Op.i32_ne);
   giveUpIf();
 
@@ -97,7 +103,7 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   field(Op.i32_load, TR_FIELD + L.SEG_LIMIT).op(Op.i32_gt_u);
   giveUpIf();
   field(Op.i64_load, TR_FIELD + L.SEG_BASE).get(scratch).op(Op.i64_extend_i32_u, Op.i64_add).set(linear);
-  find(8, false);
+  find(8, false, R.D_SLOT_PLACE);
   f.get(host).memory(Op.i64_load).set(stack).end();
   // From the first word below the aligned top to the lowest one; both in one page, so both canonical or none.
   f.i32(40).i32(48).get(error).i32(NO_ERROR).op(Op.i32_eq, Op.select).set(size);
@@ -105,25 +111,25 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   giveUpIf();
   canonical(bottom);
   f.get(bottom).set(linear);
-  find(40, true);
+  find(40, true, R.D_FRAME_PLACE);
 
-  // Nothing can go wrong from here on.
-  field(Op.i32_load, L.FLAGS).i32(~ARITHMETIC_FLAGS).op(Op.i32_and).i32(ALWAYS).op(Op.i32_or);
-  field(Op.i32_load, L.CC_OP);
-  field(Op.i64_load, L.CC_DST);
-  field(Op.i64_load, L.CC_SRC).call(flagsFunction).op(Op.i32_or).set(flags);
-  f.get(error).i32(NO_ERROR).op(Op.i32_ne).if();
-  f.get(host).get(error).op(Op.i64_extend_i32_u).memory(Op.i64_store).get(host).i32(8).op(Op.i32_add).set(host).end();
-  const push = (at: number, value: () => void) => {
-    f.get(host);
-    value();
-    f.memory(Op.i64_store, at);
-  };
-  push(0, () => field(Op.i64_load, L.RIP));
-  push(8, () => field(Op.i64_load32_u, CS_FIELD + L.SEG_SELECTOR));
-  push(16, () => f.get(flags).i32(Flag.RF).i32(0).get(resumeFlag).op(Op.select, Op.i32_or, Op.i64_extend_i32_u));
-  push(24, () => field(Op.i64_load, RSP));
-  push(32, () => field(Op.i64_load32_u, SS_FIELD + L.SEG_SELECTOR));
+  // Nothing can go wrong from here on. What comes from an inner or the same level is not remembered, nor are interrupts.
+  f.get(inner).i32(0).op(Op.i32_ne).get(vector).i32(32).op(Op.i32_lt_u, Op.i32_and).if();
+  R.copy16(f, cpu, REMEMBERED + R.D_TABLES, L.GDTR_BASE);
+  R.copy16(f, cpu, REMEMBERED + R.D_TABLES + 16, L.IDTR_BASE);
+  R.copy16(f, cpu, REMEMBERED + R.D_TASK, TR_FIELD + L.SEG_LIMIT);
+  R.copy8(f, cpu, REMEMBERED + R.D_CONTEXT, L.FAST_CONTEXT);
+  remember(Op.i64_store, R.D_CODE, () => f.get(code));
+  remember(Op.i64_store, R.D_STACK, () => f.get(stack));
+  remember(Op.i64_store, R.D_BOTTOM, () => f.get(bottom));
+  remember(Op.i64_store, R.D_TARGET, () => f.get(target));
+  remember(Op.i32_store, R.D_KEY, () => R.pushDeliveryKey(f, vector, error, NO_ERROR));
+  remember(Op.i32_store, R.D_MODE, () => f.get(before));
+  remember(Op.i32_store, R.D_FLAGS, () => pushKeptFlags(f, high));
+  f.end();
+  pushFlags(f, flagsFunction);
+  f.set(flags);
+  pushFrame(f, { host, error, flags }, () => f.i32(Flag.RF).i32(0).get(resumeFlag).op(Op.select));
 
   const set = (at: number, op: Op, value: () => void) => {
     f.get(cpu);
@@ -148,9 +154,10 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   f.end();
   set(RSP, Op.i64_store, () => f.get(bottom));
   set(L.RIP, Op.i64_store, () => f.get(target));
-  f.get(flags).i32(~CLEARED).i32(~(CLEARED | Flag.IF)).get(high).i32(TRAP_GATE).op(Op.i32_and, Op.select, Op.i32_and).set(flags);
-  set(L.CC_OP, Op.i64_store, () => f.get(flags).i32(~ARITHMETIC_FLAGS).op(Op.i32_and, Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl));
-  set(L.CC_SRC, Op.i64_store, () => f.get(flags).i32(ARITHMETIC_FLAGS).op(Op.i32_and, Op.i64_extend_i32_u));
+  f.get(flags);
+  pushKeptFlags(f, high);
+  f.op(Op.i32_and).set(flags);
+  setFlags(f, flags);
   // As `updateMode`: CPL is 0 now, and RFLAGS.AC stays.
   set(L.MODE, Op.i32_store, () => {
     field(Op.i32_load, L.MODE).i32(L.KEPT_MODE).op(Op.i32_and).i32(CodeMode.Long).op(Op.i32_or);
@@ -164,84 +171,50 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
     pushFastTable(f, cpu, 0);
     f.get(mode).i32(FAST_TABLE_SIZE).op(Op.i32_mul, Op.i32_add);
   });
-  f.i32(1);
+  f.get(inner).if();
+  R.copy16(f, cpu, REMEMBERED + R.D_CS, CS_FIELD);
+  R.copy8(f, cpu, REMEMBERED + R.D_CS_BASE, CS_FIELD + L.SEG_BASE);
+  R.copy4(f, cpu, REMEMBERED + R.D_NEW_MODE, L.MODE);
+  f.end().i32(1);
 }
 
-/** Exceptions that are delivered here: faults, which push RF. */
-export const PLAIN_FAULTS = 1 << Vector.DE | 1 << Vector.BR | 1 << Vector.UD | 1 << Vector.NM | 1 << Vector.TS | 1 << Vector.NP | 1 << Vector.SS | 1 << Vector.GP | 1 << Vector.PF
-  | 1 << Vector.MF | 1 << Vector.AC | 1 << Vector.XM;
-
-/** Exceptions before this one among which the same is looked for: `spinWatch.ts` wants to see rows of few different ones. */
-const LOOKED_BACK = 4;
-
-/** Returns 0 from `deliverFault` unless this is a page fault that nobody wants to hear of. */
-function giveUpUnlessQuiet(f: FunctionBody, { vector, error, address }: { vector: number; error: number; address: number }): void {
-  const cpu = 0, record = f.local(Type.I32);
-  const field = (op: Op, at: number) => f.get(cpu).memory(op, at);
-  f.get(vector).i32(Vector.PF).op(Op.i32_ne).get(error).i32(31).op(Op.i32_gt_u, Op.i32_or);
-  field(Op.i32_load, L.QUIET_PAGE_FAULTS).get(error).op(Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz, Op.i32_or);
-  field(Op.i32_load, SS_FIELD + L.SEG_RIGHTS).i32(5).op(Op.i32_shr_u).i32(3).op(Op.i32_and).i32(3).op(Op.i32_ne, Op.i32_or).if();
-  f.i32(0).op(Op.return).end();
-  for (let back = 1; back <= LOOKED_BACK; back++) {
-    field(Op.i32_load, L.EXCEPTION_COUNT).i32(back).op(Op.i32_sub).i32(L.EXCEPTIONS_KEPT - 1).op(Op.i32_and).i32(L.EXCEPTION_SIZE).op(Op.i32_mul).get(cpu).op(Op.i32_add).set(record);
-    f.get(record).memory(Op.i64_load, L.EXCEPTIONS + L.X_ADDRESS).get(address).op(Op.i64_eq);
-    f.get(record).memory(Op.i64_load, L.EXCEPTIONS + L.X_RIP);
-    field(Op.i64_load, L.RIP).op(Op.i64_eq, Op.i32_and).if();
-    f.i32(0).op(Op.return).end();
-  }
+/** Pushes RFLAGS as it is pushed on the stack, RF apart. */
+export function pushFlags(f: FunctionBody, flagsFunction: number): void {
+  const cpu = 0, field = (op: Op, at: number) => f.get(cpu).memory(op, at);
+  field(Op.i32_load, L.FLAGS).i32(~ARITHMETIC_FLAGS).op(Op.i32_and).i32(ALWAYS).op(Op.i32_or);
+  field(Op.i32_load, L.CC_OP);
+  field(Op.i64_load, L.CC_DST);
+  field(Op.i64_load, L.CC_SRC).call(flagsFunction).op(Op.i32_or);
 }
 
-function emitDeliverFault(f: FunctionBody, enterUsually: number): void {
-  const cpu = 0, vector = f.local(Type.I32), error = f.local(Type.I32), hasError = f.local(Type.I32), address = f.local(Type.I64), record = f.local(Type.I32), count = f.local(Type.I32);
-  const field = (op: Op, at: number) => f.get(cpu).memory(op, at);
-  const store = (base: number, op: Op, at: number, value: () => void) => {
-    f.get(base);
+/** Pushes the FLAGS that a gate with the word in local `high` leaves as they are. */
+function pushKeptFlags(f: FunctionBody, high: number): void { f.i32(~CLEARED).i32(~(CLEARED | Flag.IF)).get(high).i32(TRAP_GATE).op(Op.i32_and, Op.select); }
+
+/** Writes the frame, with the error code if there is one, at local `host`, which it may change. */
+export function pushFrame(f: FunctionBody, { host, error, flags }: { host: number; error: number; flags: number }, pushResumeFlag: () => void): void {
+  const cpu = 0, field = (op: Op, at: number) => f.get(cpu).memory(op, at);
+  const push = (at: number, value: () => void) => {
+    f.get(host);
     value();
-    f.memory(op, at);
+    f.memory(Op.i64_store, at);
   };
-  // What is due between instructions is the run loop's, and so is an exception that somebody wants to be asked about.
-  field(Op.i32_load, L.FAULT_VECTOR).tee(vector).i32(32).op(Op.i32_ge_u);
-  for (const unusual of [L.NMI_UNBLOCK, L.SHADOW, L.PENDING, L.PENDING_DEBUG, L.SINGLE_STEP]) field(Op.i32_load, unusual).op(Op.i32_or);
-  f.unlikely().if();
-  f.i32(0).op(Op.return).end();
-  field(Op.i32_load, L.FAULT_ERROR).set(error);
-  field(Op.i32_load, L.FAULT_HAS_ERROR).set(hasError);
-  field(Op.i64_load, L.FAULT_ADDRESS).set(address);
-  field(Op.i32_load, L.PLAIN_VECTORS).get(vector).op(Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz).if();
-  giveUpUnlessQuiet(f, { vector, error, address });
-  f.end();
+  f.get(error).i32(NO_ERROR).op(Op.i32_ne).if();
+  push(0, () => f.get(error).op(Op.i64_extend_i32_u));
+  f.get(host).i32(8).op(Op.i32_add).set(host).end();
+  push(0, () => field(Op.i64_load, L.RIP));
+  push(8, () => field(Op.i64_load32_u, CS_FIELD + L.SEG_SELECTOR));
+  push(16, () => {
+    f.get(flags);
+    pushResumeFlag();
+    f.op(Op.i32_or, Op.i64_extend_i32_u);
+  });
+  push(24, () => field(Op.i64_load, RSP));
+  push(32, () => field(Op.i64_load32_u, SS_FIELD + L.SEG_SELECTOR));
+}
 
-  // As `ExceptionRing.note`; it counts once the delivery is done.
-  field(Op.i32_load, L.EXCEPTION_COUNT).tee(count).i32(L.EXCEPTIONS_KEPT - 1).op(Op.i32_and).i32(L.EXCEPTION_SIZE).op(Op.i32_mul).get(cpu).op(Op.i32_add).i32(L.EXCEPTIONS).op(Op.i32_add).set(record);
-  // Vector and error code stand side by side there as in FAULT_*, and hasError with the CPL.
-  store(record, Op.i64_store, L.X_VECTOR, () => field(Op.i64_load, L.FAULT_VECTOR));
-  store(record, Op.i64_store, L.X_HAS_ERROR, () => {
-    f.get(hasError).op(Op.i64_extend_i32_u);
-    field(Op.i64_load32_u, SS_FIELD + L.SEG_RIGHTS).i64(5n).op(Op.i64_shr_u).i64(3n).op(Op.i64_and).i64(32n).op(Op.i64_shl, Op.i64_or);
-  });
-  store(record, Op.i64_store, L.X_ADDRESS, () => f.get(address));
-  store(record, Op.i64_store, L.X_RIP, () => field(Op.i64_load, L.RIP));
-  store(record, Op.i64_store, L.X_CR3, () => field(Op.i64_load, L.CR3));
-  store(record, Op.f64_store, L.X_POSITION, () => {
-    field(Op.f64_load, L.BUDGET_END);
-    field(Op.i32_load, L.BUDGET).op(Op.f64_convert_i32_s, Op.f64_sub);
-  });
-
-  f.get(cpu).get(vector).get(error).i32(NO_ERROR).get(hasError).op(Op.select).i32(1).call(enterUsually).op(Op.i32_eqz).unlikely().if();
-  // Its look-ups may have left faults of their own.
-  store(cpu, Op.i32_store, L.FAULT_VECTOR, () => f.get(vector));
-  store(cpu, Op.i32_store, L.FAULT_ERROR, () => f.get(error));
-  store(cpu, Op.i32_store, L.FAULT_HAS_ERROR, () => f.get(hasError));
-  store(cpu, Op.i64_store, L.FAULT_ADDRESS, () => f.get(address));
-  f.i32(0).op(Op.return).end();
-  f.get(vector).i32(Vector.PF).op(Op.i32_eq).if();
-  store(cpu, Op.i64_store, L.CR2, () => f.get(address));
-  f.end();
-  store(cpu, Op.i32_store, L.FAULT_VECTOR, () => f.i32(-1));
-  store(cpu, Op.i32_store, L.EXCEPTION_COUNT, () => {
-    f.get(count).i32(1).op(Op.i32_add).tee(count).i32(L.EXCEPTION_COUNT_RESET).get(count).i32(L.EXCEPTION_COUNT_MAX).op(Op.i32_ne, Op.select);
-  });
-  store(cpu, Op.i64_store, L.EXTRA_CYCLES, () => field(Op.i64_load, L.EXTRA_CYCLES).i64(BigInt(DELIVERY_CYCLES)).op(Op.i64_add));
-  store(cpu, Op.i32_store, L.BUDGET, () => field(Op.i32_load, L.BUDGET).i32(1).op(Op.i32_sub));
-  f.i32(1);
+/** Loads RFLAGS from a local: flags and CC_OP stand side by side. */
+export function setFlags(f: FunctionBody, flags: number): void {
+  const cpu = 0;
+  f.get(cpu).get(flags).i32(~ARITHMETIC_FLAGS).op(Op.i32_and, Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl).memory(Op.i64_store, L.CC_OP);
+  f.get(cpu).get(flags).i32(ARITHMETIC_FLAGS).op(Op.i32_and, Op.i64_extend_i32_u).memory(Op.i64_store, L.CC_SRC);
 }

@@ -23,7 +23,10 @@ export interface Emitted {
   dropPage(cpu: number, low: number, high: number): number;
   /** See `DeliveryFunctions`. */
   enterUsually(cpu: number, vector: number, error: number, resumeFlag: number): number;
+  /** See `emitFaultDelivery`. */
   deliverFault(cpu: number): number;
+  /** See `emitInterruptReturn`. */
+  interruptReturn(cpu: number, stack: bigint, budget: number): number;
   /** (ccOp, ccDst, ccSrc) -> arithmetic flags as bits of RFLAGS. */
   flags: WebAssembly.ExportValue;
 }

@@ -3,6 +3,8 @@ import { flagsFunction } from '../translate/flags.js';
 import { ModuleBuilder, Type } from '../translate/wasm.js';
 import { emitAccess } from './access.js';
 import { emitDelivery } from './delivery.js';
+import { emitFaultDelivery } from './faultDelivery.js';
+import { emitInterruptReturn } from './interruptReturn.js';
 import { emitTlb } from './tlb.js';
 import { emitWalk } from './walk.js';
 
@@ -14,6 +16,8 @@ export function emittedModule(): Uint8Array<ArrayBuffer> {
   const flags = module.function(FLAGS_SIGNATURE, 'flags');
   flagsFunction(flags.body);
   const tlb = emitTlb(module), walk = emitWalk(module, flagsChanged), access = emitAccess(module, { resolveUnusual, markDirty, endContext }, tlb, walk);
-  emitDelivery(module, { flags: flags.index, supervisorHost: access.supervisorHost });
+  const { enterUsually } = emitDelivery(module, { flags: flags.index, supervisorHost: access.supervisorHost });
+  emitFaultDelivery(module, { flags: flags.index, enterUsually });
+  emitInterruptReturn(module, access.supervisorHost);
   return module.encode();
 }

@@ -1,4 +1,4 @@
-import { DROP_PAGE_SIGNATURE, FLAGS_SIGNATURE, HANDLER_SIGNATURE, type Imports, RESOLVE_SIGNATURE, SEGMENT_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
+import { DROP_PAGE_SIGNATURE, FLAGS_SIGNATURE, HANDLER_SIGNATURE, type Imports, INTERRUPT_RETURN_SIGNATURE, RESOLVE_SIGNATURE, SEGMENT_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
 import { ModuleBuilder } from './wasm.js';
 
 /** Entries of the function table: templates and translated regions. Entry 0 stays empty. */
@@ -42,6 +42,7 @@ export function newModule(): { module: ModuleBuilder; imports: Imports } {
       resolve: module.import('resolve', RESOLVE_SIGNATURE), segment: module.import('segment', SEGMENT_SIGNATURE),
       flags: module.import('flags', FLAGS_SIGNATURE), handler: module.import('handler', HANDLER_SIGNATURE),
       watched: module.import('watched', WATCHED_SIGNATURE), dropPage: module.import('dropPage', DROP_PAGE_SIGNATURE),
+      interruptReturn: module.import('interruptReturn', INTERRUPT_RETURN_SIGNATURE),
     },
   };
 }

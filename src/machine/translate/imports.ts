@@ -14,10 +14,13 @@ export interface Imports {
   watched: number;
   /** (cpu, low, high) -> DROPPED_*. See `AccessFunctions`. Only regions call it. */
   dropPage: number;
+  /** (cpu, rsp, budget) -> Exit, or negative to hand over. See `emitted/interruptReturn.ts`. Only regions call it. */
+  interruptReturn: number;
 }
 export const RESOLVE_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.I32] };
 export const SEGMENT_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.F64] };
 export const FLAGS_SIGNATURE = { params: [Type.I32, Type.I64, Type.I64], results: [Type.I32] };
 export const WATCHED_SIGNATURE = { params: [Type.I32, Type.I64, Type.I32], results: [Type.I32] };
 export const DROP_PAGE_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32], results: [Type.I32] };
+export const INTERRUPT_RETURN_SIGNATURE = { params: [Type.I32, Type.I64, Type.I32], results: [Type.I32] };
 export const HANDLER_SIGNATURE = { params: [Type.I32, Type.I32], results: [Type.I32] };

@@ -75,6 +75,7 @@ export class Translator {
       flags: emitted.flags,
       watched: this.runtime.watched,
       dropPage: emitted.dropPage,
+      interruptReturn: emitted.interruptReturn,
       handler: (cpu: number, id: number) => this.handle(this.cpuAt(cpu), this.insns[id]!),
     });
     this.templates = new Templates(this.functions);

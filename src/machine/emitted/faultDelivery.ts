@@ -1,0 +1,155 @@
+import { Vector } from '../core.js';
+import * as L from '../cpu/layout.js';
+import { Flag } from '../cpu/layout.js';
+import { DELIVERY_CYCLES } from '../cycles/model.js';
+import { TlbTable } from '../memory/layout.js';
+import { H_ALLOWED, H_ALLOWED_NOW, H_MODE } from '../memory/tlbLayout.js';
+import { Simd } from '../translate/simd.js';
+import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
+import { CS_FIELD, NO_ERROR, pushFlags, pushFrame, REMEMBERED, RSP, setFlags, SS_FIELD, TR_FIELD } from './delivery.js';
+import { pushFastTable, pushTlbRegion } from './fastTable.js';
+import * as R from './remembered.js';
+
+/**
+ * Adds `deliverFault`: (cpu) -> 1 if the exception in FAULT_* has been delivered as a step of its own; 0 if TypeScript has to, and nothing has changed.
+ * @param enterUsually see `DeliveryFunctions`
+ */
+export function emitFaultDelivery(module: ModuleBuilder, { flags, enterUsually }: { flags: number; enterUsually: number }): void {
+  emitDeliverFault(module.function({ params: [Type.I32], results: [Type.I32] }, 'deliverFault').body, enterUsually, flags);
+}
+
+/** Exceptions that are delivered here: faults, which push RF. */
+export const PLAIN_FAULTS = 1 << Vector.DE | 1 << Vector.BR | 1 << Vector.UD | 1 << Vector.NM | 1 << Vector.TS | 1 << Vector.NP | 1 << Vector.SS | 1 << Vector.GP | 1 << Vector.PF
+  | 1 << Vector.MF | 1 << Vector.AC | 1 << Vector.XM;
+
+/** Exceptions before this one among which the same is looked for: `spinWatch.ts` wants to see rows of few different ones. */
+const LOOKED_BACK = 4;
+
+/** Returns 0 from `deliverFault` unless this is a page fault that nobody wants to hear of. */
+function giveUpUnlessQuiet(f: FunctionBody, { vector, error, address }: { vector: number; error: number; address: number }): void {
+  const cpu = 0, record = f.local(Type.I32);
+  const field = (op: Op, at: number) => f.get(cpu).memory(op, at);
+  f.get(vector).i32(Vector.PF).op(Op.i32_ne).get(error).i32(31).op(Op.i32_gt_u, Op.i32_or);
+  field(Op.i32_load, L.QUIET_PAGE_FAULTS).get(error).op(Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz, Op.i32_or);
+  field(Op.i32_load, SS_FIELD + L.SEG_RIGHTS).i32(5).op(Op.i32_shr_u).i32(3).op(Op.i32_and).i32(3).op(Op.i32_ne, Op.i32_or).if();
+  f.i32(0).op(Op.return).end();
+  for (let back = 1; back <= LOOKED_BACK; back++) {
+    field(Op.i32_load, L.EXCEPTION_COUNT).i32(back).op(Op.i32_sub).i32(L.EXCEPTIONS_KEPT - 1).op(Op.i32_and).i32(L.EXCEPTION_SIZE).op(Op.i32_mul).get(cpu).op(Op.i32_add).set(record);
+    f.get(record).memory(Op.i64_load, L.EXCEPTIONS + L.X_ADDRESS).get(address).op(Op.i64_eq);
+    f.get(record).memory(Op.i64_load, L.EXCEPTIONS + L.X_RIP);
+    field(Op.i64_load, L.RIP).op(Op.i64_eq, Op.i32_and).if();
+    f.i32(0).op(Op.return).end();
+  }
+}
+
+function emitDeliverFault(f: FunctionBody, enterUsually: number, flagsFunction: number): void {
+  const cpu = 0, pushed = f.local(Type.I32), vector = f.local(Type.I32), error = f.local(Type.I32), hasError = f.local(Type.I32), address = f.local(Type.I64), record = f.local(Type.I32), count = f.local(Type.I32);
+  const field = (op: Op, at: number) => f.get(cpu).memory(op, at);
+  const store = (base: number, op: Op, at: number, value: () => void) => {
+    f.get(base);
+    value();
+    f.memory(op, at);
+  };
+  // What is due between instructions is the run loop's, and so is an exception that somebody wants to be asked about.
+  field(Op.i32_load, L.FAULT_VECTOR).tee(vector).i32(32).op(Op.i32_ge_u);
+  for (const unusual of [L.NMI_UNBLOCK, L.SHADOW, L.PENDING, L.PENDING_DEBUG, L.SINGLE_STEP]) field(Op.i32_load, unusual).op(Op.i32_or);
+  f.unlikely().if();
+  f.i32(0).op(Op.return).end();
+  field(Op.i32_load, L.FAULT_ERROR).set(error);
+  field(Op.i32_load, L.FAULT_HAS_ERROR).set(hasError);
+  field(Op.i64_load, L.FAULT_ADDRESS).set(address);
+  field(Op.i32_load, L.PLAIN_VECTORS).get(vector).op(Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz).if();
+  giveUpUnlessQuiet(f, { vector, error, address });
+  f.end();
+
+  // As `ExceptionRing.note`; it counts once the delivery is done.
+  field(Op.i32_load, L.EXCEPTION_COUNT).tee(count).i32(L.EXCEPTIONS_KEPT - 1).op(Op.i32_and).i32(L.EXCEPTION_SIZE).op(Op.i32_mul).get(cpu).op(Op.i32_add).i32(L.EXCEPTIONS).op(Op.i32_add).set(record);
+  // Vector and error code stand side by side there as in FAULT_*, and hasError with the CPL.
+  store(record, Op.i64_store, L.X_VECTOR, () => field(Op.i64_load, L.FAULT_VECTOR));
+  store(record, Op.i64_store, L.X_HAS_ERROR, () => {
+    f.get(hasError).op(Op.i64_extend_i32_u);
+    field(Op.i64_load32_u, SS_FIELD + L.SEG_RIGHTS).i64(5n).op(Op.i64_shr_u).i64(3n).op(Op.i64_and).i64(32n).op(Op.i64_shl, Op.i64_or);
+  });
+  store(record, Op.i64_store, L.X_ADDRESS, () => f.get(address));
+  store(record, Op.i64_store, L.X_RIP, () => field(Op.i64_load, L.RIP));
+  store(record, Op.i64_store, L.X_CR3, () => field(Op.i64_load, L.CR3));
+  store(record, Op.f64_store, L.X_POSITION, () => {
+    field(Op.f64_load, L.BUDGET_END);
+    field(Op.i32_load, L.BUDGET).op(Op.f64_convert_i32_s, Op.f64_sub);
+  });
+
+  f.get(error).i32(NO_ERROR).get(hasError).op(Op.select).set(pushed);
+  const delivered = f.block(), missed = f.block();
+  emitRemembered(f, { vector, error: pushed, flagsFunction, missed });
+  f.br(delivered).end();
+  f.get(cpu).get(vector).get(pushed).i32(1).call(enterUsually).op(Op.i32_eqz).unlikely().if();
+  // Its look-ups may have left faults of their own.
+  store(cpu, Op.i32_store, L.FAULT_VECTOR, () => f.get(vector));
+  store(cpu, Op.i32_store, L.FAULT_ERROR, () => f.get(error));
+  store(cpu, Op.i32_store, L.FAULT_HAS_ERROR, () => f.get(hasError));
+  store(cpu, Op.i64_store, L.FAULT_ADDRESS, () => f.get(address));
+  f.i32(0).op(Op.return).end().end();
+  f.get(vector).i32(Vector.PF).op(Op.i32_eq).if();
+  store(cpu, Op.i64_store, L.CR2, () => f.get(address));
+  f.end();
+  store(cpu, Op.i32_store, L.FAULT_VECTOR, () => f.i32(-1));
+  store(cpu, Op.i32_store, L.EXCEPTION_COUNT, () => {
+    f.get(count).i32(1).op(Op.i32_add).tee(count).i32(L.EXCEPTION_COUNT_RESET).get(count).i32(L.EXCEPTION_COUNT_MAX).op(Op.i32_ne, Op.select);
+  });
+  store(cpu, Op.i64_store, L.EXTRA_CYCLES, () => field(Op.i64_load, L.EXTRA_CYCLES).i64(BigInt(DELIVERY_CYCLES)).op(Op.i64_add));
+  store(cpu, Op.i32_store, L.BUDGET, () => field(Op.i32_load, L.BUDGET).i32(1).op(Op.i32_sub));
+  f.i32(1);
+}
+
+/** The delivery of a fault as the last one was, where everything is as it was then; branches to `missed` otherwise, and nothing has changed. */
+function emitRemembered(f: FunctionBody, { vector, error, flagsFunction, missed }: { vector: number; error: number; flagsFunction: number; missed: Label }): void {
+  const cpu = 0, entry = f.local(Type.I32), host = f.local(Type.I32), flags = f.local(Type.I32), t = f.local(Type.I32);
+  const field = (op: Op, at: number) => f.get(cpu).memory(op, at), remembered = (op: Op, at: number) => field(op, REMEMBERED + at);
+  const missedIf = () => R.brUnlikely(f, missed);
+  R.pushDeliveryKey(f, vector, error, NO_ERROR);
+  remembered(Op.i32_load, R.D_KEY).op(Op.i32_ne);
+  field(Op.i32_load, L.MODE);
+  remembered(Op.i32_load, R.D_MODE).op(Op.i32_ne, Op.i32_or);
+  field(Op.i64_load, L.FAST_CONTEXT);
+  remembered(Op.i64_load, R.D_CONTEXT).op(Op.i64_ne, Op.i32_or);
+  // RFLAGS.AC chooses the fast table.
+  field(Op.i32_load, L.FLAGS).i32(Flag.AC).op(Op.i32_and, Op.i32_or);
+  missedIf();
+  R.pushDifference(f, cpu, L.GDTR_BASE, REMEMBERED + R.D_TABLES);
+  R.pushDifference(f, cpu, L.IDTR_BASE, REMEMBERED + R.D_TABLES + 16);
+  R.pushDifference(f, cpu, TR_FIELD + L.SEG_LIMIT, REMEMBERED + R.D_TASK);
+  R.checkPlace(f, cpu, REMEMBERED + R.D_GATE_PLACE, { entry, write: false, missed });
+  R.pushPlace(f, cpu, REMEMBERED + R.D_GATE_PLACE, entry);
+  f.simdMemory(Simd.v128_load).get(cpu).simdMemory(Simd.v128_load, REMEMBERED + R.D_GATE).simd(Simd.v128_xor, Simd.v128_or, Simd.v128_or, Simd.v128_or, Simd.v128_any_true);
+  missedIf();
+  for (const [place, value] of [[R.D_CODE_PLACE, R.D_CODE], [R.D_SLOT_PLACE, R.D_STACK]] as const) {
+    R.checkPlace(f, cpu, REMEMBERED + place, { entry, write: false, missed });
+    R.pushPlace(f, cpu, REMEMBERED + place, entry);
+    f.memory(Op.i64_load);
+    remembered(Op.i64_load, value).op(Op.i64_ne);
+    missedIf();
+  }
+  R.checkPlace(f, cpu, REMEMBERED + R.D_FRAME_PLACE, { entry, write: true, missed });
+  R.pushPlace(f, cpu, REMEMBERED + R.D_FRAME_PLACE, entry);
+  f.set(host);
+
+  pushFlags(f, flagsFunction);
+  f.set(flags);
+  pushFrame(f, { host, error, flags }, () => f.i32(Flag.RF));
+  R.copy16(f, cpu, CS_FIELD, REMEMBERED + R.D_CS);
+  R.copy8(f, cpu, CS_FIELD + L.SEG_BASE, REMEMBERED + R.D_CS_BASE);
+  for (const at of [L.SEG_SELECTOR, L.SEG_LIMIT, L.SEG_BASE]) f.get(cpu).i64(0n).memory(Op.i64_store, SS_FIELD + at);
+  R.copy8(f, cpu, RSP, REMEMBERED + R.D_BOTTOM);
+  R.copy8(f, cpu, L.RIP, REMEMBERED + R.D_TARGET);
+  R.copy4(f, cpu, L.MODE, REMEMBERED + R.D_NEW_MODE);
+  f.get(flags);
+  remembered(Op.i32_load, R.D_FLAGS).op(Op.i32_and).set(flags);
+  setFlags(f, flags);
+  pushTlbRegion(f, cpu);
+  f.tee(t).i32(TlbTable.Supervisor).memory(Op.i32_store, 4 * H_MODE);
+  f.get(t).get(t).memory(Op.i32_load, 4 * (H_ALLOWED + TlbTable.Supervisor)).memory(Op.i32_store, 4 * H_ALLOWED_NOW);
+  f.get(cpu);
+  pushFastTable(f, cpu, TlbTable.Supervisor);
+  f.memory(Op.i32_store, L.FAST_TABLE);
+  f.release(entry, host, flags, t);
+}
