@@ -15,8 +15,10 @@ export const M_RECORDS = 12;
 export const M_COUNT = 16;
 /** Index of the translated region in the function table, 0 if there is none. i32. */
 export const M_FUNCTION = 20;
-/** How often the interpreter has run the block. i32. */
+/** How often the interpreter has run the block, as long as it has no translation. i32. */
 export const M_HITS = 24;
+/** In an entry with a translation: address of the entry of the block that has followed it last, 0 for none. i32. */
+export const M_NEXT = 24;
 /** M_BREAKPOINT, M_CROSSING. i32. */
 export const M_FLAGS = 28;
 /** A breakpoint or probe is set on the first instruction. */

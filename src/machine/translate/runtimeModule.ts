@@ -79,10 +79,13 @@ function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { 
   const cpu = 0;
   const rip = f.local(Type.I64), tag = f.local(Type.I64), mode = f.local(Type.I32), low = f.local(Type.I32), entry = f.local(Type.I32), page = f.local(Type.I32);
   const left = f.local(Type.I32), exit = f.local(Type.I32), budget = f.local(Type.I32), interpret = f.local(Type.I32), cut = f.local(Type.I32);
+  // The entry that is foreseen, 0 for none, and what remembers it: M_NEXT there.
+  const next = f.local(Type.I32), from = f.local(Type.I32);
   const field = (op: Op, offset: number) => f.get(cpu).memory(op, offset);
   const giveUp = (code: Exit) => f.i32(code).op(Op.return);
   /** An exception is delivered here if that is usual, and the dispatcher goes on at its handler. */
   const fault = () => {
+    f.get(cpu).i32(L.HANDLER_ENTRY - M.M_NEXT).op(Op.i32_add).tee(from).memory(Op.i32_load, M.M_NEXT).set(next);
     f.get(cpu).call(deliverFault).brIf(top);
     giveUp(Exit.Fault);
   };
@@ -91,6 +94,8 @@ function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { 
   // Where a turn has been cut off says nothing of where loops begin: what is interpreted from there to the end of its block is not counted.
   field(Op.i64_load, L.TURN_CUT);
   field(Op.i64_load, L.RIP).op(Op.i64_eq).set(cut).get(cpu).i64(-1n).memory(Op.i64_store, L.TURN_CUT);
+  const foreseeNothing = () => f.get(cpu).i32(L.NO_ENTRY - M.M_NEXT).op(Op.i32_add).set(from).i32(0).set(next);
+  foreseeNothing();
   const top = f.loop();
   field(Op.i32_load, L.BUDGET).tee(budget).i32(0).op(Op.i32_le_s).if();
   f.get(cpu).get(cpu).memory(Op.i64_load, L.RIP).memory(Op.i64_store, L.TURN_CUT);
@@ -116,12 +121,18 @@ function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { 
   fault();
   f.end().get(page).end().i32(-0x1000).op(Op.i32_and).get(mode).op(Op.i32_or).set(page);
 
-  // The block that starts there.
+  // The block that starts there: that which has come next the last time, or by the hash. Of what is foreseen the processor need not wait for RIP to know
+  // the function, its instance and the address of the memory, on which all that follows depends.
+  f.get(next).op(Op.i32_eqz).if(Type.I32);
+  f.i32(1).else();
+  f.get(next).memory(Op.i64_load, M.M_TAG).get(tag).op(Op.i64_ne).get(next).memory(Op.i32_load, M.M_KEY).get(page).op(Op.i32_ne, Op.i32_or).end().if();
   f.get(low).get(low).i32(15).op(Op.i32_shr_u, Op.i32_xor).i32(CODE_MAP_ENTRIES - 1).op(Op.i32_and).i32(CODE_MAP_ENTRY_SIZE).op(Op.i32_mul);
   f.i32(CODE_MAP_BASE).op(Op.i32_add).tee(entry).memory(Op.i64_load, M.M_TAG).get(tag).op(Op.i64_ne);
   f.get(entry).memory(Op.i32_load, M.M_KEY).get(page).op(Op.i32_ne, Op.i32_or).if();
   giveUp(Exit.Miss);
   f.end();
+  f.get(from).get(entry).memory(Op.i32_store, M.M_NEXT);
+  f.else().get(next).set(entry).end();
 
   f.get(entry).memory(Op.i32_load, M.M_FLAGS).if();
   f.get(entry).memory(Op.i32_load, M.M_FLAGS).i32(M.M_BREAKPOINT).op(Op.i32_and).if();
@@ -138,8 +149,11 @@ function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { 
   f.get(cpu).i32(0).memory(Op.i32_store, L.STEPPING);
   f.get(cpu).get(entry).memory(Op.i32_load, M.M_FUNCTION).callIndirect(region).set(exit).i32(0).set(cut);
   f.get(cpu).i32(1).memory(Op.i32_store, L.STEPPING);
+  f.get(entry).tee(from).memory(Op.i32_load, M.M_NEXT).set(next);
   f.get(exit).op(Op.i32_eqz).brIf(top);
-  f.get(exit).i32(Exit.Interpret).op(Op.i32_eq).tee(interpret).brIf(top);
+  f.get(exit).i32(Exit.Interpret).op(Op.i32_eq).tee(interpret).if();
+  foreseeNothing();
+  f.br(top).end();
   f.get(exit).i32(Exit.Fault).op(Op.i32_eq).if();
   fault();
   f.end().get(exit).op(Op.return);
@@ -155,7 +169,9 @@ function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { 
   f.i32(0).tee(interpret).set(cut);
   f.get(cpu).get(entry).memory(Op.i32_load, M.M_RECORDS);
   f.get(entry).memory(Op.i32_load, M.M_COUNT).tee(left).get(budget);
-  f.get(left).get(budget).op(Op.i32_lt_s, Op.select).call(execute).tee(exit).op(Op.i32_eqz).brIf(top);
+  f.get(left).get(budget).op(Op.i32_lt_s, Op.select).call(execute).set(exit);
+  foreseeNothing();
+  f.get(exit).op(Op.i32_eqz).brIf(top);
   f.get(exit).i32(Exit.Fault).op(Op.i32_eq).if();
   fault();
   f.end().get(exit).op(Op.return).end().op(Op.unreachable);
