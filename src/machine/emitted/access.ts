@@ -51,11 +51,10 @@ export interface AccessFunctions {
 /** Adds translation of accesses: usual ones in 4-level paging, the rest by the imports. */
 export function emitAccess(module: ModuleBuilder, imports: AccessImports, tlb: TlbFunctions, walk: WalkFunctions): AccessFunctions {
   const i32 = (count: number, results = 1) => ({ params: Array.from({ length: count }, () => Type.I32), results: Array.from({ length: results }, () => Type.I32) });
-  const dropPage = module.function(i32(3), 'dropPage'), fault = module.function(i32(5)), frameOf = module.function(i32(4), 'frameOf'), fill = module.function(i32(7, 0), 'fill');
+  const dropPage = module.function(i32(3), 'dropPage'), frameOf = module.function(i32(4), 'frameOf'), fill = module.function(i32(7, 0), 'fill');
   const resolve = module.function(i32(4), 'resolve'), supervisorHost = module.function(i32(4), 'supervisorHost');
   emitDropPage(dropPage.body, tlb, imports.endContext);
-  emitPageFault(fault.body);
-  emitFrameOf(frameOf.body, { tlb, walk, dropPage: dropPage.index, fault: fault.index });
+  emitFrameOf(frameOf.body, { tlb, walk, dropPage: dropPage.index });
   const [cpu, table, mode, lo, hi, page, flags] = [0, 1, 2, 3, 4, 5, 6];
   fillEntry(fill.body, { cpu, table, mode, lo, hi, page, flags });
   const common = { frameOf: frameOf.index, fill: fill.index, markDirty: imports.markDirty };
@@ -81,28 +80,20 @@ function emitDropPage(f: FunctionBody, tlb: TlbFunctions, endContext: number): v
   f.end().get(dropped);
 }
 
-/** (cpu, low, high, kind, bits) -> FRAME_FAULT: leaves a page fault in FAULT_*, with the bits P, RSVD and PK that are given. */
-function emitPageFault(f: FunctionBody): void {
-  const [cpu, lo, hi, kind, bits] = [0, 1, 2, 3, 4], t = f.local(Type.I32);
-  pushTlbRegion(f, cpu);
-  f.set(t);
+/** Leaves a page fault in FAULT_*, with the bits P, RSVD and PK that the local `bits` has, and pushes FRAME_FAULT. */
+function leavePageFault(f: FunctionBody, { t, bits }: { t: number; bits: number }): void {
+  const [cpu, lo, hi, kind] = [0, 1, 2, 3];
   f.get(cpu).i32(1).memory(Op.i32_store, L.FAULT_HAS_ERROR);
   // Vector and error code, and the address, in one piece each, for the delivery reads them so at once.
   f.get(cpu).get(lo).op(Op.i64_extend_i32_u).get(hi).op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl, Op.i64_or).memory(Op.i64_store, L.FAULT_ADDRESS);
-  const add = (bit: number, condition: () => void) => {
-    f.i32(bit).i32(0);
-    condition();
-    f.op(Op.select, Op.i32_or);
-  };
-  f.get(cpu).get(bits);
-  add(PF_W, () => f.get(kind).i32(MemoryKind.Write).op(Op.i32_and));
-  add(PF_U, () => f.get(kind).i32(MemoryKind.Supervisor).op(Op.i32_and, Op.i32_eqz).get(t).memory(Op.i32_load, 4 * H_MODE).i32(TlbTable.User).op(Op.i32_eq, Op.i32_and));
-  add(PF_I, () => f.get(kind).i32(MemoryKind.Execute).op(Op.i32_and).i32(0).op(Op.i32_ne)
-    .get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(CONFIG_NXE | CONFIG_SMEP).op(Op.i32_and).i32(0).op(Op.i32_ne, Op.i32_and));
+  f.get(kind).i32(MemoryKind.Execute).op(Op.i32_and).i32(0).op(Op.i32_ne).get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(CONFIG_NXE | CONFIG_SMEP).op(Op.i32_and).i32(0).op(Op.i32_ne, Op.i32_and).unlikely().if();
+  f.get(bits).i32(PF_I).op(Op.i32_or).set(bits).end();
+  f.get(cpu).get(bits).get(kind).i32(Math.log2(MemoryKind.Write / PF_W)).op(Op.i32_shr_u).i32(PF_W).op(Op.i32_and, Op.i32_or);
+  f.get(t).memory(Op.i32_load, 4 * H_MODE).i32(TlbTable.User).op(Op.i32_eq).get(kind).i32(MemoryKind.Supervisor).op(Op.i32_and, Op.i32_eqz, Op.i32_and).i32(Math.log2(PF_U)).op(Op.i32_shl, Op.i32_or);
   f.op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl).i64(BigInt(Vector.PF)).op(Op.i64_or).memory(Op.i64_store, L.FAULT_VECTOR).i32(FRAME_FAULT);
 }
 
-function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage, fault }: { tlb: TlbFunctions; walk: WalkFunctions; dropPage: number; fault: number }): void {
+function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage }: { tlb: TlbFunctions; walk: WalkFunctions; dropPage: number }): void {
   const [cpu, lo, hi, kind] = [0, 1, 2, 3];
   const t = f.local(Type.I32), allowed = f.local(Type.I32), access = f.local(Type.I32), entry = f.local(Type.I32), info = f.local(Type.I32), keys = f.local(Type.I32), bits = f.local(Type.I32);
   const unusual = () => f.i32(FRAME_UNUSUAL).op(Op.return).end();
@@ -116,17 +107,11 @@ function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage, fault }: { tlb: Tlb
     pushSize();
     f.i32(9).op(Op.i32_mul, Op.i32_shl).i32(1).op(Op.i32_sub, Op.i32_and, Op.i32_or, Op.return);
   };
-  /** Faults with the bits in the local; a fault ends stores that wait, which TypeScript knows. */
+  const faulted = f.block();
+  /** Faults with these bits. */
   const raise = (pushBits: () => void) => {
-    f.get(cpu).memory(Op.i32_load, L.PENDING).unlikely().if();
-    unusual();
-    // A page fault drops what the TLB holds for the address (SDM Vol. 3A, 4.10.4.1), a global entry too: kernels count on a spurious fault
-    // on a global page not to repeat itself.
-    f.get(entry).if();
-  f.get(cpu).get(lo).get(hi).call(dropPage).op(Op.drop).end();
-    f.get(cpu).get(lo).get(hi).get(kind);
     pushBits();
-    f.call(fault).op(Op.return);
+    f.set(bits).br(faulted);
   };
 
   pushTlbRegion(f, cpu);
@@ -193,7 +178,16 @@ function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage, fault }: { tlb: Tlb
   f.get(cpu).get(cpu).memory(Op.i64_load, L.EXTRA_CYCLES).i32(WALK_CYCLES + 4 * WALK_LEVEL_CYCLES);
   result(WALK_SIZE).i32(WALK_LEVEL_CYCLES).op(Op.i32_mul, Op.i32_sub, Op.i64_extend_i32_u, Op.i64_add).memory(Op.i64_store, L.EXTRA_CYCLES);
   found(() => result(WALK_INFO), () => result(WALK_SIZE), () => result(WALK_FRAME));
-  f.i32(FRAME_UNUSUAL);
+  f.end();
+
+  // A fault ends stores that wait, which TypeScript knows.
+  f.get(cpu).memory(Op.i32_load, L.PENDING).unlikely().if();
+  unusual();
+  // A page fault drops what the TLB holds for the address (SDM Vol. 3A, 4.10.4.1), a global entry too: kernels count on a spurious fault
+  // on a global page not to repeat itself.
+  f.get(entry).if();
+  f.get(cpu).get(lo).get(hi).call(dropPage).op(Op.drop).end();
+  leavePageFault(f, { t, bits });
 }
 
 interface Common { frameOf: number; fill: number; markDirty: number; }

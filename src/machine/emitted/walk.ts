@@ -6,6 +6,9 @@ import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../
 /** Address bits that must be clear in the low half of an entry that maps a page of 2 MiB or 1 GiB: those below the page's start, the PAT bit apart. */
 const RESERVED_LOW = [0, 0x1fe000, 0x3fffe000];
 
+/** What is compared of each entry: that it is present, and that what is reserved is clear. */
+const P_AND_RESERVED = BigInt(RESERVED_HIGH) << 32n | BigInt(PTE_P);
+
 export interface WalkFunctions {
   /** (root, low, high, allowed, keys, write, config) -> WALK_OK or bits of the error code; see `Walker.walk`. Results in WALK_*. */
   walk: number;
@@ -34,14 +37,14 @@ function emitSet(f: FunctionBody, flagsChanged: number): void {
 
 function emitLevels(f: FunctionBody, set: number): void {
   const [root, lo, hi, allowed, keys, write, config] = [0, 1, 2, 3, 4, 5, 6];
-  const table = root, low = f.local(Type.I32), high = f.local(Type.I32), all = f.local(Type.I32), any = f.local(Type.I32), size = f.local(Type.I32), reserved = f.local(Type.I32);
+  const table = root, value = f.local(Type.I64), all = f.local(Type.I64), any = f.local(Type.I64), checked = f.local(Type.I64), low = f.local(Type.I32), size = f.local(Type.I32);
   /** Addresses of the entries that were read, by level; 0 for levels that the walk does not come to. */
   const at = [-1, ...Array.from({ length: 4 }, () => f.local(Type.I32))];
   const fault = (bits: number) => f.i32(bits).op(Op.return).end();
 
-  // Bit 63 is reserved unless it means NX.
-  f.i32(RESERVED_HIGH | 0x80000000).i32(RESERVED_HIGH).get(config).i32(CONFIG_NXE).op(Op.i32_and, Op.i32_eqz, Op.select).set(reserved);
-  f.i32(-1).set(all);
+  // P and what is reserved. Bit 63 is reserved unless it means NX.
+  f.i64(P_AND_RESERVED | -1n << 63n).i64(P_AND_RESERVED).get(config).i32(CONFIG_NXE).op(Op.i32_and, Op.i32_eqz, Op.select).set(checked);
+  f.i64(-1n).set(all);
   const leaf = f.block();
   for (let level = 4; level >= 1; level--) {
     // An entry that lies outside RAM reads as all ones.
@@ -49,21 +52,20 @@ function emitLevels(f: FunctionBody, set: number): void {
     fault(PF_P | PF_RSVD);
     f.get(table).i32(12).op(Op.i32_shl);
     pushIndex(f, lo, hi, level);
-    f.op(Op.i32_add).i32(RAM_BASE).op(Op.i32_add).tee(at[level]!).memory(Op.i32_load).tee(low).i32(PTE_P).op(Op.i32_and, Op.i32_eqz).unlikely().if();
-    fault(0);
-    f.get(at[level]!).memory(Op.i32_load, 4).tee(high).get(reserved).op(Op.i32_and);
-    if (level === 4) f.get(low).i32(PTE_PS).op(Op.i32_and, Op.i32_or);
-    f.unlikely().if();
-    fault(PF_P | PF_RSVD);
-    f.get(all).get(low).op(Op.i32_and).set(all).get(any).get(high).op(Op.i32_or).set(any);
-    if (level === 2 || level === 3) takeLarge(f, level, low, size, leaf, () => fault(PF_P | PF_RSVD));
-    if (level > 1) {
-      pushFrame(f, low, high);
-      f.set(table);
+    f.op(Op.i32_add).i32(RAM_BASE).op(Op.i32_add).tee(at[level]!).memory(Op.i64_load).tee(value).get(checked);
+    if (level === 4) f.i64(BigInt(PTE_PS)).op(Op.i64_or);
+    f.op(Op.i64_and).i64(BigInt(PTE_P)).op(Op.i64_ne).unlikely().if();
+    f.i32(PF_P | PF_RSVD).i32(0).get(value).op(Op.i32_wrap_i64).i32(PTE_P).op(Op.i32_and, Op.select, Op.return).end();
+    f.get(all).get(value).op(Op.i64_and).set(all).get(any).get(value).op(Op.i64_or).set(any);
+    if (level === 2 || level === 3) {
+      f.get(value).op(Op.i32_wrap_i64).set(low);
+      takeLarge(f, level, low, size, leaf, () => fault(PF_P | PF_RSVD));
     }
+    // Physical bits 39:12.
+    if (level > 1) f.get(value).i64(12n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(0xfffffff).op(Op.i32_and).set(table);
   }
   f.end();
-  emitLeaf(f, { low, high, all, any, size, allowed, keys, write, config, at }, set);
+  emitLeaf(f, { value, all, any, size, allowed, keys, write, config, at }, set);
 }
 
 /** Pushes the offset of an address's entry in a table of `level`. */
@@ -92,12 +94,13 @@ function takeLarge(f: FunctionBody, level: 2 | 3, low: number, size: number, lea
   f.i32(level - 1).set(size).br(leaf).end();
 }
 
-interface Found { low: number; high: number; all: number; any: number; size: number; allowed: number; keys: number; write: number; config: number; at: readonly number[] }
+interface Found { value: number; all: number; any: number; size: number; allowed: number; keys: number; write: number; config: number; at: readonly number[] }
 
 /** The part behind the leaf: rights, accessed and dirty bits, results. */
-function emitLeaf(f: FunctionBody, { low, high, all, any, size, allowed, keys, write, config, at }: Found, set: number): void {
-  const rights = f.local(Type.I32), key = f.local(Type.I32), dirty = f.local(Type.I32), leaf = f.local(Type.I32);
-  f.get(all).i32(1).op(Op.i32_shr_u).i32(3).op(Op.i32_and).get(any).i32(31).op(Op.i32_shr_u).i32(2).op(Op.i32_shl, Op.i32_or).set(rights);
+function emitLeaf(f: FunctionBody, { value, all, any, size, allowed, keys, write, config, at }: Found, set: number): void {
+  const rights = f.local(Type.I32), key = f.local(Type.I32), dirty = f.local(Type.I32), leaf = f.local(Type.I32), low = f.local(Type.I32), high = f.local(Type.I32);
+  f.get(value).op(Op.i32_wrap_i64).set(low).get(value).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).set(high);
+  f.get(all).op(Op.i32_wrap_i64).i32(1).op(Op.i32_shr_u).i32(3).op(Op.i32_and).get(any).i64(63n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(2).op(Op.i32_shl, Op.i32_or).set(rights);
   f.get(high).i32(27).op(Op.i32_shr_u).i32(0xf).op(Op.i32_and).set(key);
   // The PK bit is set even if the page's rights forbid the access as well (SDM Vol. 3A, 4.7).
   f.get(keys).get(key).op(Op.i32_shr_u).i32(1).op(Op.i32_and).get(rights).i32(Math.log2(US_RIGHT)).op(Op.i32_shr_u, Op.i32_and).unlikely().if();
@@ -105,7 +108,7 @@ function emitLeaf(f: FunctionBody, { low, high, all, any, size, allowed, keys, w
   f.get(allowed).get(rights).op(Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz).unlikely().if();
   f.i32(PF_P).op(Op.return).end();
 
-  f.get(all).i32(PTE_A).op(Op.i32_and, Op.i32_eqz).unlikely().if();
+  f.get(all).op(Op.i32_wrap_i64).i32(PTE_A).op(Op.i32_and, Op.i32_eqz).unlikely().if();
   for (const entry of at.slice(1).reverse()) {
     f.get(entry).if();
     f.get(entry).memory(Op.i32_load).i32(PTE_A).op(Op.i32_and, Op.i32_eqz).if();

@@ -46,7 +46,14 @@ export function pushCarry(e: Emitter): void {
     case Cc.Logic: f.i64(0n); return;
     case Cc.Inc: case Cc.Dec: e.pushFlagsSource(); return;
     case Cc.Flags: case Cc.Shr: case Cc.Sar: e.pushFlagsSource(); f.i64(1n).op(Op.i64_and); return;
-    default: pushFlagBits(e); f.i32(1).op(Op.i32_and, Op.i64_extend_i32_u);
+    default:
+      // Often they stand there as they are: behind a return from a handler.
+      e.pushFlagsKind();
+      f.i32(4 * (Cc.Flags + 1)).op(Op.i32_lt_u).if(Type.I64);
+      e.pushFlagsSource();
+      f.else();
+      pushFlagBits(e);
+      f.op(Op.i64_extend_i32_u).end().i64(1n).op(Op.i64_and);
   }
 }
 

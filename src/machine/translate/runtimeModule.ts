@@ -134,18 +134,8 @@ function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { 
   f.get(from).get(entry).memory(Op.i32_store, M.M_NEXT);
   f.else().get(next).set(entry).end();
 
-  f.get(entry).memory(Op.i32_load, M.M_FLAGS).if();
-  f.get(entry).memory(Op.i32_load, M.M_FLAGS).i32(M.M_BREAKPOINT).op(Op.i32_and).if();
-  field(Op.i64_load, L.RESUME).get(rip).op(Op.i64_ne).if();
-  giveUp(Exit.Breakpoint);
-  f.end().end();
-  f.get(cpu).i64(-1n).memory(Op.i64_store, L.RESUME);
-  f.get(entry).memory(Op.i32_load, M.M_FLAGS).i32(M.M_CROSSING).op(Op.i32_and).if();
-  giveUp(Exit.Crossing);
-  f.end().end();
-
-  // Translated: call it, unless it has just handed back.
-  f.get(entry).memory(Op.i32_load, M.M_FUNCTION).op(Op.i32_eqz).get(interpret).op(Op.i32_or, Op.i32_eqz).if();
+  // Translated: call it, unless it has just handed back. Blocks with flags have no translation.
+  f.get(entry).memory(Op.i32_load, M.M_FUNCTION).op(Op.i32_eqz).get(interpret).op(Op.i32_or, Op.i32_eqz).likely(true).if();
   f.get(cpu).i32(0).memory(Op.i32_store, L.STEPPING);
   f.get(cpu).get(entry).memory(Op.i32_load, M.M_FUNCTION).callIndirect(region).set(exit).i32(0).set(cut);
   f.get(cpu).i32(1).memory(Op.i32_store, L.STEPPING);
@@ -158,6 +148,16 @@ function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { 
   fault();
   f.end().get(exit).op(Op.return);
   f.end();
+
+  f.get(entry).memory(Op.i32_load, M.M_FLAGS).if();
+  f.get(entry).memory(Op.i32_load, M.M_FLAGS).i32(M.M_BREAKPOINT).op(Op.i32_and).if();
+  field(Op.i64_load, L.RESUME).get(rip).op(Op.i64_ne).if();
+  giveUp(Exit.Breakpoint);
+  f.end().end();
+  f.get(cpu).i64(-1n).memory(Op.i64_store, L.RESUME);
+  f.get(entry).memory(Op.i32_load, M.M_FLAGS).i32(M.M_CROSSING).op(Op.i32_and).if();
+  giveUp(Exit.Crossing);
+  f.end().end();
 
   // Otherwise interpret its records. Blocks with a breakpoint or across pages are never translated; they must not come by
   // here twice before they are executed, for RESUME has been used up.
