@@ -12,6 +12,7 @@ const entries = {
   extension: 'src/entry/desktop.ts',
   cli: 'src/entry/commandLine.ts',
   kaiserscope: 'src/cli/main.ts',
+  run: 'src/cli/runMain.ts',
 };
 
 /** Bundles the entries that exist, with iced-x86 beside them. */

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Debuggee } from '../dap/debuggee.js';
 import { toLines, validateLaunch } from '../dap/launchArguments.js';
@@ -83,7 +83,7 @@ export const machineOptions: readonly Option[] = [
 ];
 
 /** Launch arguments from the options. Throws UsageError. */
-export async function launchFromOptions(args: Arguments, program: string | undefined): Promise<LaunchArguments> {
+export function launchFromOptions(args: Arguments, program: string | undefined): LaunchArguments {
   const bounded = (name: 'cpus' | 'memory' | 'quantum' | 'seed'): number | undefined =>
     integer(args.text(name), `--${name}`, launchAttributes[name].minimum!, launchAttributes[name].maximum!);
   const schedule = parseSchedule(args.text('schedule'));
@@ -96,7 +96,7 @@ export async function launchFromOptions(args: Arguments, program: string | undef
     seed: bounded('seed'),
     append: args.text('append'),
     modules: args.texts('module'),
-    script: [...(await scriptLines(args.texts('script'))), ...args.texts('line').flatMap(toLines)],
+    script: [...scriptLines(args.texts('script')), ...args.texts('line').flatMap(toLines)],
     schedule: { kind: schedule.kind, seed: schedule.seed },
     cpuFeatures: parseFeatures(args.text('features')),
     tlb: parseAppetite(args.text('tlb')),
@@ -104,12 +104,12 @@ export async function launchFromOptions(args: Arguments, program: string | undef
   return validateLaunch(attributes);
 }
 
-async function scriptLines(files: string[]): Promise<string[]> {
+function scriptLines(files: string[]): string[] {
   const lines: string[] = [];
   for (const file of files) {
     let text: string;
     try {
-      text = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8');
+      text = readFileSync(file === '-' ? '/dev/stdin' : file, 'utf8');
     } catch (error) {
       throw new UsageError(
         `--script ${file}: the file cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)}). To type a line itself use --line.`,

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs';
 import path from 'node:path';
 import type { Host } from '../dap/host.js';
 
@@ -20,10 +20,20 @@ export function nodeHost(installFolder: string): Host {
 /** Reads a file; the error of a failure says which file, why, and what to do. */
 async function read(file: string, what: string, advice: string): Promise<Uint8Array> {
   try {
-    return await readFile(file);
+    return await bytesOf(file);
   } catch (error) {
     throw new Error(`${what} cannot be read: ${reasonOf(error as NodeJS.ErrnoException)}. ${advice}`);
   }
+}
+
+/** As `readFile` of node:fs/promises, which takes longer to load than most files to read. */
+function bytesOf(file: string): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    readFile(file, (error, bytes) => {
+      if (error) reject(error);
+      else resolve(bytes);
+    });
+  });
 }
 
 function reasonOf(error: NodeJS.ErrnoException): string {

@@ -5,6 +5,7 @@ import { Machine } from '../machine/machine.js';
 import type { MachineStop } from '../machine/machine.js';
 import { RAM_BASE } from '../machine/memory/layout.js';
 import { Alarms } from './alarms.js';
+import { milliseconds } from './clock.js';
 import { disassembleBytes } from './disassembler.js';
 import { ExecutionPoints } from './executionPoints.js';
 import { GuestConsole } from './guestConsole.js';
@@ -237,7 +238,7 @@ export class MachineTarget implements Target {
     const { machine } = this;
     let stride = STRIDE;
     for (;;) {
-      const start = performance.now();
+      const start = milliseconds();
       let isIdle = false, now = start;
       do {
         if (this.position >= limit) return { kind: 'limit', cpu: machine.currentCpu };
@@ -247,7 +248,7 @@ export class MachineTarget implements Target {
           : this.machineStop(Math.min(limit, position + stride));
         if (stop) return stop;
         isIdle = options.restWhenIdle === true && machine.idle - idle > IDLE_RATIO * (machine.position - position);
-        const took = performance.now() - now;
+        const took = milliseconds() - now;
         now += took;
         // How many steps a stride has decides nothing of the machine's course.
         if (isIdle) stride = STRIDE;

@@ -57,7 +57,7 @@ export const runCommand: Command = {
   ],
   async run(args, io) {
     const until = integer(args.text('max-instructions'), '--max-instructions', 1, Number.MAX_SAFE_INTEGER);
-    const machine = await makeMachine(await launchFromOptions(args, args.positionals[0]), io);
+    const machine = await makeMachine(launchFromOptions(args, args.positionals[0]), io);
     const { target, spinWatch } = machine;
     const rules = startChecks(machine, args.text('check'), args.text('rules'));
     const isJson = args.isSet('json');

@@ -31,7 +31,7 @@ export const tablesCommand: Command = {
     if (half !== 'both' && half !== 'kernel' && half !== 'shadow')
       throw new UsageError(`--half is "${half}": it must be kernel or shadow.`);
     const until = integer(args.text('max-instructions'), '--max-instructions', 1, Number.MAX_SAFE_INTEGER) ?? 2_000_000_000;
-    const machine = await makeMachine(await launchFromOptions(args, args.positionals[0]), io);
+    const machine = await makeMachine(launchFromOptions(args, args.positionals[0]), io);
     const at = args.text('at') ?? 'kaiser_shell_ready';
     const address = parseLocation(at, machine, '--at');
     machine.target.setExceptionStops(exception => machine.spinWatch.observe(exception), -1);

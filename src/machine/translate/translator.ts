@@ -81,7 +81,6 @@ export class Translator {
     this.templates = new Templates(this.functions);
     this.blocks = new BlockStore(memory, this.functions);
     memory.onCodeWrite = page => this.blocks.dropPage(page);
-    this.blocks.clear();
   }
 
   get counts(): TranslatorCounts {
