@@ -12,8 +12,11 @@ export interface Block {
   tag: bigint;
   /** Host address of the page | MODE, as the code map has it. */
   key: number;
-  insns: Decoded[];
+  /** Number of its instructions, and their records. */
+  count: number;
   records: number;
+  /** The bytes from which records were made without decoding them; those in memory may have changed. */
+  bytes?: Uint8Array;
   /** Index of the region that starts here, 0 if it is not translated. */
   region: number;
   /** M_BREAKPOINT, M_CROSSING. */
@@ -73,7 +76,7 @@ export class BlockStore {
     view.setBigUint64(at + M.M_TAG, block.tag, true);
     view.setInt32(at + M.M_KEY, block.key, true);
     view.setInt32(at + M.M_RECORDS, block.records, true);
-    view.setInt32(at + M.M_COUNT, block.insns.length, true);
+    view.setInt32(at + M.M_COUNT, block.count, true);
     view.setInt32(at + M.M_FUNCTION, block.region, true);
     view.setInt32(at + M.M_HITS, 0, true);
     view.setInt32(at + M.M_FLAGS, block.flags, true);

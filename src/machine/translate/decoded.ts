@@ -17,7 +17,7 @@ export const ENDS_BLOCK = new Set<Mnemonic>([Mnemonic.Jmp, Mnemonic.Call, Mnemon
 const ENDS_REGION = new Set<Mnemonic>([Mnemonic.Syscall, Mnemonic.Sysretq, Mnemonic.Iretq]);
 
 /** True if execution does not simply go on in the block behind the instruction. */
-export function endsBlock(insn: Insn): boolean { return ENDS_BLOCK.has(insn.mnemonic) || ENDS_REGION.has(insn.mnemonic) || insn.code === Code.Mov_cr_r64; }
+export function endsBlock(insn: Pick<Insn, 'code' | 'mnemonic'>): boolean { return ENDS_BLOCK.has(insn.mnemonic) || ENDS_REGION.has(insn.mnemonic) || insn.code === Code.Mov_cr_r64; }
 /** True if execution never goes on at the next instruction. */
 export function neverFalls(insn: Insn): boolean { return insn.mnemonic === Mnemonic.Jmp || insn.mnemonic === Mnemonic.Ret || ENDS_REGION.has(insn.mnemonic); }
 

@@ -1,4 +1,4 @@
-import { Code } from 'iced-x86';
+import { Code, Mnemonic } from 'iced-x86';
 import { Handler, Unimplemented } from '../core.js';
 import { instructionCycles } from '../cycles/model.js';
 import { Definition, definitions, formDefinition } from '../instructions/define.js';
@@ -6,7 +6,7 @@ import '../instructions/index.js';
 import { rareHandlers } from '../instructions/rare.js';
 import { stringHandlers } from '../instructions/strings.js';
 import { handlers as systemHandlers } from '../instructions/system/index.js';
-import { vectorMeaning } from '../instructions/vector/index.js';
+import { CONVERSIONS, vectorMeaning } from '../instructions/vector/index.js';
 import type { Insn } from './insn.js';
 import { mnemonicName } from './icedLibrary.js';
 
@@ -35,6 +35,15 @@ export function meaningOf(insn: Insn): Meaning {
   return plain
     ? { definition: definitions.get(insn.mnemonic), handler: stringHandlers.get(insn.mnemonic) ?? rareHandlers.get(insn.mnemonic) ?? system ?? unimplemented, cycles }
     : { definition: formDefinition(insn), handler: system ?? unimplemented, cycles };
+}
+
+/**
+ * The definition that `meaningOf` gives all instructions of a form whose operands are general registers, memory, immediates and near targets; undefined where it
+ * gives none for the interpreter.
+ */
+export function plainDefinition({ code, mnemonic }: { code: Code; mnemonic: Mnemonic }): Definition | undefined {
+  const definition = FAR.has(code) || CONVERSIONS.has(mnemonic) ? undefined : definitions.get(mnemonic);
+  return definition?.regionOnly ? undefined : definition;
 }
 
 /** Stops the machine: the instruction has no meaning yet. */

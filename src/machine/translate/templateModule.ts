@@ -31,7 +31,11 @@ const HANDLER = -1;
  */
 export function templateKey(insn: Decoded): number {
   const { code, mode, memory, meaning: { definition } } = insn;
-  if (!definition || definition.regionOnly) return HANDLER;
-  return code << 7 | (memory ? memory.segment === Seg.SS ? 3 : 1 : 0) << 5
+  return !definition || definition.regionOnly ? HANDLER : definedKey(code, memory ? memory.segment : -1, mode);
+}
+
+/** The key of instructions with a definition; `segment` is -1 if they have no operand in memory. */
+export function definedKey(code: number, segment: number, mode: number): number {
+  return code << 7 | (segment >= 0 ? segment === Seg.SS ? 3 : 1 : 0) << 5
     | (mode & CodeMode.Long ? 4 : (mode & CodeMode.Code32 ? 1 : 0) | (mode & CodeMode.Stack32 ? 2 : 0)) << 2 | (mode & CodeMode.Watched ? 1 : 0) | (mode & CodeMode.AlignmentCheck ? 2 : 0);
 }

@@ -1,7 +1,7 @@
 import { commonTemplates } from './prebuilt.js';
 import type { Decoded } from './decoded.js';
 import type { FunctionTable } from './functionTable.js';
-import { templateKey, templateModule } from './templateModule.js';
+import { definedKey, templateKey, templateModule } from './templateModule.js';
 
 /** The interpreter's templates: one function for all instructions of a form. */
 export class Templates {
@@ -20,6 +20,9 @@ export class Templates {
   has(insn: Decoded): boolean { return this.index.has(templateKey(insn)); }
   /** Index in the function table of the instruction's template, which must have been added. */
   of(insn: Decoded): number { return this.index.get(templateKey(insn))!; }
+
+  /** The same by what `definedKey` asks for; undefined if there is none yet. */
+  find(code: number, segment: number, mode: number): number | undefined { return this.index.get(definedKey(code, segment, mode)); }
 
   /** Compiles the templates that these instructions lack, in one module. */
   add(insns: readonly Decoded[]): void {

@@ -6,4 +6,4 @@ import './shifts.js';
 import './shuffles.js';
 import '../sse/index.js';
 
-export { vectorMeaning } from './registry.js';
+export { CONVERSIONS, vectorMeaning } from './registry.js';

@@ -54,7 +54,7 @@ export function hasRegister(insn: Insn, kind: 'xmm' | 'mmx'): boolean {
 }
 
 /** Conversions that belong to SSE also where their source is memory and their destination no XMM register. */
-const CONVERSIONS = new Set<Mnemonic>([Mnemonic.Cvtss2si, Mnemonic.Cvttss2si, Mnemonic.Cvtsd2si, Mnemonic.Cvttsd2si,
+export const CONVERSIONS: ReadonlySet<Mnemonic> = new Set<Mnemonic>([Mnemonic.Cvtss2si, Mnemonic.Cvttss2si, Mnemonic.Cvtsd2si, Mnemonic.Cvttsd2si,
   Mnemonic.Cvtps2pi, Mnemonic.Cvttps2pi, Mnemonic.Cvtpd2pi, Mnemonic.Cvttpd2pi]);
 
 /**
