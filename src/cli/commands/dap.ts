@@ -26,6 +26,10 @@ export const dapCommand: Command = {
       const session = createSession(nodeHost(io.installFolder));
       return new Promise(resolve => {
         session.on('close', () => resolve(0));
+        process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+          if (error.code !== 'EPIPE') throw error;
+          process.exit(0);
+        });
         session.start(process.stdin, process.stdout);
       });
     }
