@@ -29,7 +29,7 @@ for (const [append, features] of [['', {}], ['nopcid', {}], ['kaiser_design=naiv
   machine.devices.uart.feed(new TextEncoder().encode(script.map(line => `${line}\n`).join('')));
   machine.run(300_000_000);
   for (const block of machine.translator.blocks) {
-    for (const insn of machine.translator.instructionsOf(block)) {
+    for (const insn of machine.translator.recorder.instructionsOf(block)) {
       const mode = insn.mode & LONG || insn.mode & (CODE32 | STACK32 | REAL);
       const located = locate(insn.bytes, insn.mode);
       // Of what names segment and control registers every one is an example.

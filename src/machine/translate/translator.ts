@@ -5,18 +5,16 @@ import { CodeMode, Seg } from '../cpu/layout.js';
 import { leaveFault } from '../cpu/pendingFault.js';
 import type { CpuState } from '../cpu/state.js';
 import { emittedFor } from '../emitted/index.js';
-import { CPU_BASE, CPU_SIZE, PAGE_SIZE, RAM_BASE, RECORD_BASE, RECORD_END } from '../memory/layout.js';
+import { CPU_BASE, CPU_SIZE, PAGE_SIZE, RAM_BASE } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import { type Block, BlockStore } from './blockStore.js';
 import * as M from './codeMap.js';
-import { MAX_INSTRUCTION } from './decode.js';
-import { type Decoded, decodeOne, endsBlock } from './decoded.js';
+import type { Decoded } from './decoded.js';
 import { Exit } from './emitter.js';
 import { FunctionTable, newModule } from './functionTable.js';
 import { InstructionSet } from './instructionSet.js';
-import { QuickRecords } from './quickRecord.js';
-import { R_LENGTH, RECORD_SIZE, RecordWriter } from './record.js';
-import { blocksOf, reachable } from './regionBlocks.js';
+import { Recorder } from './recorder.js';
+import { blocksOf } from './regionBlocks.js';
 import { RegionEmitter } from './regionEmitter.js';
 import { DEFAULT_TUNING, type TranslatorCounts, type Tuning } from './tuning.js';
 import { makeRuntime, Runtime } from './runtime.js';
@@ -24,7 +22,6 @@ import { Templates } from './templates.js';
 
 export type { TranslatorCounts, Tuning } from './tuning.js';
 
-const BLOCK_LIMIT = 64;
 /** Live region modules are kept well below what V8 can map (each takes two mappings). */
 const MAX_MODULES = 4000;
 
@@ -38,18 +35,12 @@ export class Translator {
   private readonly functions: FunctionTable;
   private readonly templates: Templates;
   private readonly blocks: BlockStore;
-  /** Instructions by the number that their records give to handlers, which is that of the record; of those that nobody has asked for, their block. */
-  private readonly insns: (Decoded | Block)[] = [];
-  private readonly records: RecordWriter;
-  private readonly quick: QuickRecords;
-  private nextRecord = RECORD_BASE;
+  private readonly recorder: Recorder;
   private decodedBlocks = 0;
   private flushes = 0;
   private queue: Block[] = [];
-  private breakpoints: ReadonlySet<bigint> = new Set();
   private debuggers: ReadonlySet<bigint> = new Set();
   private guests: ReadonlySet<bigint> = new Set();
-  private readonly instructionSet: InstructionSet;
   /** An error that stopped the machine inside WebAssembly; see `Exit.Stop`. */
   stopReason: Unimplemented | undefined;
 
@@ -60,8 +51,6 @@ export class Translator {
     needsAttention(cpu: CpuState): boolean;
   }) {
     const { memory } = core;
-    this.instructionSet = new InstructionSet(core.features);
-    this.records = new RecordWriter(memory.wasm.buffer);
     const { emitted } = emittedFor(memory);
     this.runtime = makeRuntime({
       memory: memory.wasm,
@@ -78,11 +67,13 @@ export class Translator {
       watched: this.runtime.watched,
       dropPage: emitted.dropPage,
       interruptReturn: emitted.interruptReturn,
-      handler: (cpu: number, id: number) => this.handle(this.cpuAt(cpu), this.numbered(id)),
+      handler: (cpu: number, id: number) => this.handle(this.cpuAt(cpu), this.recorder.numbered(id)),
     });
     this.templates = new Templates(this.functions);
-    this.quick = new QuickRecords(memory.u8, memory.i32, this.instructionSet, this.templates);
     this.blocks = new BlockStore(memory, this.functions);
+    this.recorder = new Recorder(memory, new InstructionSet(core.features), this.templates, this.blocks, {
+      flush: () => { this.flush(); }, fetchSecondPage: (cpu, linear) => this.fetchSecondPage(cpu, linear),
+    });
     memory.onCodeWrite = page => this.blocks.dropPage(page);
   }
 
@@ -109,9 +100,9 @@ export class Translator {
   private changeBreakpoints(): void {
     const addresses = new Set([...this.debuggers, ...this.guests]);
     const changed = new Set<bigint>();
-    for (const a of addresses) if (!this.breakpoints.has(a)) changed.add(a >> 12n);
-    for (const a of this.breakpoints) if (!addresses.has(a)) changed.add(a >> 12n);
-    this.breakpoints = addresses;
+    for (const a of addresses) if (!this.recorder.breakpoints.has(a)) changed.add(a >> 12n);
+    for (const a of this.recorder.breakpoints) if (!addresses.has(a)) changed.add(a >> 12n);
+    this.recorder.breakpoints = addresses;
     if (!changed.size) return;
     for (const block of this.blocks) if (changed.has(block.linear >> 12n)) this.blocks.drop(block);
   }
@@ -149,7 +140,7 @@ export class Translator {
   /** Considers the block at RIP for translation after `Exit.Hot`. */
   heat(cpu: CpuState): void {
     const block = this.blocks.installed(this.tagOf(cpu));
-    if (!block || block.flags || block.region || !this.first(block).meaning.definition) return;
+    if (!block || block.flags || block.region || !this.recorder.first(block).meaning.definition) return;
     const hits = this.core.memory.view.getInt32(M.entryAddress(Number(block.linear & 0xffffffffn)) + M.M_HITS, true);
     if (hits >= this.tuning.queueAt && !block.queued) {
       block.queued = true;
@@ -171,10 +162,10 @@ export class Translator {
       if (!this.core.memory.isRam(physical, 1)) throw new Error(`no code at 0x${address.toString(16)}`);
       const host = RAM_BASE + physical, key = host & -PAGE_SIZE | cpu.int(L.MODE);
       let block = this.blocks.find(this.tagOf(cpu), key);
-      if (!block && this.decodeRun(address, linear, host, cpu.int(L.MODE)).length) block = this.decodeBlock(cpu, linear, host, key);
+      if (!block && this.recorder.decodeRun(address, linear, host, cpu.int(L.MODE)).length) block = this.decodeBlock(cpu, linear, host, key);
       if (!block) continue;
       this.blocks.install(block);
-      if (!block.flags && !block.region && this.first(block).meaning.definition) this.queue.push(block);
+      if (!block.flags && !block.region && this.recorder.first(block).meaning.definition) this.queue.push(block);
     }
     cpu.rip = rip;
     this.compileQueue();
@@ -183,9 +174,8 @@ export class Translator {
   /** Forgets everything. */
   flush(): void {
     this.blocks.clear();
-    this.insns.length = 0;
     this.queue = [];
-    this.nextRecord = RECORD_BASE;
+    this.recorder.clear();
     this.flushes++;
   }
 
@@ -200,132 +190,11 @@ export class Translator {
 
   private decodeBlock(cpu: CpuState, linear: bigint, host: number, key: number): Block | undefined {
     const block: Block = { linear, tag: this.tagOf(cpu), key, count: 0, records: 0, region: 0, flags: 0, secondPage: -1, queued: false };
-    if (this.breakpoints.has(linear)) block.flags |= M.M_BREAKPOINT;
-    if (!this.recordQuickly(block, host) && !this.record(cpu, block, host)) return undefined;
+    if (this.recorder.breakpoints.has(linear)) block.flags |= M.M_BREAKPOINT;
+    if (!this.recorder.write(cpu, block, host)) return undefined;
     this.blocks.add(block);
     this.decodedBlocks++;
     return block;
-  }
-
-  /**
-   * Writes the records of a block, of which most are made from the bytes alone. False, with nothing done, for code that is not 64-bit code,
-   * for an instruction that crosses the page, and where a template is missing.
-   */
-  private recordQuickly(block: Block, host: number): boolean {
-    const mode = block.key & PAGE_SIZE - 1;
-    if (!(mode & CodeMode.Long)) return false;
-    if (this.nextRecord + BLOCK_LIMIT * RECORD_SIZE > RECORD_END) this.flush();
-    const { quick, insns, breakpoints } = this, end = (host | PAGE_SIZE - 1) + 1, start = host, first = insns.length;
-    quick.low = Number(block.linear & 0xffffffffn);
-    quick.high = Number(block.linear >> 32n) | 0;
-    let record = this.nextRecord;
-    for (let count = 0; count < BLOCK_LIMIT && host < end; count++, record += RECORD_SIZE) {
-      if (count && breakpoints.size && breakpoints.has(block.linear + BigInt(host - start))) break;
-      const length = quick.write(record, host, end, mode, insns.length);
-      if (length) {
-        insns.push(block);
-        host += length;
-        if (quick.ends) {
-          record += RECORD_SIZE;
-          break;
-        }
-        continue;
-      }
-      const linear = block.linear + BigInt(host - start), insn = this.decodeAt(linear, linear, host, mode);
-      if (!insn && count) break;
-      if (!insn || !this.templates.has(insn)) {
-        insns.length = first;
-        return false;
-      }
-      this.records.write(record, insn, this.templates.of(insn), insns.push(insn) - 1);
-      host += insn.length;
-      quick.low = Number(insn.next & 0xffffffffn);
-      quick.high = Number(insn.next >> 32n) | 0;
-      if (!insn.meaning.definition || endsBlock(insn) || insn.next < linear) {
-        record += RECORD_SIZE;
-        break;
-      }
-    }
-    block.records = this.nextRecord;
-    block.count = insns.length - first;
-    block.bytes = this.core.memory.u8.slice(start, host);
-    this.nextRecord = record;
-    return true;
-  }
-
-  /** Decodes the instructions of a block and writes their records; false if its one instruction crosses into a page that cannot be fetched. */
-  private record(cpu: CpuState, block: Block, host: number): boolean {
-    const { linear } = block;
-    let insns = this.decodeRun(cpu.rip, linear, host, cpu.int(L.MODE));
-    if (!insns.length) {
-      const here = this.core.memory.u8.slice(host, (host | PAGE_SIZE - 1) + 1);
-      const second = this.fetchSecondPage(cpu, linear);
-      if (second < 0) return false;
-      const bytes = new Uint8Array(here.length + MAX_INSTRUCTION);
-      bytes.set(here);
-      bytes.set(this.core.memory.u8.subarray(second, second + MAX_INSTRUCTION), here.length);
-      insns = [decodeOne(bytes, cpu.rip, linear, cpu.int(L.MODE), this.instructionSet) as Decoded];
-      block.flags |= M.M_CROSSING;
-      block.secondPage = second;
-    }
-    if (this.nextRecord + insns.length * RECORD_SIZE > RECORD_END) this.flush();
-    block.records = this.nextRecord;
-    block.count = insns.length;
-    if (insns.some(insn => !this.templates.has(insn))) {
-      // A module costs as much as dozens of functions in it, so what can be reached in this page comes along.
-      const near = block.flags & M.M_CROSSING ? [] : [...this.reachable(insns[0]!, linear, host & -PAGE_SIZE).values()].flat();
-      this.templates.add([...insns, ...near]);
-    }
-    for (const insn of insns) {
-      this.records.write(this.nextRecord, insn, this.templates.of(insn), this.insns.push(insn) - 1);
-      this.nextRecord += RECORD_SIZE;
-    }
-    return true;
-  }
-
-  /** The instruction of that number. */
-  private numbered(number: number): Decoded {
-    const insn = this.insns[number]!;
-    if ('meaning' in insn) return insn;
-    const { key, linear, records, bytes } = insn, { i32 } = this.core.memory;
-    let offset = 0;
-    for (let at = records; at < RECORD_BASE + number * RECORD_SIZE; at += RECORD_SIZE) offset += i32[at + R_LENGTH >> 2]!;
-    const ip = linear + BigInt(offset);
-    return this.insns[number] = decodeOne(bytes!, ip, ip, key & PAGE_SIZE - 1, this.instructionSet, offset, Math.min(bytes!.length, offset + MAX_INSTRUCTION))!;
-  }
-
-  /** The first instruction of a block. */
-  private first(block: Block): Decoded { return this.numbered((block.records - RECORD_BASE) / RECORD_SIZE); }
-  /** All instructions of a block; scripts/common-instructions.mjs asks. */
-  instructionsOf({ records, count }: Block): Decoded[] { return Array.from({ length: count }, (_, n) => this.numbered((records - RECORD_BASE) / RECORD_SIZE + n)); }
-
-  /**
-   * Decodes from `host` to the end of the page at most: up to a jump, an instruction that TypeScript executes, or the
-   * next breakpoint. Empty if the first instruction crosses the page.
-   */
-  private decodeRun(ip: bigint, linear: bigint, host: number, mode: number): Decoded[] {
-    const insns: Decoded[] = [], end = (host | PAGE_SIZE - 1) + 1;
-    while (insns.length < BLOCK_LIMIT && host < end && !(insns.length && this.breakpoints.has(linear))) {
-      const insn = this.decodeAt(ip, linear, host, mode);
-      if (!insn) break;
-      insns.push(insn);
-      // Behind the end of a 16-bit or 32-bit segment IP starts from 0 again, elsewhere in memory.
-      if (!insn.meaning.definition || endsBlock(insn) || insn.next < ip) break;
-      ip = insn.next;
-      linear += BigInt(insn.length);
-      host += insn.length;
-    }
-    return insns;
-  }
-
-  /** Decodes the instruction at `host`, unless it is known; undefined if it goes on in the next page. */
-  private decodeAt(ip: bigint, linear: bigint, host: number, mode: number): Decoded | undefined {
-    const page = this.blocks.instructions(host);
-    let insn = page.get(host);
-    if (insn?.ip === ip && insn.mode === mode) return insn;
-    insn = decodeOne(this.core.memory.u8, ip, linear, mode, this.instructionSet, host, Math.min((host | PAGE_SIZE - 1) + 1, host + MAX_INSTRUCTION));
-    if (insn) page.set(host, insn);
-    return insn;
   }
 
   private compileQueue(): void {
@@ -339,17 +208,12 @@ export class Translator {
     }
     const { module, imports } = newModule();
     blocks.forEach((block, i) => {
-      const first = this.first(block), parts = blocksOf(this.reachable(first, block.linear, block.key & -PAGE_SIZE));
+      const first = this.recorder.first(block), parts = blocksOf(this.recorder.reachable(first, block.linear, block.key & -PAGE_SIZE));
       const entry = parts.findIndex(p => p.start === first.ip);
       module.add(RegionEmitter.emit(imports, e => (e.insn as Decoded).meaning.definition!(e), parts, entry), `r${i}`);
     });
     const exports = this.functions.instantiate(new WebAssembly.Module(module.encode()));
     blocks.forEach((block, i) => this.blocks.translated(block, this.functions.add(exports[`r${i}`]!)));
-  }
-
-  /** What direct branches reach inside the page at `pageHost` from an instruction, which is at that linear address. */
-  private reachable(first: Decoded, linear: bigint, pageHost: number): Map<bigint, Decoded[]> {
-    return reachable(first, linear, (ip, at) => ip !== first.ip && this.breakpoints.has(at) ? [] : this.decodeRun(ip, at, pageHost | Number(at & 0xfffn), first.mode));
   }
 
   private cpuAt(base: number): CpuState { return this.core.cpus[(base - CPU_BASE) / CPU_SIZE]!; }
