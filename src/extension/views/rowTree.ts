@@ -12,9 +12,6 @@ const refreshDelay = 60;
 /** Milliseconds without a question of the editor after which it is taken to ask no more, whatever was expanded. */
 const patience = 2000;
 
-/** So often in a row the editor is told to begin again because it has asked for less than it shows. */
-const maxRepeats = 3;
-
 /** A running machine is said so only when it runs longer than this, or every step would make the view jump. */
 const runningMessageDelay = 400;
 
@@ -40,9 +37,6 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
   #asking = 0;
   readonly #awaited = new AwaitedRows();
   #answeredAt = -Infinity;
-  /** Looks after a while whether the editor has left rows without children, and so often it has begun again for that. */
-  #looking: ReturnType<typeof setTimeout> | undefined;
-  #repeats = 0;
   /** Something has changed while the view was hidden. */
   #stale = false;
   #lastState: string | undefined;
@@ -93,23 +87,9 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
         if (await fingerprint(await this.#rows()) === this.#shown) return;
       } catch { /* the editor asks again below, and shows what is wrong */ }
     }
-    this.#repeats = 0;
-    this.#begin();
-  }
-
-  #begin(): void {
     this.#awaited.told();
     this.#answeredAt = performance.now();
     this.#changed.fire(undefined);
-    clearTimeout(this.#looking);
-    this.#looking = setTimeout(() => this.#look(), patience);
-  }
-
-  /** The editor should have asked for everything by now. Where it has not, rows stand there without children. */
-  #look(): void {
-    if (!this.view.visible || this.#awaited.isComplete) return;
-    if (this.#asking > 0 || performance.now() - this.#answeredAt < patience / 2) this.#looking = setTimeout(() => this.#look(), patience / 2);
-    else if (this.#repeats++ < maxRepeats) this.#begin();
   }
 
   /** The view as text. */
@@ -157,7 +137,8 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
         : vscode.TreeItemCollapsibleState.None,
     );
     const was = changed ? vscode.l10n.t('was {0}', old) : '';
-    item.id = row.id;
+    // A row that had no children when the editor first saw it stays folded for it ever after (CR3 while paging is off): it is another one.
+    item.id = row.children ? row.id : `${row.id}/leaf`;
     item.description = [row.description, was].filter(Boolean).join(' · ');
     item.tooltip = new vscode.MarkdownString([row.tooltip ?? [row.label, item.description].filter(Boolean).join(': '), was].filter(Boolean).join('\n\n'));
     item.iconPath = new vscode.ThemeIcon(row.icon, row.iconColor ? new vscode.ThemeColor(row.iconColor) : undefined);
@@ -182,7 +163,6 @@ export class RowTree implements vscode.TreeDataProvider<Row>, vscode.Disposable 
   dispose(): void {
     clearTimeout(this.#messageTimer);
     clearTimeout(this.#refreshing);
-    clearTimeout(this.#looking);
     for (const disposable of this.#disposables) disposable.dispose();
   }
 
