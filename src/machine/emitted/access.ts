@@ -3,8 +3,8 @@ import * as L from '../cpu/layout.js';
 import { WALK_CYCLES, WALK_LEVEL_CYCLES } from '../cycles/model.js';
 import { MemoryKind } from '../memory/kind.js';
 import {
-  ACCESS_INFO, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE, RAM_PAGES, TlbTable, WALK_FRAME,
-  WALK_INFO, WALK_SIZE,
+  ACCESS_INFO, CODE_LINE, CODE_LINES_BASE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, PAGE_SLOW_STORES, RAM_BASE,
+  RAM_PAGES, TlbTable, WALK_FRAME, WALK_INFO, WALK_SIZE,
 } from '../memory/layout.js';
 import { PF_I, PF_P, PF_PK, PF_U, PF_W, WALK_OK } from '../memory/pagingBits.js';
 import {
@@ -22,6 +22,8 @@ export const FRAME_FAULT = -1;
 export const FRAME_UNUSUAL = -2;
 
 const ACCESS_SHIFT = 8;
+/** The most bytes that are stored through one `supervisorHost`: the frame of an exception with its error code. */
+const MAX_SUPERVISOR_STORE = 48;
 const WRITE = 1;
 /** INFO of an address with paging off: everything is allowed, and there is no dirty bit to set. */
 const UNPAGED_INFO = INFO_WRITE | INFO_USER | INFO_DIRTY;
@@ -195,6 +197,22 @@ interface Common { frameOf: number; fill: number; markDirty: number; }
 /** Pushes the host address of page `frame`. */
 function pushPage(f: FunctionBody, frame: number): void { f.get(frame).i32(12).op(Op.i32_shl).i32(RAM_BASE).op(Op.i32_add); }
 
+/**
+ * Pushes an i32 that is not zero if TypeScript has to carry out a store to a page with one of PAGE_SLOW_STORES: unless that is PAGE_HAS_CODE alone and
+ * nothing has been decoded from the lines that the store comes to. Such pages have no write tags, so each store asks.
+ */
+function pushIsSlowStore(f: FunctionBody, { frame, flags, lo }: { frame: number; flags: number; lo: number }, pushSize: () => void): void {
+  const shift = Math.log2(CODE_LINE);
+  f.get(flags).i32(PAGE_SLOW_STORES & ~PAGE_HAS_CODE).op(Op.i32_and).if(Type.I32);
+  f.i32(1).else();
+  // As many bits as there are lines, from that of the first on; those beyond the page's end fall off.
+  f.get(frame).i32(3).op(Op.i32_shl).memory(Op.i64_load, CODE_LINES_BASE);
+  f.i64(2n).get(lo).i32(CODE_LINE - 1).op(Op.i32_and);
+  pushSize();
+  f.op(Op.i32_add).i32(1).op(Op.i32_sub).i32(shift).op(Op.i32_shr_u, Op.i64_extend_i32_u, Op.i64_shl).i64(1n).op(Op.i64_sub);
+  f.get(lo).i32(shift).op(Op.i32_shr_u).i32(63).op(Op.i32_and, Op.i64_extend_i32_u, Op.i64_shl, Op.i64_and, Op.i64_eqz, Op.i32_eqz).end();
+}
+
 function emitResolve(f: FunctionBody, { frameOf, markDirty, unusual }: Common & { unusual: number }): void {
   const [cpu, lo, hi, kind] = [0, 1, 2, 3], frame = f.local(Type.I32), flags = f.local(Type.I32), page = f.local(Type.I32);
   const giveUp = () => f.get(cpu).get(lo).get(hi).get(kind).call(unusual).op(Op.return).end();
@@ -208,7 +226,10 @@ function emitResolve(f: FunctionBody, { frameOf, markDirty, unusual }: Common & 
   f.get(frame).memory(Op.i32_load8_u, PAGE_FLAGS_BASE).set(flags);
   f.get(kind).i32(MemoryKind.Write).op(Op.i32_and).if();
   f.get(flags).i32(PAGE_SLOW_STORES).op(Op.i32_and).unlikely().if();
+  pushIsSlowStore(f, { frame, flags, lo }, () => f.get(kind).i32(0xff).op(Op.i32_and));
+  f.if();
   giveUp();
+  f.end();
   f.get(flags).i32(PAGE_DIRTY).op(Op.i32_and, Op.i32_eqz).unlikely().if();
   f.get(frame).call(markDirty).get(flags).i32(PAGE_DIRTY).op(Op.i32_or).set(flags).end().end();
   pushPage(f, frame);
@@ -228,8 +249,10 @@ function emitSupervisorHost(f: FunctionBody, { frameOf, fill, markDirty }: Commo
   f.get(cpu).i32(-1).memory(Op.i32_store, L.FAULT_VECTOR).i32(-1).op(Op.return).end();
   f.get(frame).memory(Op.i32_load8_u, PAGE_FLAGS_BASE).set(flags);
   f.get(write).if();
-  f.get(flags).i32(PAGE_SLOW_STORES).op(Op.i32_and).if();
-  f.i32(-1).op(Op.return).end();
+  f.get(flags).i32(PAGE_SLOW_STORES).op(Op.i32_and).unlikely().if();
+  pushIsSlowStore(f, { frame, flags, lo }, () => f.i32(MAX_SUPERVISOR_STORE));
+  f.if();
+  f.i32(-1).op(Op.return).end().end();
   f.get(flags).i32(PAGE_DIRTY).op(Op.i32_and, Op.i32_eqz).if();
   f.get(frame).call(markDirty).get(flags).i32(PAGE_DIRTY).op(Op.i32_or).set(flags).end().end();
   pushPage(f, frame);

@@ -1,5 +1,5 @@
 import type { GuestMemory } from '../memory/guestMemory.js';
-import { RAM_PAGES } from '../memory/layout.js';
+import { RAM_BASE, RAM_PAGES } from '../memory/layout.js';
 import { emittedModule } from './prebuilt.js';
 
 /**
@@ -60,7 +60,7 @@ function instantiate(memory: GuestMemory): { emitted: Emitted; unusual: Unusual 
     env: {
       memory: memory.wasm,
       resolveUnusual: (cpu: number, low: number, high: number, kind: number) => unusual.resolve(cpu, low, high, kind),
-      flagsChanged: (page: number) => memory.flagsChanged(page),
+      flagsChanged: (page: number, host: number) => memory.flagsChanged(page, host - RAM_BASE, 8),
       markDirty: (page: number) => memory.markDirty(page),
       endContext: (cpu: number, dropped: number) => unusual.endContext(cpu, dropped),
     },

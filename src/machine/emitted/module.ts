@@ -11,7 +11,7 @@ import { emitWalk } from './walk.js';
 /** The bytes of the module that exports the functions of `Emitted`. */
 export function emittedModule(): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  const resolveUnusual = module.import('resolveUnusual', RESOLVE_SIGNATURE), flagsChanged = module.import('flagsChanged', { params: [Type.I32], results: [] });
+  const resolveUnusual = module.import('resolveUnusual', RESOLVE_SIGNATURE), flagsChanged = module.import('flagsChanged', { params: [Type.I32, Type.I32], results: [] });
   const markDirty = module.import('markDirty', { params: [Type.I32], results: [] }), endContext = module.import('endContext', { params: [Type.I32, Type.I32], results: [] });
   const flags = module.function(FLAGS_SIGNATURE, 'flags');
   flagsFunction(flags.body);

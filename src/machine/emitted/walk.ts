@@ -16,7 +16,7 @@ export interface WalkFunctions {
 
 /**
  * Adds the walk of 4-level paging with its effects (SDM Vol. 3A, 4.5).
- * @param flagsChanged (page): import, told of stores to pages that are not PAGE_DIRTY or of which somebody wants to know
+ * @param flagsChanged (page, host address of the entry): import, told of stores to pages that are not PAGE_DIRTY or of which somebody wants to know
  */
 export function emitWalk(module: ModuleBuilder, flagsChanged: number): WalkFunctions {
   const set = module.function({ params: [Type.I32, Type.I32], results: [] });
@@ -32,7 +32,7 @@ function emitSet(f: FunctionBody, flagsChanged: number): void {
   f.get(at).get(at).memory(Op.i32_load).get(bits).op(Op.i32_or).memory(Op.i32_store);
   f.get(at).i32(RAM_BASE).op(Op.i32_sub).i32(12).op(Op.i32_shr_u).tee(page).memory(Op.i32_load8_u, PAGE_FLAGS_BASE);
   f.i32(PAGE_SLOW_STORES | PAGE_DIRTY).op(Op.i32_and).i32(PAGE_DIRTY).op(Op.i32_ne).unlikely().if();
-  f.get(page).call(flagsChanged).end();
+  f.get(page).get(at).call(flagsChanged).end();
 }
 
 function emitLevels(f: FunctionBody, set: number): void {

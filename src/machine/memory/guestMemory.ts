@@ -1,5 +1,6 @@
+import { CodeBytes } from './codeBytes.js';
 import { dropWriteTags, dropAllWriteTags } from './fastTable.js';
-import { MAX_CPUS, MAX_RAM, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, PAGE_IS_TABLE, PAGE_MONITORED, PAGE_SIZE, RAM_BASE } from './layout.js';
+import { MAX_CPUS, MAX_RAM, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, PAGE_IS_TABLE, PAGE_MONITORED, PAGE_SIZE, PAGE_SLOW_STORES, RAM_BASE } from './layout.js';
 
 /** Smallest RAM that a machine can be given, in bytes: what start-up in real mode needs. */
 export const MIN_RAM_SIZE = 0x100000;
@@ -26,7 +27,7 @@ export class GuestMemory {
   cpus = MAX_CPUS;
 
   /**
-   * Told that bytes of physical page number `page`, which has PAGE_HAS_CODE, have changed (after the change). The owner
+   * Told that instructions that have been decoded from physical page number `page` have changed (after the change). The owner
    * of the translations drops those of the page and may then call `clearCode`.
    */
   onCodeWrite: (page: number) => void = () => {};
@@ -34,6 +35,7 @@ export class GuestMemory {
   onMonitoredWrite: (physical: number, length: number) => void = () => {};
   /** Told that a page with PAGE_IS_TABLE, which it has no longer, has been written. */
   onTableWrite: () => void = () => {};
+  private readonly code: CodeBytes;
   private readonly monitored = new Set<number>();
   /** The pages that have PAGE_DIRTY, in the order in which they got it. */
   private dirty: number[] = [];
@@ -57,6 +59,7 @@ export class GuestMemory {
     this.view = new DataView(buffer);
     this.ramSize = ramSize;
     this.ramPages = ramSize / PAGE_SIZE;
+    this.code = new CodeBytes(this.i32);
   }
 
   /** True if all of the range is RAM. */
@@ -107,7 +110,7 @@ export class GuestMemory {
   flagsChanged(page: number, physical = page * PAGE_SIZE, length = PAGE_SIZE): void {
     const flags = this.u8[PAGE_FLAGS_BASE + page]!;
     if (!(flags & PAGE_DIRTY)) this.markDirty(page);
-    if (flags & PAGE_HAS_CODE) this.onCodeWrite(page);
+    if (flags & PAGE_HAS_CODE && this.meetsCode(page, physical, length)) this.onCodeWrite(page);
     if (flags & PAGE_MONITORED) this.onMonitoredWrite(physical, length);
   }
 
@@ -120,8 +123,9 @@ export class GuestMemory {
   /** PAGE_* bits of a page of RAM. */
   pageFlags(page: number): number { return this.u8[PAGE_FLAGS_BASE + page]!; }
 
-  /** Says that instructions of the page have been decoded: from now on writes to it are seen, on every CPU. */
-  markCode(page: number): void {
+  /** Says that `length` bytes from offset `from` of the page on have been decoded: from now on writes to them are seen, on every CPU. */
+  markCode(page: number, from = 0, length = PAGE_SIZE - from): void {
+    this.code.mark(page, from, length);
     const flags = this.u8[PAGE_FLAGS_BASE + page]!;
     if (flags & PAGE_HAS_CODE) return;
     this.u8[PAGE_FLAGS_BASE + page] = flags | PAGE_HAS_CODE;
@@ -151,8 +155,24 @@ export class GuestMemory {
   /** No page is monitored any more. */
   clearMonitored(): void { for (const page of this.monitored) this.setMonitored(page, false); }
 
+  /** Must somebody be told of a store of `length` bytes at an offset in a page that has one of PAGE_SLOW_STORES? Not if it has code elsewhere only. */
+  isSlowStore(page: number, from: number, length: number): boolean {
+    return (this.pageFlags(page) & PAGE_SLOW_STORES & ~PAGE_HAS_CODE) !== 0 || this.code.meets(page, from, length);
+  }
+
+  /** Is a byte of a physical range decoded, as far as it lies in the page? */
+  private meetsCode(page: number, physical: number, length: number): boolean {
+    const from = Math.max(physical - page * PAGE_SIZE, 0), end = Math.min(physical + length - page * PAGE_SIZE, PAGE_SIZE);
+    return this.code.meets(page, from, end - from);
+  }
+
   /** Says that nothing decoded from the page is kept any more. */
-  clearCode(page: number): void { this.u8[PAGE_FLAGS_BASE + page]! &= ~PAGE_HAS_CODE; }
+  clearCode(page: number): void {
+    this.u8[PAGE_FLAGS_BASE + page]! &= ~PAGE_HAS_CODE;
+    this.code.clear(page);
+  }
+  /** `clearCode` for all pages. */
+  clearAllCode(): void { for (const page of this.code.marked()) this.clearCode(page); }
 
   /** The numbers of the pages that have been written since `clearDirty`. */
   get dirtyPages(): readonly number[] { return this.dirty; }

@@ -57,7 +57,7 @@ export const CODE_MAP_ENTRY_SIZE = 32;
 /** One byte for each physical page of RAM; see the PAGE_* bits. */
 export const PAGE_FLAGS_BASE = 0x200000;
 export const PAGE_FLAGS_SIZE = 0x100000;
-/** The page holds instructions that have been decoded: writes must invalidate them. */
+/** The page holds instructions that have been decoded: writes to them must invalidate them. */
 export const PAGE_HAS_CODE = 1;
 /** The page has been written since the flag was last cleared (snapshots). */
 export const PAGE_DIRTY = 2;
@@ -65,7 +65,7 @@ export const PAGE_DIRTY = 2;
 export const PAGE_MONITORED = 4;
 /** Walks have read entries from the page, and translations that come from there are kept although TLBs forget (`forgetting.ts`). */
 export const PAGE_IS_TABLE = 8;
-/** Stores to pages with one of these are carried out by TypeScript. */
+/** Stores to pages with one of these are carried out by TypeScript; where PAGE_HAS_CODE is the only one, those alone that come near code (CODE_LINES). */
 export const PAGE_SLOW_STORES = PAGE_HAS_CODE | PAGE_MONITORED | PAGE_IS_TABLE;
 
 /** One byte for each TLB_UNIT bytes of the architectural TLBs: not zero if they have been written since the last snapshot. */
@@ -79,6 +79,10 @@ export const TLB_CPU_SIZE = 0x80000;
 /** Decoded instructions, RECORD_SIZE bytes each; see `translate/record.ts`. */
 export const RECORD_BASE = 0x800000;
 export const RECORD_END = 0x1800000;
+
+/** For each page of RAM 64 bits: bit n is set if something in the n-th CODE_LINE bytes of the page has been decoded (`codeBytes.ts`). */
+export const CODE_LINES_BASE = RECORD_END;
+export const CODE_LINE = 64;
 
 /** Guest physical address 0. RAM is one contiguous range from there. */
 export const RAM_BASE = 0x2000000;

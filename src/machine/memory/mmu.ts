@@ -112,7 +112,7 @@ export class Mmu {
    * @param cpuBase address of the CPU's state
    * @param kind size and access, see `MemoryKind`
    * @returns the host address of the bytes in the machine's memory (positive), RESOLVE_FAULT with FAULT_* set, or
-   *   RESOLVE_STEP if the access is not to one page of plain RAM, writes code, or has ended the fast context, and STEPPING
+   *   RESOLVE_STEP if the access is not to one page of plain RAM, writes next to code, or has ended the fast context, and STEPPING
    *   is 0. When STEPPING is set
    *   such accesses get an address in SCRATCH; for a write PENDING becomes non-zero and `flushPending` is to be called
    *   after the instruction.
@@ -134,7 +134,7 @@ export class Mmu {
     if (frame >= this.ramPages) return this.resolveDevice(cpuBase, frame, lo, hi, kind);
     let flags = this.u8[PAGE_FLAGS_BASE + frame]!;
     if ((kind & MemoryKind.Write) !== 0) {
-      if (flags & PAGE_SLOW_STORES) return this.resolveScratch(cpuBase, kind, frame * 0x1000 + (lo & 0xfff), kind & SIZE_MASK, 0, 0);
+      if (flags & PAGE_SLOW_STORES && this.memory.isSlowStore(frame, lo & 0xfff, kind & SIZE_MASK)) return this.resolveScratch(cpuBase, kind, frame * 0x1000 + (lo & 0xfff), kind & SIZE_MASK, 0, 0);
       if (!(flags & PAGE_DIRTY)) {
         this.memory.markDirty(frame);
         flags |= PAGE_DIRTY;

@@ -145,7 +145,7 @@ export class Walker {
     if (page >= this.ramPages) return;
     this.i32[at]! |= bits;
     const flags = this.u8[PAGE_FLAGS_BASE + page]!;
-    if (flags & PAGE_SLOW_STORES || !(flags & PAGE_DIRTY)) this.memory.flagsChanged(page);
+    if (flags & PAGE_SLOW_STORES || !(flags & PAGE_DIRTY)) this.memory.flagsChanged(page, at * 4 - RAM_BASE, 8);
   }
 
   /**

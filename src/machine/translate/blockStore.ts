@@ -1,6 +1,7 @@
 import type { GuestMemory } from '../memory/guestMemory.js';
 import { CODE_MAP_BASE, CODE_MAP_ENTRIES, CODE_MAP_ENTRY_SIZE, PAGE_SIZE, RAM_BASE } from '../memory/layout.js';
 import * as M from './codeMap.js';
+import { MAX_INSTRUCTION } from './decode.js';
 import type { Decoded } from './decoded.js';
 import type { FunctionTable } from './functionTable.js';
 
@@ -12,6 +13,8 @@ export interface Block {
   tag: bigint;
   /** Host address of the page | MODE, as the code map has it. */
   key: number;
+  /** Bytes of code, if it lies in one page. */
+  length: number;
   /** Number of its instructions, and their records. */
   count: number;
   records: number;
@@ -56,12 +59,16 @@ export class BlockStore {
     const list = this.byTag.get(block.tag);
     if (list) list.push(block);
     else this.byTag.set(block.tag, [block]);
-    for (const page of this.pagesOf(block)) {
-      const set = this.byPage.get(page);
-      if (set) set.add(block);
-      else this.byPage.set(page, new Set([block]));
-      this.memory.markCode(page);
-    }
+    const [first, second] = this.pagesOf(block), offset = Number(block.linear & 0xfffn);
+    this.addTo(first!, block, offset, second === undefined ? block.length : PAGE_SIZE - offset);
+    if (second !== undefined) this.addTo(second, block, 0, MAX_INSTRUCTION);
+  }
+
+  private addTo(page: number, block: Block, from: number, length: number): void {
+    const set = this.byPage.get(page);
+    if (set) set.add(block);
+    else this.byPage.set(page, new Set([block]));
+    this.memory.markCode(page, from, length);
   }
 
   /** The block that the code map has for that tag. */
@@ -130,7 +137,7 @@ export class BlockStore {
   /** Forgets everything. */
   clear(): void {
     this.memory.i32.fill(-1, CODE_MAP_BASE >> 2, CODE_MAP_BASE + CODE_MAP_ENTRIES * CODE_MAP_ENTRY_SIZE >> 2);
-    for (const page of this.byPage.keys()) this.memory.clearCode(page);
+    this.memory.clearAllCode();
     for (const block of this) this.freeRegion(block);
     this.byTag.clear();
     this.byPage.clear();

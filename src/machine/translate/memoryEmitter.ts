@@ -3,7 +3,7 @@ import { alignmentOf } from '../cpu/alignment.js';
 import { CodeMode, Seg, SEG, SEG_BASE, SEG_SIZE, WATCH_READ, WATCH_WRITE } from '../cpu/layout.js';
 import { FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_READ, FAST_TAG_WRITE } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
-import { loadOp, storeOp, ValueEmitter } from './valueEmitter.js';
+import { loadOp, type SeenPage, storeOp, ValueEmitter } from './valueEmitter.js';
 import { Op, Type } from './wasm.js';
 
 /** A place an instruction reads and writes: a register operand by its index, or resolved memory by its host address. */
@@ -109,18 +109,18 @@ export abstract class MemoryEmitter extends ValueEmitter {
       f.get(linear).i64(-0x1000n | BigInt(size - 1)).op(Op.i64_and).get(seen.page).op(Op.i64_eq).likely(true).if(Type.I32);
       f.get(linear).op(Op.i32_wrap_i64).get(seen.addend).op(Op.i32_add).else();
     }
-    this.lookUp(linear, host, size, access);
-    if (seen) {
-      f.set(host).get(linear).i64(-0x1000n).op(Op.i64_and).set(seen.page).get(host).get(linear).op(Op.i32_wrap_i64, Op.i32_sub).tee(seen.addend);
-      f.get(linear).op(Op.i32_wrap_i64, Op.i32_add).end();
-    }
+    this.lookUp(linear, host, size, access, seen);
+    if (seen) f.end();
     f.set(host);
     f.release(linear);
     return host;
   }
 
-  /** Pushes the host address for the local `linear` by the fast table, or from `resolve`; `host` is a local that it may use. */
-  private lookUp(linear: number, host: number, size: number, access: number): void {
+  /**
+   * Pushes the host address for the local `linear` by the fast table, or from `resolve`; `host` is a local that it may use. Only a page that the fast table has
+   * is remembered in `seen`: stores to others may have to ask each time.
+   */
+  private lookUp(linear: number, host: number, size: number, access: number, seen: SeenPage | undefined): void {
     const f = this.f, entry = f.local(Type.I32);
     f.get(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32(-FAST_ENTRY_SIZE).op(Op.i32_and);
     this.pushFastIndex();
@@ -132,7 +132,10 @@ export abstract class MemoryEmitter extends ValueEmitter {
     f.i64(-0x1000n).op(Op.i64_and);
     this.pushFastContext();
     f.op(Op.i64_or, Op.i64_eq).likely(true).if(Type.I32);
-    f.get(linear).op(Op.i32_wrap_i64).get(entry).memory(Op.i32_load, FAST_ADDEND).op(Op.i32_add);
+    if (seen) f.get(linear).i64(-0x1000n).op(Op.i64_and).set(seen.page);
+    f.get(linear).op(Op.i32_wrap_i64).get(entry).memory(Op.i32_load, FAST_ADDEND);
+    if (seen) f.tee(seen.addend);
+    f.op(Op.i32_add);
     f.else();
     f.get(this.cpu).get(linear).op(Op.i32_wrap_i64).get(linear).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(memoryKind(size, access)).call(this.imports.resolve);
     f.tee(host).i32(0).op(Op.i32_lt_s).unlikely().if();

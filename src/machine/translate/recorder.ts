@@ -1,8 +1,9 @@
+import { Mnemonic } from 'iced-x86';
 import * as L from '../cpu/layout.js';
 import { CodeMode } from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
 import type { GuestMemory } from '../memory/guestMemory.js';
-import { PAGE_SIZE, RECORD_BASE, RECORD_END } from '../memory/layout.js';
+import { PAGE_SIZE, RAM_BASE, RECORD_BASE, RECORD_END } from '../memory/layout.js';
 import type { Block, BlockStore } from './blockStore.js';
 import * as M from './codeMap.js';
 import { MAX_INSTRUCTION } from './decode.js';
@@ -90,7 +91,12 @@ export class Recorder {
     let insn = page.get(host);
     if (insn?.ip === ip && insn.mode === mode) return insn;
     insn = decodeOne(this.memory.u8, ip, linear, mode, this.set, host, Math.min((host | PAGE_SIZE - 1) + 1, host + MAX_INSTRUCTION));
-    if (insn) page.set(host, insn);
+    if (insn) {
+      page.set(host, insn);
+      // A region may be made of it that begins elsewhere. What is no instruction may become one by any of its bytes.
+      const from = host & PAGE_SIZE - 1, length = insn.mnemonic === Mnemonic.INVALID ? MAX_INSTRUCTION : insn.length;
+      this.memory.markCode(host - RAM_BASE >>> 12, from, Math.min(length, PAGE_SIZE - from));
+    }
     return insn;
   }
 
@@ -135,6 +141,7 @@ export class Recorder {
     }
     block.records = this.next;
     block.count = insns.length - first;
+    block.length = host - start;
     block.bytes = this.memory.u8.slice(start, host);
     this.next = record;
     return true;
@@ -158,6 +165,7 @@ export class Recorder {
     if (this.next + insns.length * RECORD_SIZE > RECORD_END) this.hooks.flush();
     block.records = this.next;
     block.count = insns.length;
+    block.length = insns.reduce((sum, insn) => sum + insn.length, 0);
     if (insns.some(insn => !this.templates.has(insn))) {
       // A module costs as much as dozens of functions in it, so what can be reached in this page comes along.
       const near = block.flags & M.M_CROSSING ? [] : [...this.reachable(insns[0]!, linear, host & -PAGE_SIZE).values()].flat();

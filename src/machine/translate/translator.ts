@@ -189,7 +189,7 @@ export class Translator {
   }
 
   private decodeBlock(cpu: CpuState, linear: bigint, host: number, key: number): Block | undefined {
-    const block: Block = { linear, tag: this.tagOf(cpu), key, count: 0, records: 0, region: 0, flags: 0, secondPage: -1, queued: false };
+    const block: Block = { linear, tag: this.tagOf(cpu), key, length: 0, count: 0, records: 0, region: 0, flags: 0, secondPage: -1, queued: false };
     if (this.recorder.breakpoints.has(linear)) block.flags |= M.M_BREAKPOINT;
     if (!this.recorder.write(cpu, block, host)) return undefined;
     this.blocks.add(block);

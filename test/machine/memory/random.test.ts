@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as L from '../../../src/machine/cpu/layout.js';
 import type { CpuState } from '../../../src/machine/cpu/state.js';
 import { checkFastTables } from '../../../src/machine/memory/fastCheck.js';
-import { FAST_ENTRY_SIZE, FAST_TABLE_SIZE, PAGE_SLOW_STORES, RAM_BASE } from '../../../src/machine/memory/layout.js';
+import { FAST_ENTRY_SIZE, FAST_TABLE_SIZE, CODE_LINE, PAGE_HAS_CODE, PAGE_SLOW_STORES, RAM_BASE } from '../../../src/machine/memory/layout.js';
 import type { TlbEntry } from '../../../src/machine/memory/tlb.js';
 import { CR0_WP, CR4_PCIDE, CR4_PGE, CR4_SMAP, CR4_SMEP, EXECUTE, Fixture, G, hi, lo, NX, P, PS, READ, RW, US, WRITE, D, A } from './fixture.js';
 import { ModelCpu } from './model.js';
@@ -72,7 +72,7 @@ describe('the MMU under random operations', () => {
         models[n]!.root = 0x1000n;
       });
       const state = f.cpus.map(() => ({ wp: true, smep: false, smap: false, ac: false, cpl: 0 as 0 | 3 }));
-      const counts = { hits: 0, misses: 0, faults: 0, steps: 0 };
+      const counts = { hits: 0, misses: 0, faults: 0, steps: 0 }, stores = { asked: 0, beside: 0 };
 
       for (let step = 0; step < 30000; step++) {
         const n = pick(2);
@@ -97,18 +97,24 @@ describe('the MMU under random operations', () => {
             if (before !== RAM_BASE + Number(expected) || code) expect.fail(`${context}: the fast table gave ${before.toString(16)}, the model ${expected.toString(16)}`);
             // The architectural result must be the same through resolve, and change nothing.
           }
-          let got: bigint;
+          let got: bigint, asked = false;
           try {
             got = BigInt(f.resolve(linear, kind | 1, cpu));
             // Translated code is sent back when the access has dropped entries; the interpreter then does it again.
-            if (got === -2n && ram && !slow()) got = BigInt(f.resolve(linear, kind | 1, cpu));
+            if (got === -2n && ram) got = BigInt(f.resolve(linear, kind | 1, cpu));
           } catch (error) {
             if (!/executes from RAM only/.test((error as Error).message)) throw error;
             got = -2n;
           }
           if (got === -1n) { counts.faults++; got = BigInt(-1 - cpu.int(L.FAULT_ERROR)); expect(cpu.int(L.FAULT_VECTOR)).toBe(14); }
-          else if (got === -2n) { counts.steps++; if (!ram || slow()) got = expected; } else { counts.misses++; got -= BigInt(RAM_BASE); }
+          else if (got === -2n) { asked = true; counts.steps++; if (!ram || slow()) got = expected; } else { counts.misses++; got -= BigInt(RAM_BASE); }
           if (got !== expected) expect.fail(`${context}: ${got} instead of ${expected}`);
+          if (ram && kind === WRITE && (f.memory.pageFlags(Number(expected >> 12n)) & PAGE_SLOW_STORES) === PAGE_HAS_CODE) {
+            const frame = Number(expected >> 12n), offset = Number(expected & 0xfffn);
+            const mustAsk = f.memory.isSlowStore(frame, offset, 1), mayAsk = f.memory.isSlowStore(frame, offset & -CODE_LINE, CODE_LINE);
+            if (asked ? !mayAsk : mustAsk) expect.fail(`${context}: ${asked ? 'asked' : 'did not ask'} to store ${mustAsk ? 'to' : mayAsk ? 'near' : 'away from'} code`);
+            if (asked) stores.asked++; else stores.beside++;
+          }
         } else if (op < 82) {
           const what = pick(10);
           if (what < 7) setEntry(one(leaves), BigInt(0x400 + pick(0x800)) << 12n | (pick(20) ? 0n : 0x80_0000_0000n) | rights());
@@ -151,7 +157,7 @@ describe('the MMU under random operations', () => {
           model.entries = [];
         } else {
           const page = 0x400 + pick(0x800);
-          if (pick(3)) f.memory.markCode(page); else if (pick(5)) f.memory.clearCode(page); else if (pick(3)) f.memory.clearDirty(); else at.restored();
+          if (pick(3)) f.memory.markCode(page, ...one([[0, 4096], [pick(2048), 1 + pick(2048)], [pick(4000), 1 + pick(90)]] as const)); else if (pick(5)) f.memory.clearCode(page); else if (pick(3)) f.memory.clearDirty(); else at.restored();
         }
         if (step % 500 === 0) {
           f.cpus.forEach((c, i) => {
@@ -163,6 +169,7 @@ describe('the MMU under random operations', () => {
       }
       // The run must have been about something.
       for (const count of Object.values(counts)) expect(count).toBeGreaterThan(100);
+      for (const count of Object.values(stores)) expect(count).toBeGreaterThan(3);
     });
   }
 });

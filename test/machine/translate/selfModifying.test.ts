@@ -77,4 +77,53 @@ describe.each(['interpreted', 'translated'])('code that is written while it is %
     run(machine, 2);
     expect(machine.cpus[0]!.gpr(3)).toBe(7n);
   });
+
+  it('is seen by a loop whose stores come to it from elsewhere in its page', () => {
+    // mov [rbx], al; inc ebx; call 0x140; dec edx; jnz 0; jmp $    0x140: mov cl, 0; ret. AL is the opcode of that MOV.
+    const machine = prepare(machineWith({ 0: [0x88, 0x03, 0xff, 0xc3, 0xe8, ...le32(0x140 - 9), 0xff, 0xca, 0x75, 0xf3, 0xeb, 0xfe], 0x140: [0xb1, 0, 0xc3] }), 0, 0x140), cpu = machine.cpus[0]!;
+    cpu.setGpr(0, 0xb1n);
+    cpu.setGpr(3, BigInt(CODE + 0x100));
+    cpu.setGpr(2, 0x42n);
+    cpu.setGpr(4, BigInt(0x50030800));
+    run(machine, 7 * 0x41);
+    expect(cpu.gpr(1) & 0xffn).toBe(0n);
+    run(machine, 7);
+    expect(cpu.gpr(1) & 0xffn).toBe(0xb1n);
+  });
+});
+
+describe('what stands in the same page as code', () => {
+  /** A loop that calls and has its stack and a counter in its own page, at these offsets: call 0x20; inc dword [counter]; dec ecx; jnz 0; jmp $    0x20: ret. */
+  const looping = (stack: number, counter: number, rounds: number) => {
+    const machine = machineWith({ 0: [0xe8, ...le32(0x20 - 5), 0xff, 0x04, 0x25, ...le32(CODE + counter), 0xff, 0xc9, 0x75, 0xf0, 0xeb, 0xfe], 0x20: [0xc3] });
+    machine.cpus[0]!.setGpr(4, BigInt(CODE + stack));
+    machine.cpus[0]!.setGpr(1, BigInt(rounds));
+    machine.translator.tuning = { queueAt: 32, compileAt: 32, batch: 1 };
+    return machine;
+  };
+
+  it.each([['far from it', 0x800, 0x900], ['in the same line of 64 bytes', 0x40, 0x24], ['right behind it', 0x80, 0x13]])('is written without decoding and translating anew: %s', (_where, stack, counter) => {
+    const machine = looping(stack, counter, 5000);
+    machine.memory.writeU32(CODE_AT + counter, 0);
+    run(machine, 5000 * 5);
+    expect(machine.memory.readU32(CODE_AT + counter)).toBe(5000);
+    expect(machine.translator.counts.blocks).toBeLessThan(10);
+    expect(machine.translator.counts.regions).toBeGreaterThan(0);
+  });
+
+  it('has no write tag, so that code which is decoded there later is seen to change', () => {
+    const machine = looping(0x800, 0x900, 500);
+    run(machine, 500 * 5);
+    // What was the counter is code now: mov bl, 1; jmp back to it.
+    machine.memory.write(CODE_AT + 0x900, Uint8Array.of(0xb3, 1, 0xeb, 0xfc));
+    machine.cpus[0]!.rip = BigInt(CODE + 0x900);
+    run(machine, 200);
+    // The loop counts in it again: the opcode becomes MOV to AH.
+    machine.cpus[0]!.rip = BigInt(CODE);
+    machine.cpus[0]!.setGpr(1, 1n);
+    run(machine, 5);
+    machine.cpus[0]!.rip = BigInt(CODE + 0x900);
+    run(machine, 1);
+    expect(machine.cpus[0]!.gpr(0) >> 8n & 0xffn).toBe(1n);
+  });
 });
