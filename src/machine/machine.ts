@@ -82,7 +82,7 @@ export class Machine implements Core {
 
   /**
    * A bit for each error code (0-31) of page faults at CPL 3 that `onException` need not be asked about: they are delivered at full
-   * speed. It is asked all the same about one that is the same (RIP and address) as one of the CPU's last four exceptions.
+   * speed. It is asked all the same about one that is the same (RIP, address, general registers) as one of the CPU's last four exceptions.
    */
   get quietPageFaults(): number { return this.runner.quietPageFaults; }
   set quietPageFaults(errors: number) { this.runner.quietPageFaults = errors; }

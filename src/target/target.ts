@@ -192,7 +192,7 @@ export interface Target {
   /**
    * At which exceptions to stop before delivery.
    * @param quietPageFaults a bit for each error code (0-31) of page faults at CPL 3 that the filter need not see, unless the same
-   *   fault has been among the CPU's last four exceptions: those cost nothing
+   *   fault, with the same general registers, has been among the CPU's last four exceptions: those cost nothing
    */
   setExceptionStops(filter: (exception: ExceptionInfo) => boolean, quietPageFaults?: number): void;
   /** Runs until something stops it; resolves with the reason. Yields to the host's event loop every few milliseconds, so `pause` works. */

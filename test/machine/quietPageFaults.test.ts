@@ -43,6 +43,21 @@ describe('page faults at CPL 3', () => {
     expect(nobody.recent).toEqual(all.recent);
   });
 
+  it('are not asked about when they come again with other registers: something goes on', () => {
+    const pair = new Pair(), machine = pair.machines[1]!;
+    // mov ebx, [rax]; inc rcx; jmp back, and a handler that skips the MOV: add qword [rsp+8], 2; add rsp, 8; iretq
+    pair.run({
+      user: true, code: [0x8b, 0x18, 0x48, 0xff, 0xc1, 0xeb, 0xf9], registers: { 0: BigInt(ABSENT) },
+      memory: { [HANDLER]: 0x8348_0208_2444_8348n, [HANDLER + 8]: 0xcf48_08c4n }, steps: 3,
+    });
+    let asked = 0;
+    machine.onException = () => { asked++; return false; };
+    machine.quietPageFaults = -1;
+    machine.run(machine.position + 6000);
+    expect(machine.cpus[0]!.gpr(1)).toBeGreaterThan(900n);
+    expect(asked).toBeLessThan(10);
+  });
+
   it('are asked about when they come again and again', () => {
     const pair = new Pair(), machine = pair.machines[1]!;
     // mov rbx, [rax], and a handler that returns to it: add rsp, 8; iretq
@@ -51,7 +66,8 @@ describe('page faults at CPL 3', () => {
     machine.onException = () => { asked++; return false; };
     machine.quietPageFaults = -1;
     machine.run(machine.position + 3000);
-    // A fault is a step, and so are the two instructions of the handler.
-    expect(asked).toBe(1000);
+    // A fault is a step, and so are the two instructions of the handler. The first are not known yet.
+    expect(asked).toBeGreaterThan(990);
+    expect(asked).toBeLessThanOrEqual(1000);
   });
 });

@@ -4,7 +4,7 @@ import { checkRates } from '../../dap/checkRate.js';
 import type { Debuggee } from '../../dap/debuggee.js';
 import { describeStop } from '../../dap/stopDescription.js';
 import { BreakpointStore } from '../../dap/breakpoints/breakpointStore.js';
-import { breaksRule } from '../../dap/breakpoints/exceptionFilters.js';
+import { breaksRule, quietPageFaults } from '../../dap/breakpoints/exceptionFilters.js';
 import { exceptionName } from '../../kaiser/errorCode.js';
 import type { Stop } from '../../target/target.js';
 import { elfArgument, launchFromOptions, machineOptions, makeMachine } from '../machineOptions.js';
@@ -69,7 +69,8 @@ export const runCommand: Command = {
       const name = exceptionName(exception.vector).mnemonic;
       exceptions[name] = (exceptions[name] ?? 0) + 1;
       return spinWatch.observe(exception) || (rules !== undefined && breaksRule(exception, machine, rules));
-    });
+      // The counts of --json are of all exceptions.
+    }, isJson ? 0 : quietPageFaults(rules !== undefined));
     const stop = await target.run({ ...machine.invariants.runOptions, ...(until === undefined ? {} : { until }) });
     const { text } = describeStop(
       stop,

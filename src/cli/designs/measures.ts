@@ -26,7 +26,7 @@ export async function switchTime(design: string, cpus: number, io: Io): Promise<
   let begun = 0;
   probe(debuggee, 'kaiser_toggle_begin', () => { begun = target.position; });
   probe(debuggee, 'kaiser_toggle_end', cpu => { took[target.readRegister(cpu, 'edi') ? 'on' : 'off'].push((target.position - begun) / cpus); });
-  target.setExceptionStops(exception => debuggee.spinWatch.observe(exception));
+  target.setExceptionStops(exception => debuggee.spinWatch.observe(exception), -1);
   await target.run({ until: UNTIL });
   const median = (times: number[]): number | undefined => times.sort((a, b) => a - b)[times.length >> 1];
   const off = median(took.off), on = median(took.on);

@@ -154,7 +154,7 @@ export class ExceptionFilters {
 
   /** The page faults at CPL 3 at which the machine never stops, a bit for each error code (see `Target.setExceptionStops`). */
   get quietPageFaults(): number {
-    return this.isOn('page-fault') || (this.judgesAll && this.isOn('kaiser-broken')) ? 0 : this.isOn('kaiser-broken') || this.invariants ? ~(1 << USER_FETCH) : -1;
+    return this.isOn('page-fault') || (this.judgesAll && this.isOn('kaiser-broken')) ? 0 : quietPageFaults(this.isOn('kaiser-broken') || this.invariants !== undefined);
   }
 
   /** Whether the machine stops before this exception is delivered. */
@@ -175,6 +175,11 @@ export class ExceptionFilters {
     }
     return false;
   }
+}
+
+/** The page faults at CPL 3 that nobody need look at (see `Target.setExceptionStops`): all, or those that break no rule of KAISER. */
+export function quietPageFaults(judged: boolean): number {
+  return judged ? ~(1 << USER_FETCH) : -1;
 }
 
 /** Whether the exception is what one of these rules speaks of (P19 to P21, P23, and what else a verdict names). */

@@ -146,6 +146,13 @@ export const EXTRA_CYCLES = 0x600;
 export const STATE_END = 0x608;
 
 /**
+ * Not hashed: for exception number n of the CPU at n % QUIET_LOOKED_BACK a digest of the general registers, if it was a page fault at CPL 3 that
+ * nobody is asked about and like one of the QUIET_LOOKED_BACK exceptions before it. i64 each.
+ */
+export const QUIET_DIGESTS = 0x6e0;
+export const QUIET_LOOKED_BACK = 4;
+
+/**
  * Not hashed: the last exceptions of the CPU, EXCEPTION_SIZE bytes each (X_*), number n at n % EXCEPTIONS_KEPT, and how many there have
  * been (i32): see `cpu/exceptionRing.ts`. A count of EXCEPTION_COUNT_MAX goes on at EXCEPTION_COUNT_RESET.
  */
@@ -158,7 +165,7 @@ export const EXCEPTION_COUNT_MAX = 1 << 30, EXCEPTION_COUNT_RESET = 1 << 29;
 export const X_VECTOR = 0x00, X_ERROR = 0x04, X_HAS_ERROR = 0x08, X_CPL = 0x0c, X_ADDRESS = 0x10, X_RIP = 0x18, X_CR3 = 0x20, X_POSITION = 0x28;
 /** Not hashed: a bit for each vector whose exceptions are delivered without asking anybody. i32. */
 export const PLAIN_VECTORS = 0xd04;
-/** Not hashed: a bit for each error code (0-31) of page faults at CPL 3 that nobody is asked about either, unless the same has just been. i32. */
+/** Not hashed: a bit for each error code (0-31) of page faults at CPL 3 that nobody is asked about either, unless the same has just been with the same registers. i32. */
 export const QUIET_PAGE_FAULTS = 0xd10;
 /**
  * Not hashed: which fast entries of context FAST_GLOBALS_CONTEXT (i32) may come from global TLB entries. Bit n of FAST_GLOBALS (i64) is set if

@@ -22,10 +22,10 @@ export function emitFaultDelivery(module: ModuleBuilder, { flags, enterUsually }
 export const PLAIN_FAULTS = 1 << Vector.DE | 1 << Vector.BR | 1 << Vector.UD | 1 << Vector.NM | 1 << Vector.TS | 1 << Vector.NP | 1 << Vector.SS | 1 << Vector.GP | 1 << Vector.PF
   | 1 << Vector.MF | 1 << Vector.AC | 1 << Vector.XM;
 
-/** Exceptions before this one among which the same is looked for: `spinWatch.ts` wants to see rows of few different ones. */
-const LOOKED_BACK = 4;
-
-/** Returns 0 from `deliverFault` unless this is a page fault that nobody wants to hear of. */
+/**
+ * Returns 0 from `deliverFault` unless this is a page fault that nobody wants to hear of. `spinWatch.ts` wants to see rows of few different ones
+ * in which nothing else changes: those that come again with the same general registers.
+ */
 function giveUpUnlessQuiet(f: FunctionBody, { vector, error, address }: { vector: number; error: number; address: number }): void {
   const cpu = 0, record = f.local(Type.I32);
   const field = (op: Op, at: number) => f.get(cpu).memory(op, at);
@@ -33,13 +33,32 @@ function giveUpUnlessQuiet(f: FunctionBody, { vector, error, address }: { vector
   field(Op.i32_load, L.QUIET_PAGE_FAULTS).get(error).op(Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz, Op.i32_or);
   field(Op.i32_load, SS_FIELD + L.SEG_RIGHTS).i32(5).op(Op.i32_shr_u).i32(3).op(Op.i32_and).i32(3).op(Op.i32_ne, Op.i32_or).if();
   f.i32(0).op(Op.return).end();
-  for (let back = 1; back <= LOOKED_BACK; back++) {
+  const digest = f.local(Type.I64), isSame = f.local(Type.I32), isLike = f.local(Type.I32);
+  const digestAt = (back: number) => {
+    field(Op.i32_load, L.EXCEPTION_COUNT);
+    if (back) f.i32(back).op(Op.i32_sub);
+    f.i32(L.QUIET_LOOKED_BACK - 1).op(Op.i32_and).i32(3).op(Op.i32_shl).get(cpu).op(Op.i32_add);
+  };
+  f.i32(0).tee(isSame).set(isLike);
+  for (let back = 1; back <= L.QUIET_LOOKED_BACK; back++) {
     field(Op.i32_load, L.EXCEPTION_COUNT).i32(back).op(Op.i32_sub).i32(L.EXCEPTIONS_KEPT - 1).op(Op.i32_and).i32(L.EXCEPTION_SIZE).op(Op.i32_mul).get(cpu).op(Op.i32_add).set(record);
     f.get(record).memory(Op.i64_load, L.EXCEPTIONS + L.X_ADDRESS).get(address).op(Op.i64_eq);
     f.get(record).memory(Op.i64_load, L.EXCEPTIONS + L.X_RIP);
     field(Op.i64_load, L.RIP).op(Op.i64_eq, Op.i32_and).if();
-    f.i32(0).op(Op.return).end();
+    f.i64(0n);
+    for (let n = 0; n < 16; n++) {
+      field(Op.i64_load, L.GPR + 8 * n);
+      if (n) f.i64(BigInt(4 * n)).op(Op.i64_rotl);
+      f.op(Op.i64_xor);
+    }
+    f.set(digest);
+    digestAt(back);
+    f.memory(Op.i64_load, L.QUIET_DIGESTS).get(digest).op(Op.i64_eq).get(isSame).op(Op.i32_or).set(isSame).i32(1).set(isLike).end();
   }
+  f.get(isLike).if();
+  digestAt(0);
+  f.get(digest).memory(Op.i64_store, L.QUIET_DIGESTS).get(isSame).if();
+  f.i32(0).op(Op.return).end().end();
 }
 
 function emitDeliverFault(f: FunctionBody, enterUsually: number, flagsFunction: number): void {
