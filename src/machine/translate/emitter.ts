@@ -29,12 +29,7 @@ export abstract class Emitter extends MemoryEmitter {
 
   /** Pops the offset of a stack access; gives the local with its host address. */
   resolveStack(size: number, access: MemoryKind): number {
-    if (!this.long) {
-      const offset = this.f.local(Type.I64);
-      this.f.set(offset).get(this.cpu).i32(Seg.SS).get(offset);
-      this.f.release(offset);
-      this.segmentToLinear(size, access | MemoryKind.Stack);
-    }
+    if (!this.long) this.segmentToLinear(size, access | MemoryKind.Stack, true);
     return this.resolve(size, access | MemoryKind.Stack, true);
   }
 

@@ -1,6 +1,7 @@
 import { Vector } from '../core.js';
 import { alignmentOf } from '../cpu/alignment.js';
-import { CodeMode, Seg, SEG, SEG_BASE, SEG_SIZE, WATCH_READ, WATCH_WRITE } from '../cpu/layout.js';
+import { CodeMode, Seg, SEG, SEG_BASE, SEG_LIMIT, SEG_RIGHTS, SEG_SIZE, WATCH_READ, WATCH_WRITE } from '../cpu/layout.js';
+import { Rights } from '../cpu/modes.js';
 import { FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_READ, FAST_TAG_WRITE } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import { loadOp, type SeenPage, storeOp, ValueEmitter } from './valueEmitter.js';
@@ -8,6 +9,9 @@ import { Op, Type } from './wasm.js';
 
 /** A place an instruction reads and writes: a register operand by its index, or resolved memory by its host address. */
 export type Place = { register: number; size: number } | { host: number; size: number };
+
+/** Rights of data segments whose limit alone is to be checked. */
+const PLAIN_CHECKED = Rights.Present | Rights.Code | Rights.DownConforming | Rights.ReadWrite, PLAIN_EXPECTED = Rights.Present | Rights.ReadWrite;
 
 /** Operands and memory accesses: segment, alignment, data watchpoints, then the page by the ways of `resolve`. */
 export abstract class MemoryEmitter extends ValueEmitter {
@@ -62,14 +66,7 @@ export abstract class MemoryEmitter extends ValueEmitter {
       this.maskOffset();
     }
     if (this.long) this.addSegmentBase();
-    else {
-      const offset = this.f.local(Type.I64);
-      this.f.set(offset).get(this.cpu);
-      this.pushSegmentNumber();
-      this.f.get(offset);
-      this.f.release(offset);
-      this.segmentToLinear(size, access);
-    }
+    else this.segmentToLinear(size, access);
   }
 
   /** Pushes the linear address of the memory operand outside 64-bit code, whether or not the segment allows the access. */
@@ -82,15 +79,35 @@ export abstract class MemoryEmitter extends ValueEmitter {
     this.truncate(4);
   }
 
-  /** Pops offset (i64) and, below it, segment number and cpu (i32); pushes the linear address. */
-  protected segmentToLinear(size: number, access: MemoryKind): void {
-    const f = this.f, linear = f.local(Type.I64);
-    f.op(Op.i32_wrap_i64).i32(memoryKind(size, access)).call(this.imports.segment);
+  /**
+   * Pops an offset (i64) outside 64-bit code; pushes the linear address. Present data segments that can be written and do not expand down are checked here,
+   * others by TypeScript (SDM Vol. 3A, 5.3 and 5.5).
+   * @param stack an implicit access to the stack, rather than to the memory operand
+   */
+  protected segmentToLinear(size: number, access: MemoryKind, stack = false): void {
+    const f = this.f, offset = f.local(Type.I64), linear = f.local(Type.I64), known = stack ? Seg.SS : this.knownSegment;
+    const fields = f.local(Type.I32), base = known === undefined ? fields : this.cpu, at = SEG + (known ?? 0) * SEG_SIZE;
+    f.set(offset);
+    if (known === undefined) {
+      f.get(this.cpu);
+      this.pushSegmentNumber();
+      f.i32(SEG_SIZE).op(Op.i32_mul, Op.i32_add).set(fields);
+    }
+    f.get(base).memory(Op.i32_load, at + SEG_RIGHTS).i32(PLAIN_CHECKED).op(Op.i32_and).i32(PLAIN_EXPECTED).op(Op.i32_eq);
+    f.get(offset);
+    if (size > 1) f.i64(BigInt(size - 1)).op(Op.i64_add);
+    f.get(base).memory(Op.i64_load32_u, at + SEG_LIMIT).op(Op.i64_le_u, Op.i32_and).likely(true).if(Type.I64);
+    f.get(offset).get(base).memory(Op.i64_load, at + SEG_BASE).op(Op.i64_add);
+    this.truncate(4);
+    f.else().get(this.cpu);
+    if (known === undefined) this.pushSegmentNumber();
+    else f.i32(known);
+    f.get(offset).op(Op.i32_wrap_i64).i32(memoryKind(size, access)).call(this.imports.segment);
     // A fault gives -1; as f64 the linear address is exact.
     f.op(Op.i64_trunc_f64_s).tee(linear).i64(0n).op(Op.i64_lt_s).unlikely().if();
     this.exitFault();
-    f.end().get(linear);
-    f.release(linear);
+    f.end().get(linear).end();
+    f.release(offset, linear, fields);
   }
 
   /**

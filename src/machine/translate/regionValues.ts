@@ -131,6 +131,7 @@ export abstract class RegionValues extends Emitter {
     const segment = this.insn.memory!.segment;
     if (segment >= L.Seg.FS) this.f.get(this.cpu).memory(Op.i64_load, L.SEG + segment * L.SEG_SIZE + L.SEG_BASE).op(Op.i64_add);
   }
+  protected get knownSegment(): number { return this.insn.memory!.segment; }
   protected pushSegmentNumber(): void { this.f.i32(this.insn.memory!.segment); }
   protected pushFastTable(): void { this.f.get(this.fastTable); }
   protected pushFastIndex(): void { this.f.get(this.fastIndex); }

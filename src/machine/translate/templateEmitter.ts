@@ -57,6 +57,7 @@ export class TemplateEmitter extends Emitter {
     this.pushAt(R.R_SEGMENT_BASE);
     this.f.memory(Op.i64_load).op(Op.i64_add);
   }
+  protected get knownSegment(): undefined { return undefined; }
   protected pushSegmentNumber(): void { this.f.get(this.record).memory(Op.i32_load8_u, R.R_SEGMENT); }
   protected pushFastTable(): void { this.f.get(this.cpu).memory(Op.i32_load, L.FAST_TABLE); }
   protected pushFastIndex(): void { this.f.get(this.cpu).memory(Op.i32_load, L.FAST_INDEX); }

@@ -47,6 +47,8 @@ export abstract class ValueEmitter {
   protected abstract maskOffset(): void;
   /** Adds the base of FS or GS to the address on the stack, if the operand has that segment (64-bit code). */
   protected abstract addSegmentBase(): void;
+  /** The number of the memory operand's segment register if it is known while code is emitted. */
+  protected abstract get knownSegment(): number | undefined;
   /** Pushes the i32 number of the memory operand's segment register. */
   protected abstract pushSegmentNumber(): void;
   protected abstract pushFastTable(): void;
