@@ -55,7 +55,7 @@ export function allForms(bits: Bits = 64): Form[] {
     if (x87 ? false : vector ? !vectorDefinitions.has(mnemonic) && !vectorHandlers.has(mnemonic)
       : !definitions.has(mnemonic) && !stringHandlers.has(mnemonic) && !rareHandlers.has(mnemonic) && !MORE.has(mnemonic) && !STATE.has(mnemonic)) continue;
     // System instructions whose usual case is translated: test/machine/instructions/frequent compares them with their handlers.
-    if (definitions.get(mnemonic)?.regionOnly && !MORE.has(mnemonic)) continue;
+    if (definitions.get(mnemonic)?.regionOnly && !MORE.has(mnemonic) && !stringHandlers.has(mnemonic)) continue;
     if (!info.isInstruction || info.encoding !== EncodingKind.Legacy && info.encoding !== EncodingKind.VEX || !(bits === 64 ? info.mode64 && info.intelDecoder64 : bits === 32 ? info.mode32 && info.intelDecoder32 : info.mode16 && info.intelDecoder16) || info.isFpuNoWait && !x87) continue;
     if (operands.some(kind => !OPERANDS.has(kind))) continue;
     // Numbers of chance and of the host; approximations, in which processors differ; PEXTRW into memory, of SSE4.1; far transfers; forms of other decoders; FENCEs with unusual ModRM bytes, which processors may reserve.

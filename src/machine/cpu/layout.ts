@@ -145,6 +145,10 @@ export const EXTRA_CYCLES = 0x600;
 /** All architectural state lies below this offset; the state hash covers it (fields that are caches excepted). */
 export const STATE_END = 0x608;
 
+/** Not hashed: what SCAS or CMPS has compared last (`emitted/strings.ts`). i64 each. */
+export const STRING_FIRST = 0x610;
+export const STRING_SECOND = 0x618;
+
 /**
  * Not hashed: for exception number n of the CPU at n % QUIET_LOOKED_BACK a digest of the general registers, if it was a page fault at CPL 3 that
  * nobody is asked about and like one of the QUIET_LOOKED_BACK exceptions before it. i64 each.

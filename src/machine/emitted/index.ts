@@ -1,13 +1,14 @@
 import type { GuestMemory } from '../memory/guestMemory.js';
 import { RAM_BASE, RAM_PAGES } from '../memory/layout.js';
 import { emittedModule } from './prebuilt.js';
+import type { StringFunctions } from './strings.js';
 
 /**
  * What happens too often to leave WebAssembly for it, besides instructions: the architectural TLB, the walk of 4-level paging, the
- * translation of accesses, and the delivery of exceptions. Each function is the one definition of what it does; TypeScript calls
+ * translation of accesses, the delivery of exceptions, and rows of string operations. Each function is the one definition of what it does; TypeScript calls
  * them as well, and does what they leave to it.
  */
-export interface Emitted {
+export interface Emitted extends StringFunctions {
   /** See `TlbFunctions`. */
   find(t: number, page: number, key: number, stamp: number): number;
   lookup(t: number, low: number, high: number): number;

@@ -5,6 +5,7 @@ import { emitAccess } from './access.js';
 import { emitDelivery } from './delivery.js';
 import { emitFaultDelivery } from './faultDelivery.js';
 import { emitInterruptReturn } from './interruptReturn.js';
+import { emitStrings } from './strings.js';
 import { emitTlb } from './tlb.js';
 import { emitWalk } from './walk.js';
 
@@ -19,5 +20,6 @@ export function emittedModule(): Uint8Array<ArrayBuffer> {
   const { enterUsually } = emitDelivery(module, { flags: flags.index, supervisorHost: access.supervisorHost });
   emitFaultDelivery(module, { flags: flags.index, enterUsually });
   emitInterruptReturn(module, access.supervisorHost);
+  emitStrings(module, access.resolve);
   return module.encode();
 }

@@ -135,12 +135,15 @@ define(Mnemonic.Xlatb, e => {
 
 /** BOUND: #BR unless the signed index lies between the two bounds in memory. */
 define(Mnemonic.Bound, e => {
-  const f = e.f, size = e.size(0), place = e.place(1, MemoryKind.Read) as { host: number; size: number };
+  const f = e.f, size = e.size(0);
+  e.pushLinear(2 * size, MemoryKind.Read);
+  // Each bound is to be aligned by itself (measured).
+  const host = e.resolve(2 * size, MemoryKind.Read | e.stackKind, false, size);
   e.push(0);
   e.signExtend(size);
   const index = e.keep();
   const bound = (at: number) => {
-    f.get(place.host).memory(loadOp(size), at);
+    f.get(host).memory(loadOp(size), at);
     e.signExtend(size);
   };
   f.get(index);
@@ -150,8 +153,7 @@ define(Mnemonic.Bound, e => {
   f.op(Op.i64_gt_s, Op.i32_or).if();
   e.raise(Vector.BR);
   f.end();
-  e.done(place);
-  f.release(index);
+  f.release(host, index);
 });
 
 /** ARPL: the requested privilege level of a selector becomes that of another one if it is lower; ZF says so. */

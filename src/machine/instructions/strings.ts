@@ -2,23 +2,24 @@ import { Mnemonic } from 'iced-x86';
 import type { Core, Handler } from '../core.js';
 import { readFlags, writeFlags } from '../cpu/flags.js';
 import { setResumeFlag } from '../cpu/debug.js';
-import { takeFault } from '../cpu/pendingFault.js';
 import * as L from '../cpu/layout.js';
 import { CodeMode, Flag, Seg } from '../cpu/layout.js';
 import { segmentToLinear } from '../cpu/segmentLimit.js';
 import type { CpuState } from '../cpu/state.js';
-import { MemoryKind, memoryKind } from '../memory/kind.js';
-import { PAGE_IS_TABLE, RAM_BASE } from '../memory/layout.js';
+import { emittedFor } from '../emitted/index.js';
 import type { Insn } from '../translate/insn.js';
 import { addressMask } from '../translate/record.js';
 import { requirePort } from './system/portIo.js';
 
 /**
  * String instructions (SDM Vol. 1, 7.3.9). With REP each iteration counts as one step of the machine and can be
- * interrupted after it; forward copies and fills go a page at a time, with the same result.
+ * interrupted after it; what is usual goes many at a time, with the same result.
  */
 
 const RAX = 0, RCX = 1, RDX = 2, RSI = 6, RDI = 7;
+
+/** Bytes that go at once on a CPU with data watchpoints. */
+const WATCHED_BYTES = 4096;
 
 type Operation = 'movs' | 'stos' | 'lods' | 'scas' | 'cmps' | 'ins' | 'outs';
 
@@ -54,7 +55,7 @@ function execute(core: Core, cpu: CpuState, insn: Insn, operation: Operation, si
   for (;;) {
     // The step that completes last is taken from the budget by the caller.
     const budget = cpu.int(L.BUDGET), context = cpu.int(L.FAST_CONTEXT);
-    const bulk = copyPage(core, cpu, insn, operation, size, left, budget);
+    const bulk = iterateMany(core, cpu, insn, operation, size, Math.min(Number(left < 0x10000n ? left : 0x10000n), budget));
     if (bulk === 0) iterate(core, cpu, insn, operation, size, mask);
     const done = BigInt(bulk || 1);
     left -= done;
@@ -156,53 +157,34 @@ function compare(cpu: CpuState, a: bigint, b: bigint, size: number): void {
 }
 
 /**
- * Does as many iterations of MOVS or STOS at once as stay in one page of source and destination, forward, in RAM and
- * without the overlap that makes a copy repeat itself. Gives their number, 0 if an iteration must go by itself.
+ * Does iterations at once, forward in 64-bit code and in RAM, as far as `emitted/strings.ts` comes; gives their number, 0 if the next one must go
+ * by itself. @param most at most so many
  */
-function copyPage(core: Core, cpu: CpuState, insn: Insn, operation: Operation, size: number, left: bigint, budget: number): number {
-  if (operation !== 'movs' && operation !== 'stos' || !(insn.mode & CodeMode.Long) || insn.mode & CodeMode.AlignmentCheck || insn.memory!.addressSize !== 8 || left < 4n) return 0;
-  if (readFlags(cpu) & Flag.DF || operation === 'movs' && insn.memory!.segment >= Seg.FS) return 0;
-  const to = cpu.gpr(RDI), toOffset = Number(to & 0xfffn);
-  let count = Math.min(Number(left < 4096n ? left : 4096n), budget, Math.floor((0x1000 - toOffset) / size));
-  if (count < 2) return 0;
-  const memory = core.memory;
-  let from = -1;
-  if (operation === 'movs') {
-    const start = cpu.gpr(RSI);
-    count = Math.min(count, Math.floor((0x1000 - Number(start & 0xfffn)) / size));
-    if (count < 2) return 0;
-    if (core.watch.near(cpu, start, count * size, false)) return 0;
-    from = physical(core, cpu, start, size, MemoryKind.Read);
-    if (!memory.isRam(from, count * size)) return 0;
+function iterateMany(core: Core, cpu: CpuState, insn: Insn, operation: Operation, size: number, most: number): number {
+  const { mode, memory } = insn;
+  if (operation === 'lods' || operation === 'ins' || operation === 'outs') return 0;
+  if (!(mode & CodeMode.Long) || mode & CodeMode.AlignmentCheck || memory!.addressSize !== 8 || cpu.int(L.FLAGS) & Flag.DF) return 0;
+  const readsSource = operation === 'movs' || operation === 'cmps', readsDestination = operation === 'scas' || operation === 'cmps';
+  if (readsSource && memory!.segment >= Seg.FS) return 0;
+  // Near a watched range iterations go by themselves.
+  if (cpu.int(L.WATCHED)) most = Math.min(most, WATCHED_BYTES / size);
+  const source = cpu.gpr(RSI), destination = cpu.gpr(RDI), log = Math.log2(size);
+  if (core.watch.near(cpu, destination, most * size, !readsDestination) || readsSource && core.watch.near(cpu, source, most * size, false)) return 0;
+  const { emitted } = emittedFor(core.memory), stop = insn.rep === 'repne' ? 1 : 0, value = BigInt.asUintN(size * 8, cpu.gpr(RAX));
+  // As in translated code: accesses that are not to plain RAM end the row.
+  cpu.setInt(L.STEPPING, 0);
+  let done: number;
+  switch (operation) {
+    case 'movs': done = emitted.moves(cpu.base, source, destination, most, log); break;
+    case 'stos': done = emitted.stores(cpu.base, destination, value, most, log); break;
+    case 'scas': done = emitted.scans(cpu.base, destination, value, most, log, stop); break;
+    case 'cmps': done = emitted.compares(cpu.base, source, destination, most, log, stop);
   }
-  if (core.watch.near(cpu, to, count * size, true)) return 0;
-  const target = physical(core, cpu, to, size, MemoryKind.Write);
-  if (!memory.isRam(target, count * size)) return 0;
-  // A store to it may change where the next iteration leads.
-  if (memory.pageFlags(target >>> 12) & PAGE_IS_TABLE) return 0;
-  const bytes = count * size;
-  if (operation === 'movs') {
-    if (target > from && target < from + bytes) return 0;
-    memory.u8.copyWithin(RAM_BASE + target, RAM_BASE + from, RAM_BASE + from + bytes);
-    cpu.setGpr(RSI, BigInt.asUintN(64, cpu.gpr(RSI) + BigInt(bytes)));
-  } else fill(memory.u8, memory.view, RAM_BASE + target, count, size, cpu.gpr(RAX));
-  memory.changed(target, bytes);
-  cpu.setGpr(RDI, BigInt.asUintN(64, to + BigInt(bytes)));
-  return count;
-}
-
-function fill(u8: Uint8Array, view: DataView, at: number, count: number, size: number, value: bigint): void {
-  const byte = Number(value & 0xffn);
-  if (BigInt.asUintN(size * 8, value) === BigInt.asUintN(size * 8, BigInt(byte) * 0x0101010101010101n)) { u8.fill(byte, at, at + count * size); return; }
-  for (let n = 0; n < count; n++, at += size) {
-    if (size === 8) view.setBigUint64(at, value, true);
-    else if (size === 4) view.setUint32(at, Number(value & 0xffffffffn), true);
-    else view.setUint16(at, Number(value & 0xffffn), true);
-  }
-}
-
-function physical(core: Core, cpu: CpuState, linear: bigint, size: number, access: number): number {
-  const at = core.mmu.physical(cpu.base, Number(linear & 0xffffffffn) | 0, Number(linear >> 32n) | 0, memoryKind(size, access));
-  if (at >= 0) return at;
-  throw takeFault(cpu);
+  cpu.setInt(L.STEPPING, 1);
+  if (!done) return 0;
+  const bytes = BigInt(done * size);
+  cpu.setGpr(RDI, BigInt.asUintN(64, destination + bytes));
+  if (readsSource) cpu.setGpr(RSI, BigInt.asUintN(64, source + bytes));
+  if (readsDestination) compare(cpu, operation === 'cmps' ? cpu.get(L.STRING_FIRST) : value, cpu.get(L.STRING_SECOND), size);
+  return done;
 }

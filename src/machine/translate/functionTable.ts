@@ -1,4 +1,5 @@
 import { DROP_PAGE_SIGNATURE, FLAGS_SIGNATURE, HANDLER_SIGNATURE, type Imports, INTERRUPT_RETURN_SIGNATURE, RESOLVE_SIGNATURE, SEGMENT_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
+import { MOVES_SIGNATURE, SCANS_SIGNATURE } from '../emitted/strings.js';
 import { ModuleBuilder } from './wasm.js';
 
 /** Entries of the function table: templates and translated regions. Entry 0 stays empty. */
@@ -43,6 +44,8 @@ export function newModule(): { module: ModuleBuilder; imports: Imports } {
       flags: module.import('flags', FLAGS_SIGNATURE), handler: module.import('handler', HANDLER_SIGNATURE),
       watched: module.import('watched', WATCHED_SIGNATURE), dropPage: module.import('dropPage', DROP_PAGE_SIGNATURE),
       interruptReturn: module.import('interruptReturn', INTERRUPT_RETURN_SIGNATURE),
+      moves: module.import('moves', MOVES_SIGNATURE), stores: module.import('stores', MOVES_SIGNATURE),
+      scans: module.import('scans', SCANS_SIGNATURE), compares: module.import('compares', SCANS_SIGNATURE),
     },
   };
 }

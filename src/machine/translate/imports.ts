@@ -16,6 +16,11 @@ export interface Imports {
   dropPage: number;
   /** (cpu, rsp, budget) -> Exit, or negative to hand over. See `emitted/interruptReturn.ts`. Only regions call it. */
   interruptReturn: number;
+  /** See `emitted/strings.ts`. Only regions call them. */
+  moves: number;
+  stores: number;
+  scans: number;
+  compares: number;
 }
 export const RESOLVE_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.I32] };
 export const SEGMENT_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.F64] };

@@ -310,6 +310,12 @@ export class RegionEmitter extends RegionValues {
       this.f.get(this.budget);
       if (behind) this.f.i32(behind).op(Op.i32_add);
     },
+    pushBudget: () => { this.f.get(this.budget); },
+    spend: () => {
+      const f = this.f, steps = f.local(Type.I32);
+      f.set(steps).get(this.budget).get(steps).op(Op.i32_sub).set(this.budget);
+      f.release(steps);
+    },
     translationChanged: () => {
       if (this.seenGroups.size) throw new Error(`${mnemonicName(this.insn.mnemonic)} changes the translation, and accessGroups.ts does not know it`);
       this.loadFastTable();

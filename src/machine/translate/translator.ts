@@ -67,6 +67,7 @@ export class Translator {
       watched: this.runtime.watched,
       dropPage: emitted.dropPage,
       interruptReturn: emitted.interruptReturn,
+      moves: emitted.moves, stores: emitted.stores, scans: emitted.scans, compares: emitted.compares,
       handler: (cpu: number, id: number) => this.handle(this.cpuAt(cpu), this.recorder.numbered(id)),
     });
     this.templates = new Templates(this.functions);

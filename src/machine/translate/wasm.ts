@@ -148,6 +148,10 @@ export class FunctionBody {
   }
   private vector(op: Simd): void { this.code.byte(0xfd); this.code.unsigned(op); }
 
+  /** memory.copy: pops destination, source and length in bytes. */
+  copyMemory(): this { for (const byte of [0xfc, 10, 0, 0]) this.code.byte(byte); return this; }
+  /** memory.fill: pops destination, value of the bytes and length. */
+  fillMemory(): this { for (const byte of [0xfc, 11, 0]) this.code.byte(byte); return this; }
   callIndirect(typeIndex: number): this { this.code.byte(Op.call_indirect); this.code.unsigned(typeIndex); this.code.byte(0); return this; }
 
   /**
