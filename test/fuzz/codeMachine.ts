@@ -4,7 +4,7 @@ import { RunState, Seg } from '../../src/machine/cpu/layout.js';
 import { updateMode } from '../../src/machine/cpu/modes.js';
 import { Machine, type MachineStop } from '../../src/machine/machine.js';
 import type { TlbAppetite } from '../../src/machine/memory/forgetting.js';
-import { CPU_BASE, CPU_SIZE, LOW_END, PAGE_FLAGS_BASE, PAGE_FLAGS_SIZE, RAM_BASE, RECORD_END, SCRATCH, TLB_BASE, TLB_CPU_SIZE } from '../../src/machine/memory/layout.js';
+import { CODE_LINES_BASE, CPU_BASE, CPU_SIZE, LOW_END, PAGE_FLAGS_BASE, PAGE_FLAGS_SIZE, RAM_BASE, SCRATCH, TLB_BASE, TLB_CPU_SIZE } from '../../src/machine/memory/layout.js';
 import type { Snapshot } from '../../src/machine/snapshot.js';
 import { Random } from '../oracle/random.js';
 import { CODE, type CodeCase, DATA, GDT, HANDLERS, IDT, LDT, PD, PDPT, PT, RAM, ROOT, Selector, STACK, TSS } from './codeCase.js';
@@ -29,7 +29,7 @@ export class CodeMachine {
     const end = this.machine.memory.u8.length;
     this.guards = [
       [0, SCRATCH], [LOW_END, CPU_BASE], ...Array.from({ length: 8 - cpus }, (_, n): [number, number] => [CPU_BASE + (cpus + n) * CPU_SIZE, CPU_BASE + (cpus + n + 1) * CPU_SIZE]),
-      [PAGE_FLAGS_BASE + (RAM >> 12), PAGE_FLAGS_BASE + PAGE_FLAGS_SIZE - 0x20000], [TLB_BASE + cpus * TLB_CPU_SIZE, TLB_BASE + 8 * TLB_CPU_SIZE], [RECORD_END, RAM_BASE],
+      [PAGE_FLAGS_BASE + (RAM >> 12), PAGE_FLAGS_BASE + PAGE_FLAGS_SIZE - 0x20000], [TLB_BASE + cpus * TLB_CPU_SIZE, TLB_BASE + 8 * TLB_CPU_SIZE], [CODE_LINES_BASE + 8 * (RAM >> 12), RAM_BASE],
       ...RAM_BASE + RAM < end ? [[RAM_BASE + RAM, end] as [number, number]] : [],
     ];
     for (const [from, to] of this.guards) this.machine.memory.u8.fill(MARK, from, to);
