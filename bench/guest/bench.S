@@ -1,5 +1,5 @@
 /* A guest without a kernel: PVH entry, long mode with the first 64 MiB mapped by 2 MiB pages, one workload, debug exit.
-   WORKLOAD is 0 empty, 1 integer loop, 2 streaming, 3 calls, 4 memory with branches, 5 memory in one page. */
+   WORKLOAD is 0 empty, 1 integer loop, 2 streaming, 3 calls, 4 memory with branches, 5 memory in one page, 6 strings. */
 
 #define RIGHTS 3 /* present, writable */
 #define EFER_BITS 0
@@ -83,6 +83,30 @@ hot_loop:
   mov %rax, 0x100(%rbx)
   add %rax, 0x208(%rbx)
   dec %ecx
+  jnz 1b
+#elif WORKLOAD == 6
+  /* Short and long copies, a page filled, 100 bytes searched and 100 compared. */
+  mov $COUNT, %ebp
+1:
+  mov $buffer, %esi
+  mov $buffer + 0x8000, %edi
+  mov $10, %ecx
+  rep movsb
+  mov $600, %ecx
+  rep movsq
+  mov $buffer + 0x10000, %edi
+  xor %eax, %eax
+  mov $512, %ecx
+  rep stosq
+  mov $buffer + 0x10000, %edi
+  mov $100, %ecx
+  inc %eax
+  repne scasb
+  mov $buffer + 0x10000, %esi
+  mov $buffer + 0x10800, %edi
+  mov $100, %ecx
+  repe cmpsb
+  dec %ebp
   jnz 1b
 #endif
   mov $1, %eax

@@ -1,7 +1,8 @@
 /* A guest without a kernel, for what system calls and page faults cost: PVH entry, long mode, a loop at CPL 3 and handlers
    at CPL 0. WORKLOAD is 0 empty, 1 system calls, 2 system calls with two switches of CR3 as KAISER makes them (with PCID
    and without a flush if the CPU can, else plain), 3 page faults whose handler maps the page, unmaps another one with
-   INVLPG and retries, 4 page faults whose handler skips the instruction. COUNT is how often. */
+   INVLPG and retries, 4 page faults whose handler skips the instruction, 5 and 6 the same two with handlers that save all
+   registers, as kernels do, on a stack in the page of the code. COUNT is how often. */
 
 #define KERNEL_CS 0x08
 #define USER_CS 0x23
@@ -85,7 +86,7 @@
 user:
 #if WORKLOAD <= 2
   syscall
-#elif WORKLOAD == 3
+#elif WORKLOAD == 3 || WORKLOAD == 5
   mov (%rdi), %rax
   xor $0x1000, %edi
 #else
@@ -122,9 +123,15 @@ system_call:
 
   .balign 64
 page_fault:
-#if WORKLOAD == 3
+#if WORKLOAD >= 5
+  .irp register, rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+  push %\register
+  .endr
+#elif WORKLOAD == 3
   push %rax
   push %rcx
+#endif
+#if WORKLOAD == 3 || WORKLOAD == 5
   mov %cr2, %rax
   mov %eax, %ecx
   shr $9, %ecx
@@ -134,10 +141,18 @@ page_fault:
   movq $0, window(%rcx)
   xor $0x1000, %eax
   invlpg (%rax)
+#elif WORKLOAD == 4
+  addq $7, 8(%rsp)
+#else
+  addq $7, 15 * 8 + 8(%rsp)
+#endif
+#if WORKLOAD >= 5
+  .irp register, r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax
+  pop %\register
+  .endr
+#elif WORKLOAD == 3
   pop %rcx
   pop %rax
-#else
-  addq $7, 8(%rsp)
 #endif
   add $8, %rsp
   iretq
@@ -147,6 +162,10 @@ shut_down:
   mov $0xf4, %edx
   out %eax, %dx
   hlt
+#if WORKLOAD >= 5
+  .skip 0x200
+stack_end:
+#endif
 
   .data
   .balign 16
@@ -177,6 +196,8 @@ percpu:
 tss:
   .skip 0x1000
   .skip 0x1000
+#if WORKLOAD < 5
 stack_end:
+#endif
   .skip 0x1000
 user_stack_end:
