@@ -72,7 +72,12 @@ function deliverOr(core: Core, cpu: CpuState, vector: number, undo: () => void):
 export function enterSoftware(core: Core, cpu: CpuState, vector: number, returnIp: bigint, software = true): void {
   // RF is cleared as the instruction begins, so that it is clear in the frame (SDM Vol. 3B, 17.3.1.1).
   cpu.setInt(L.FLAGS, cpu.int(L.FLAGS) & ~Flag.RF);
-  enterHandler(core, cpu, { vector, software, returnIp, resumeFlag: false });
+  const rip = cpu.rip;
+  cpu.rip = returnIp;
+  if (!enterUsually(core, cpu, vector, NO_ERROR, false, software)) {
+    cpu.rip = rip;
+    enterHandler(core, cpu, { vector, software, returnIp, resumeFlag: false });
+  }
   // They clear TF before the trap of a single step would come (SDM Vol. 3B, 17.3.1.4).
   cpu.setInt(L.SINGLE_STEP, 0);
 }

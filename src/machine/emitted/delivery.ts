@@ -10,6 +10,9 @@ import * as R from './remembered.js';
 /** No error code, as the argument of `enterUsually`. */
 export const NO_ERROR = -1;
 
+/** Bits of the last argument: the pushed flags have RF; the event is INT n, INT3 or INTO, for which the gate's DPL counts. */
+export const PUSH_RF = 1, SOFTWARE = 2;
+
 /** Bit 1 of RFLAGS is always set. */
 const ALWAYS = 2;
 export const CS_FIELD = L.SEG + Seg.CS * L.SEG_SIZE, SS_FIELD = L.SEG + Seg.SS * L.SEG_SIZE, TR_FIELD = L.SEG + Seg.TR * L.SEG_SIZE, RSP = L.GPR + 8 * 4;
@@ -23,7 +26,7 @@ const CODE_EXPECTED = Rights.Present | Rights.CodeData | Rights.Code | Rights.Ac
 const CLEARED = Flag.TF | Flag.NT | Flag.RF | Flag.VM;
 
 export interface DeliveryFunctions {
-  /** (cpu, vector, error or NO_ERROR, resumeFlag) -> 1 if delivered; see `cpu/usualDelivery.ts`. */
+  /** (cpu, vector, error or NO_ERROR, PUSH_RF and SOFTWARE) -> 1 if delivered; see `cpu/usualDelivery.ts`. */
   enterUsually: number;
 }
 
@@ -35,7 +38,7 @@ export function emitDelivery(module: ModuleBuilder, imports: { flags: number; su
 }
 
 function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { flags: number; supervisorHost: number }): void {
-  const [cpu, vector, error, resumeFlag] = [0, 1, 2, 3];
+  const [cpu, vector, error, how] = [0, 1, 2, 3];
   const linear = f.local(Type.I64), scratch = f.local(Type.I32), entry = f.local(Type.I32);
   const gate = f.local(Type.I64), target = f.local(Type.I64), code = f.local(Type.I64), stack = f.local(Type.I64), bottom = f.local(Type.I64);
   const host = f.local(Type.I32), selector = f.local(Type.I32), rights = f.local(Type.I32), inner = f.local(Type.I32), ist = f.local(Type.I32), high = f.local(Type.I32);
@@ -79,6 +82,10 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   remember(Op.i64_store, R.D_GATE, () => f.get(host).memory(Op.i64_load));
   remember(Op.i64_store, R.D_GATE + 8, () => f.get(host).memory(Op.i64_load, 8));
   f.get(host).memory(Op.i64_load).tee(gate).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).tee(high).i32(GATE_CHECKED).op(Op.i32_and).i32(GATE_EXPECTED).op(Op.i32_ne);
+  giveUpIf();
+  // INT n and its kin must be allowed to use the gate.
+  f.get(high).i32(13).op(Op.i32_shr_u).i32(3).op(Op.i32_and);
+  field(Op.i32_load, SS_FIELD + L.SEG_RIGHTS).i32(5).op(Op.i32_shr_u).i32(3).op(Op.i32_and, Op.i32_lt_u).get(how).i32(SOFTWARE).op(Op.i32_and).i32(0).op(Op.i32_ne, Op.i32_and);
   giveUpIf();
   // Offset: bits 15:0, 63:48 of the first half, and the low 32 bits of the second.
   f.get(gate).i64(0xffffn).op(Op.i64_and).get(gate).i64(32n).op(Op.i64_shr_u).i64(0xffff0000n).op(Op.i64_and, Op.i64_or);
@@ -129,7 +136,7 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   f.end();
   pushFlags(f, flagsFunction);
   f.set(flags);
-  pushFrame(f, { host, error, flags }, () => f.i32(Flag.RF).i32(0).get(resumeFlag).op(Op.select));
+  pushFrame(f, { host, error, flags }, () => f.i32(Flag.RF).i32(0).get(how).i32(PUSH_RF).op(Op.i32_and, Op.select));
 
   const set = (at: number, op: Op, value: () => void) => {
     f.get(cpu);

@@ -6,7 +6,7 @@ import { TlbTable } from '../memory/layout.js';
 import { H_ALLOWED, H_ALLOWED_NOW, H_MODE } from '../memory/tlbLayout.js';
 import { Simd } from '../translate/simd.js';
 import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
-import { CS_FIELD, NO_ERROR, pushFlags, pushFrame, REMEMBERED, RSP, setFlags, SS_FIELD, TR_FIELD } from './delivery.js';
+import { CS_FIELD, NO_ERROR, PUSH_RF, pushFlags, pushFrame, REMEMBERED, RSP, setFlags, SS_FIELD, TR_FIELD } from './delivery.js';
 import { pushFastTable, pushTlbRegion } from './fastTable.js';
 import * as R from './remembered.js';
 
@@ -101,7 +101,7 @@ function emitDeliverFault(f: FunctionBody, enterUsually: number, flagsFunction: 
   const delivered = f.block(), missed = f.block();
   emitRemembered(f, { vector, error: pushed, flagsFunction, missed });
   f.br(delivered).end();
-  f.get(cpu).get(vector).get(pushed).i32(1).call(enterUsually).op(Op.i32_eqz).unlikely().if();
+  f.get(cpu).get(vector).get(pushed).i32(PUSH_RF).call(enterUsually).op(Op.i32_eqz).unlikely().if();
   // Its look-ups may have left faults of their own.
   store(cpu, Op.i32_store, L.FAULT_VECTOR, () => f.get(vector));
   store(cpu, Op.i32_store, L.FAULT_ERROR, () => f.get(error));

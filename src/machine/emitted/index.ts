@@ -23,7 +23,7 @@ export interface Emitted extends StringFunctions {
   supervisorHost(cpu: number, low: number, high: number, write: number): number;
   dropPage(cpu: number, low: number, high: number): number;
   /** See `DeliveryFunctions`. */
-  enterUsually(cpu: number, vector: number, error: number, resumeFlag: number): number;
+  enterUsually(cpu: number, vector: number, error: number, how: number): number;
   /** See `emitFaultDelivery`. */
   deliverFault(cpu: number): number;
   /** See `emitInterruptReturn`. */
