@@ -4,8 +4,8 @@ import { ACCESS, Access, type Operation } from './operations.js';
 export interface Reason { what: string; applies(operation: Operation, ours: readonly bigint[], theirs: readonly bigint[]): boolean; }
 
 /** Places of the numbers in a line: vector, error code, CR2, result, RIP, flags, accessed and dirty bits of pages, access bytes of descriptors. */
-const VECTOR = 0, RESULT = 3, RIP = 4;
-const SS = 12n, GP = 13n;
+const VECTOR = 0, ERROR = 1, RESULT = 3, RIP = 4;
+const SS = 12n, GP = 13n, NONE = 0x80n;
 
 /** Do the lines differ at these places only? */
 function onlyAt(ours: readonly bigint[], theirs: readonly bigint[], ...places: number[]): boolean { return ours.every((value, n) => value === theirs[n] || places.includes(n)); }
@@ -22,6 +22,10 @@ export const reasons: readonly Reason[] = [
   {
     what: 'LAR and LSL refuse 16-bit TSSs in 64-bit mode, and system descriptors whose upper half is none (SDM Vol. 2A, LAR and LSL; Vol. 3A, 3.5; Bochs agrees); TCG accepts both',
     applies: (o, ours, theirs) => (o.a === Access.lar || o.a === Access.lsl) && ours[RESULT] === 0n && onlyAt(ours, theirs, RESULT),
+  },
+  {
+    what: 'SS takes a null selector in 64-bit mode at CPL 0 only with RPL 0 (SDM Vol. 2B, MOV); TCG takes others too',
+    applies: (o, ours, theirs) => o.a === Access.loadSs && o.value > 0n && o.value < 4n && ours[VECTOR] === GP && ours[ERROR] === 0n && theirs[VECTOR] === NONE && onlyAt(ours, theirs, VECTOR, RESULT, RIP),
   },
 ];
 

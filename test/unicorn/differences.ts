@@ -10,6 +10,8 @@ function stoppedAt(c: Generated, theirs: UnicornOutcome): string {
   const bytes = c.code.subarray(Math.max(0, Number(theirs.rip) - entryIp(c)));
   return Buffer.from(bytes).toString('hex').replace(/^(26|2e|36|3e|64|65|66|67|f0|f2|f3)*(4.)?/, '');
 }
+/** Does the line say that Unicorn has nothing but zeros in the upper half of a register that is not so here? */
+function upperHalfCleared(line: string): boolean { return /^register \d+ is 0x[0-9a-f]{9,}, Unicorn has 0x[0-9a-f]{1,8}$/.test(line); }
 function hex(c: Generated): string { return Buffer.from(c.code).toString('hex'); }
 const ended = (theirs: UnicornOutcome) => theirs.vector !== 3 && theirs.vector !== 14;
 
@@ -25,7 +27,13 @@ export const reasons: readonly Reason[] = [
   },
   {
     what: 'CMPXCHG of 32 bits clears the upper half of the register that it does not write in TCG; processors do not (measured)',
-    applies: (c, _theirs, found) => /0fb1/.test(hex(c)) && found.every(line => /^register/.test(line)),
+    // What comes after it may go on with that register, and set flags by it.
+    applies: (c, _theirs, found) => /0fb1/.test(hex(c)) && found.some(line => upperHalfCleared(line)) && found.every(line => /^(register|flags)/.test(line)),
+  },
+  {
+    what: 'REP with 32-bit addresses and no iterations clears the upper halves of its registers (measured on Intel\'s, the SDM leaves it open); TCG leaves them',
+    applies: (c, _theirs, found) => /67(f[23])?(4.)?a[4-7a-f]|f[23](4.)?67(4.)?a[4-7a-f]|67f[23](4.)?a[4-7a-f]/.test(hex(c)) && (c.gpr[1]! & 0xffffffffn) === 0n
+      && found.every(line => /^register (1|6|7) is 0x[0-9a-f]{1,8}, /.test(line)),
   },
   {
     what: 'ENTER of 16 bits in 64-bit code takes RBP from the whole RSP in TCG; processors keep its upper part (measured)',

@@ -133,27 +133,23 @@ define(Mnemonic.Xlatb, e => {
   e.f.release(host);
 });
 
-/** BOUND: #BR unless the signed index lies between the two bounds in memory. */
+/** BOUND: #BR unless the signed index lies between the two bounds in memory. The upper one is read, and aligned, by itself, and not for an index below the lower (measured). */
 define(Mnemonic.Bound, e => {
   const f = e.f, size = e.size(0);
-  e.pushLinear(2 * size, MemoryKind.Read);
-  // Each bound is to be aligned by itself (measured).
-  const host = e.resolve(2 * size, MemoryKind.Read | e.stackKind, false, size);
   e.push(0);
   e.signExtend(size);
   const index = e.keep();
-  const bound = (at: number) => {
-    f.get(host).memory(loadOp(size), at);
+  for (const [offset, isBeyond] of [[0, Op.i64_lt_s], [size, Op.i64_gt_s]] as const) {
+    e.pushLinear(size, MemoryKind.Read, offset ? () => f.i64(BigInt(offset)) : undefined);
+    const host = e.resolve(size, MemoryKind.Read | e.stackKind);
+    f.get(index).get(host).memory(loadOp(size));
     e.signExtend(size);
-  };
-  f.get(index);
-  bound(0);
-  f.op(Op.i64_lt_s).get(index);
-  bound(size);
-  f.op(Op.i64_gt_s, Op.i32_or).if();
-  e.raise(Vector.BR);
-  f.end();
-  f.release(host, index);
+    f.op(isBeyond).if();
+    e.raise(Vector.BR);
+    f.end();
+    f.release(host);
+  }
+  f.release(index);
 });
 
 /** ARPL: the requested privilege level of a selector becomes that of another one if it is lower; ZF says so. */

@@ -82,7 +82,14 @@ function iterate(core: Core, cpu: CpuState, insn: Insn, operation: Operation, si
   const advanceSource = () => setCounter(cpu, RSI, cpu.gpr(RSI) + step, mask);
   const advanceDestination = () => setCounter(cpu, RDI, cpu.gpr(RDI) + step, mask);
   switch (operation) {
-    case 'movs': write(core, cpu, destination(true), size, read(core, cpu, source(), size)); advanceSource(); advanceDestination(); break;
+    case 'movs': {
+      // The source comes first with all that can be wrong with it, the limit of its segment and its alignment (measured).
+      const value = read(core, cpu, source(), size);
+      write(core, cpu, destination(true), size, value);
+      advanceSource();
+      advanceDestination();
+      break;
+    }
     case 'stos': write(core, cpu, destination(true), size, BigInt.asUintN(size * 8, cpu.gpr(RAX))); advanceDestination(); break;
     case 'lods': {
       const value = read(core, cpu, source(), size);

@@ -114,12 +114,11 @@ export abstract class MemoryEmitter extends ValueEmitter {
    * Pops a linear address and gives the local with the host address: by the page that the region has seen last in such an
    * access, by the fast table, or from `resolve`.
    * @param stack an implicit access to the stack, rather than to the memory operand
-   * @param alignment in bytes, for #AC
    */
-  resolve(size: number, access: number, stack = false, alignment = alignmentOf(size)): number {
+  resolve(size: number, access: number, stack = false): number {
     const f = this.f, linear = f.local(Type.I64), host = f.local(Type.I32);
     f.set(linear);
-    if (this.insn.mode & CodeMode.AlignmentCheck && alignment > 1) this.checkAlignment(linear, alignment);
+    if (this.insn.mode & CodeMode.AlignmentCheck && alignmentOf(size) > 1) this.checkAlignment(linear, size);
     if (this.insn.mode & CodeMode.Watched) this.compareWatched(linear, size, access);
     const seen = size & size - 1 ? undefined : this.lastPage((access & (MemoryKind.Write | MemoryKind.Modify)) !== 0, stack);
     if (seen) {
@@ -164,9 +163,9 @@ export abstract class MemoryEmitter extends ValueEmitter {
   }
 
   /** Raises #AC(0) for an unaligned access. A non-canonical address is left to `resolve`, whose #GP or #SS comes first (measured). */
-  private checkAlignment(linear: number, alignment: number): void {
+  private checkAlignment(linear: number, size: number): void {
     const f = this.f;
-    f.get(linear).i64(BigInt(alignment - 1)).op(Op.i64_and).i64(0n).op(Op.i64_ne);
+    f.get(linear).i64(BigInt(alignmentOf(size) - 1)).op(Op.i64_and).i64(0n).op(Op.i64_ne);
     if (this.long) f.get(linear).i64(47n).op(Op.i64_shr_s).i64(1n).op(Op.i64_add).i64(1n).op(Op.i64_le_u, Op.i32_and);
     f.unlikely().if();
     this.raise(Vector.AC, 0);
