@@ -40,6 +40,10 @@ export const reasons: readonly Reason[] = [
     applies: (c, _theirs, found) => /66(4.)?c8/.test(hex(c)) && found.some(line => /^register 5 /.test(line)),
   },
   {
+    what: 'ENTER faults if nothing can be written at its final stack pointer (SDM Vol. 2A, ENTER); TCG does not look',
+    applies: (c, _theirs, found) => found[0] === 'vector is 0xe, Unicorn has 0x3' && /^(66|4.)*c8/.test(hex(c).slice(2 * (Number(/rip is (0x[0-9a-f]+)/.exec(found.join())?.[1] ?? 0) - entryIp(c)))),
+  },
+  {
     what: 'a fault in the middle of a store that crosses a page, of REP, CALL, RET or POP leaves part of it done in TCG (SDM Vol. 3A, 6.5: faults are restartable)',
     applies: (_c, theirs, found) => theirs.vector === 14 && found.every(line => {
       const byte = /^byte ([0-9a-f]+)/.exec(line);

@@ -49,9 +49,13 @@ for (const [push, pop, size] of [[Mnemonic.Pusha, Mnemonic.Popa, 2], [Mnemonic.P
     stack.commit();
   });
   rareHandlers.set(pop, (core, cpu) => {
-    const stack = new StackCursor(core, cpu), values = Array.from({ length: 8 }, () => stack.pop(size));
+    const stack = new StackCursor(core, cpu);
+    // Those ahead of one that faults have been loaded (measured); the instruction can be restarted all the same.
+    for (let n = 7; n >= 0; n--) {
+      const value = stack.pop(size);
+      if (n !== RSP) writeRegister(cpu, { class: 'general', number: n, size }, value);
+    }
     stack.commit();
-    values.forEach((value, n) => { if (n !== 7 - RSP) writeRegister(cpu, { class: 'general', number: 7 - n, size }, value); });
   });
 }
 

@@ -6,7 +6,7 @@ import { raisePendingX87, X87_ES, X87_TOP, X87Tag } from '../../cpu/x87State.js'
 import { Environment, FloatException, Rounding } from '../../float/environment.js';
 import { extended, type Float, indefinite, packExtended, type Precision, unpackExtended } from '../../float/number.js';
 import type { Insn } from '../../translate/insn.js';
-import { effectiveAddress, effectiveOffset, privilegeOf } from '../operands.js';
+import { effectiveAddress, effectiveOffset, privilegeOf, writeMemory } from '../operands.js';
 import { handle } from '../system/registry.js';
 
 /** Bits of the status word (SDM Vol. 1, 8.1.3). */
@@ -137,6 +137,12 @@ export class X87 {
   }
   writeMemory(size: number, value: bigint): void {
     const { core, cpu, insn } = this;
+    if (size === 10) {
+      // Two stores: what the first has written stays if the second faults (measured).
+      writeMemory(core, cpu, insn, 8, BigInt.asUintN(64, value));
+      writeMemory(core, cpu, insn, 2, BigInt.asUintN(16, value >> 64n), 8);
+      return;
+    }
     if (size === 8) { core.access.write64(cpu, effectiveAddress(cpu, insn, size, true), BigInt.asUintN(64, value), privilegeOf(insn.memory!.segment)); return; }
     const bytes = new Uint8Array(size);
     for (let n = 0; n < size; n++) bytes[n] = Number(value >> BigInt(8 * n) & 0xffn);
