@@ -88,8 +88,9 @@ function leavePageFault(f: FunctionBody, { t, bits }: { t: number; bits: number 
   f.get(cpu).i32(1).memory(Op.i32_store, L.FAULT_HAS_ERROR);
   // Vector and error code, and the address, in one piece each, for the delivery reads them so at once.
   f.get(cpu).get(lo).op(Op.i64_extend_i32_u).get(hi).op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl, Op.i64_or).memory(Op.i64_store, L.FAULT_ADDRESS);
-  f.get(kind).i32(MemoryKind.Execute).op(Op.i32_and).i32(0).op(Op.i32_ne).get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(CONFIG_NXE | CONFIG_SMEP).op(Op.i32_and).i32(0).op(Op.i32_ne, Op.i32_and).unlikely().if();
-  f.get(bits).i32(PF_I).op(Op.i32_or).set(bits).end();
+  f.get(kind).i32(MemoryKind.Execute).op(Op.i32_and).unlikely().if();
+  f.get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(CONFIG_NXE | CONFIG_SMEP).op(Op.i32_and).if();
+  f.get(bits).i32(PF_I).op(Op.i32_or).set(bits).end().end();
   f.get(cpu).get(bits).get(kind).i32(Math.log2(MemoryKind.Write / PF_W)).op(Op.i32_shr_u).i32(PF_W).op(Op.i32_and, Op.i32_or);
   f.get(t).memory(Op.i32_load, 4 * H_MODE).i32(TlbTable.User).op(Op.i32_eq).get(kind).i32(MemoryKind.Supervisor).op(Op.i32_and, Op.i32_eqz, Op.i32_and).i32(Math.log2(PF_U)).op(Op.i32_shl, Op.i32_or);
   f.op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl).i64(BigInt(Vector.PF)).op(Op.i64_or).memory(Op.i64_store, L.FAULT_VECTOR).i32(FRAME_FAULT);
@@ -164,14 +165,15 @@ function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage }: { tlb: TlbFunctio
   touch(f, entry);
   f.else();
   // A large page may cover smaller global ones, which it takes precedence over from now on: then their fast entries must go.
-  result(WALK_SIZE).i32(0).op(Op.i32_ne);
-  result(WALK_INFO).i32(INFO_GLOBAL).op(Op.i32_and, Op.i32_eqz, Op.i32_and).get(t).memory(Op.i32_load, 4 * H_IN_USE).i32(0x38).op(Op.i32_and).i32(0).op(Op.i32_ne, Op.i32_and).unlikely().if();
+  result(WALK_SIZE);
+  f.if();
+  result(WALK_INFO).i32(INFO_GLOBAL).op(Op.i32_and, Op.i32_eqz).get(t).memory(Op.i32_load, 4 * H_IN_USE).i32(0x38).op(Op.i32_and).i32(0).op(Op.i32_ne, Op.i32_and).unlikely().if();
   f.get(cpu).memory(Op.i32_load, L.FAST_GLOBALS_CONTEXT).get(cpu).memory(Op.i32_load, L.FAST_CONTEXT).op(Op.i32_ne);
   f.get(cpu).memory(Op.i64_load, L.FAST_GLOBALS).i64(-1n);
   pushRegionBit(f, lo);
   result(WALK_SIZE).i32(2).op(Op.i32_eq, Op.select, Op.i64_and, Op.i64_eqz, Op.i32_eqz, Op.i32_or).if();
   unusual();
-  f.end();
+  f.end().end();
   f.get(t).get(lo).get(hi);
   for (const at of [WALK_SIZE, WALK_FRAME, WALK_INFO]) result(at);
   f.call(tlb.insert).op(Op.i32_eqz).unlikely().if();

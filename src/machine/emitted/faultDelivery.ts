@@ -126,13 +126,17 @@ function emitRemembered(f: FunctionBody, { vector, error, flagsFunction, missed 
   const field = (op: Op, at: number) => f.get(cpu).memory(op, at), remembered = (op: Op, at: number) => field(op, REMEMBERED + at);
   const missedIf = () => R.brUnlikely(f, missed);
   R.pushDeliveryKey(f, vector, error, NO_ERROR);
+  // Branches one by one: V8 makes more of conditions that are combined.
   remembered(Op.i32_load, R.D_KEY).op(Op.i32_ne);
+  missedIf();
   field(Op.i32_load, L.MODE);
-  remembered(Op.i32_load, R.D_MODE).op(Op.i32_ne, Op.i32_or);
+  remembered(Op.i32_load, R.D_MODE).op(Op.i32_ne);
+  missedIf();
   field(Op.i64_load, L.FAST_CONTEXT);
-  remembered(Op.i64_load, R.D_CONTEXT).op(Op.i64_ne, Op.i32_or);
+  remembered(Op.i64_load, R.D_CONTEXT).op(Op.i64_ne);
+  missedIf();
   // RFLAGS.AC chooses the fast table.
-  field(Op.i32_load, L.FLAGS).i32(Flag.AC).op(Op.i32_and, Op.i32_or);
+  field(Op.i32_load, L.FLAGS).i32(Flag.AC).op(Op.i32_and);
   missedIf();
   R.pushDifference(f, cpu, L.GDTR_BASE, REMEMBERED + R.D_TABLES);
   R.pushDifference(f, cpu, L.IDTR_BASE, REMEMBERED + R.D_TABLES + 16);

@@ -91,7 +91,8 @@ function handOverIf(f: FunctionBody): void {
 /** Reads RFLAGS and RIP of the frame, and hands over unless they are usual. */
 function checkFlagsAndTarget(f: FunctionBody, host: number, flags: number, target: number): void {
   f.get(host).memory(Op.i32_load, 16).tee(flags).i32(UNUSUAL).op(Op.i32_and);
-  f.get(host).memory(Op.i64_load).tee(target).i64(47n).op(Op.i64_shr_s).i64(1n).op(Op.i64_add).i64(1n).op(Op.i64_gt_u, Op.i32_or);
+  handOverIf(f);
+  f.get(host).memory(Op.i64_load).tee(target).i64(47n).op(Op.i64_shr_s).i64(1n).op(Op.i64_add).i64(1n).op(Op.i64_gt_u);
   handOverIf(f);
 }
 
@@ -101,9 +102,13 @@ function emitRemembered(f: FunctionBody, { host, cs, ss }: Frame, missed: Label)
   const remembered = (op: Op, field: number) => f.get(cpu).memory(op, REMEMBERED + field);
   const missedIf = () => M.brUnlikely(f, missed);
   f.get(stack);
-  remembered(Op.i64_load, M.R_STACK).op(Op.i64_ne).get(cpu).memory(Op.i32_load, L.MODE);
-  remembered(Op.i32_load, M.R_MODE).op(Op.i32_ne, Op.i32_or).get(cpu).memory(Op.i64_load, L.FAST_CONTEXT);
-  remembered(Op.i64_load, M.R_CONTEXT).op(Op.i64_ne, Op.i32_or);
+  remembered(Op.i64_load, M.R_STACK).op(Op.i64_ne);
+  missedIf();
+  f.get(cpu).memory(Op.i32_load, L.MODE);
+  remembered(Op.i32_load, M.R_MODE).op(Op.i32_ne);
+  missedIf();
+  f.get(cpu).memory(Op.i64_load, L.FAST_CONTEXT);
+  remembered(Op.i64_load, M.R_CONTEXT).op(Op.i64_ne);
   missedIf();
   M.pushDifference(f, cpu, L.GDTR_BASE, REMEMBERED + M.R_TABLE);
   f.simd(Simd.v128_any_true);
@@ -118,16 +123,19 @@ function emitRemembered(f: FunctionBody, { host, cs, ss }: Frame, missed: Label)
   M.checkPlace(f, cpu, REMEMBERED + M.R_FRAME_PLACE, { entry, write: false, missed });
   M.pushPlace(f, cpu, REMEMBERED + M.R_FRAME_PLACE, entry);
   f.tee(host).memory(Op.i32_load16_u, 8).tee(cs);
-  remembered(Op.i32_load, M.R_CODE_SELECTOR).op(Op.i32_ne).get(host).memory(Op.i32_load16_u, 32).tee(ss);
-  remembered(Op.i32_load, M.R_DATA_SELECTOR).op(Op.i32_ne, Op.i32_or);
+  remembered(Op.i32_load, M.R_CODE_SELECTOR).op(Op.i32_ne);
+  missedIf();
+  f.get(host).memory(Op.i32_load16_u, 32).tee(ss);
+  remembered(Op.i32_load, M.R_DATA_SELECTOR).op(Op.i32_ne);
   missedIf();
   M.checkPlace(f, cpu, REMEMBERED + M.R_CODE_PLACE, { entry, write: false, missed });
   M.pushPlace(f, cpu, REMEMBERED + M.R_CODE_PLACE, entry);
   f.memory(Op.i64_load);
   remembered(Op.i64_load, M.R_CODE).op(Op.i64_ne);
+  missedIf();
   M.pushInPage(f, cpu, REMEMBERED + M.R_DATA_LOW, entry);
   f.memory(Op.i64_load);
-  remembered(Op.i64_load, M.R_DATA).op(Op.i64_ne, Op.i32_or);
+  remembered(Op.i64_load, M.R_DATA).op(Op.i64_ne);
   missedIf();
   f.release(entry);
 }

@@ -79,8 +79,8 @@ function findInSet(f: FunctionBody, { page, key, stamp }: Wanted, set: number, e
     f.get(set).memory(Op.i32_load, at + 4 * E_PAGE).get(page).op(Op.i32_eq).if();
     f.get(set);
     if (at) f.i32(at).op(Op.i32_add);
-    f.set(entry).get(set).memory(Op.i32_load, at + 4 * E_STAMP).get(stamp).op(Op.i32_eq);
-    f.get(set).memory(Op.i32_load, at + 4 * E_INFO).i32(INFO_KEY).op(Op.i32_and).get(key).op(Op.i32_eq, Op.i32_and).brIf(found).end();
+    f.set(entry).get(set).memory(Op.i32_load, at + 4 * E_STAMP).get(stamp).op(Op.i32_eq).if();
+    f.get(set).memory(Op.i32_load, at + 4 * E_INFO).i32(INFO_KEY).op(Op.i32_and).get(key).op(Op.i32_eq).brIf(found).end().end();
     f.get(set).memory(Op.i32_load, at + 4 * E_STAMP).op(Op.i32_eqz).brIf(none);
   }
 }

@@ -80,7 +80,7 @@ function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { 
   const rip = f.local(Type.I64), tag = f.local(Type.I64), mode = f.local(Type.I32), low = f.local(Type.I32), entry = f.local(Type.I32), page = f.local(Type.I32);
   const left = f.local(Type.I32), exit = f.local(Type.I32), budget = f.local(Type.I32), interpret = f.local(Type.I32), cut = f.local(Type.I32);
   // The entry that is foreseen, 0 for none, and what remembers it: M_NEXT there.
-  const next = f.local(Type.I32), from = f.local(Type.I32);
+  const next = f.local(Type.I32), from = f.local(Type.I32), fn = f.local(Type.I32);
   const field = (op: Op, offset: number) => f.get(cpu).memory(op, offset);
   const giveUp = (code: Exit) => f.i32(code).op(Op.return);
   /** An exception is delivered here if that is usual, and the dispatcher goes on at its handler. */
@@ -123,21 +123,25 @@ function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { 
 
   // The block that starts there: that which has come next the last time, or by the hash. Of what is foreseen the processor need not wait for RIP to know
   // the function, its instance and the address of the memory, on which all that follows depends.
-  f.get(next).op(Op.i32_eqz).if(Type.I32);
-  f.i32(1).else();
-  f.get(next).memory(Op.i64_load, M.M_TAG).get(tag).op(Op.i64_ne).get(next).memory(Op.i32_load, M.M_KEY).get(page).op(Op.i32_ne, Op.i32_or).end().if();
+  // Branches one by one: V8 makes more of conditions that are combined.
+  const found = f.block(), unforeseen = f.block();
+  f.get(next).op(Op.i32_eqz).brIf(unforeseen);
+  f.get(next).memory(Op.i64_load, M.M_TAG).get(tag).op(Op.i64_ne).unlikely().brIf(unforeseen);
+  f.get(next).memory(Op.i32_load, M.M_KEY).get(page).op(Op.i32_ne).unlikely().brIf(unforeseen);
+  f.get(next).set(entry).br(found).end();
   f.get(low).get(low).i32(15).op(Op.i32_shr_u, Op.i32_xor).i32(CODE_MAP_ENTRIES - 1).op(Op.i32_and).i32(CODE_MAP_ENTRY_SIZE).op(Op.i32_mul);
   f.i32(CODE_MAP_BASE).op(Op.i32_add).tee(entry).memory(Op.i64_load, M.M_TAG).get(tag).op(Op.i64_ne);
   f.get(entry).memory(Op.i32_load, M.M_KEY).get(page).op(Op.i32_ne, Op.i32_or).if();
   giveUp(Exit.Miss);
   f.end();
-  f.get(from).get(entry).memory(Op.i32_store, M.M_NEXT);
-  f.else().get(next).set(entry).end();
+  f.get(from).get(entry).memory(Op.i32_store, M.M_NEXT).end();
 
   // Translated: call it, unless it has just handed back. Blocks with flags have no translation.
-  f.get(entry).memory(Op.i32_load, M.M_FUNCTION).op(Op.i32_eqz).get(interpret).op(Op.i32_or, Op.i32_eqz).likely(true).if();
+  const untranslated = f.block();
+  f.get(interpret).brIf(untranslated);
+  f.get(entry).memory(Op.i32_load, M.M_FUNCTION).tee(fn).op(Op.i32_eqz).unlikely().brIf(untranslated);
   f.get(cpu).i32(0).memory(Op.i32_store, L.STEPPING);
-  f.get(cpu).get(entry).memory(Op.i32_load, M.M_FUNCTION).callIndirect(region).set(exit).i32(0).set(cut);
+  f.get(cpu).get(fn).callIndirect(region).set(exit).i32(0).set(cut);
   f.get(cpu).i32(1).memory(Op.i32_store, L.STEPPING);
   f.get(entry).tee(from).memory(Op.i32_load, M.M_NEXT).set(next);
   f.get(exit).op(Op.i32_eqz).brIf(top);
