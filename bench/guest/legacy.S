@@ -1,16 +1,7 @@
 /* A guest of 32-bit code without a kernel: PVH entry, flat segments, 4 MiB pages, one workload, debug exit. WORKLOAD is 1 integer
    loop, 2 streaming, 3 calls, as in bench.S. */
 
-  .section .note.pvh, "a", @note
-  .long 4, 4, 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
-  .ascii "Xen\0"
-  .long start
-
-  .text
-  .code32
-  .globl start
-start:
-  mov $stack_end, %esp
+#include "pvh.h"
   lgdt gdt_pointer
   ljmp $8, $1f
 1:

@@ -4,16 +4,7 @@
  * mode needs, and the macro MORE_TABLES (EDI is the PML4, with the PDPT and a page directory behind it; EAX may be changed). The GDT at
  * gdt_pointer has a 64-bit code segment at 8 and a data segment at 16.
  */
-  .section .note.pvh, "a", @note
-  .long 4, 4, 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
-  .ascii "Xen\0"
-  .long start
-
-  .text
-  .code32
-  .globl start
-start:
-  mov $stack_end, %esp
+#include "pvh.h"
   mov $tables, %edi
   lea 0x1000 + RIGHTS(%edi), %eax /* PML4[0] -> PDPT */
   mov %eax, (%edi)

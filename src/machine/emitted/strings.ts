@@ -1,7 +1,9 @@
 import * as L from '../cpu/layout.js';
 import { FAST_ADDEND, FAST_TAG_READ, FAST_TAG_WRITE } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
+import { MOVES_SIGNATURE, SCANS_SIGNATURE } from '../translate/imports.js';
 import { Simd } from '../translate/simd.js';
+import { loadOp, storeOp } from '../translate/valueEmitter.js';
 import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
 import { pushFastOffset } from './fastTable.js';
 
@@ -23,9 +25,6 @@ export interface StringFunctions {
   /** (cpu, first, second, count, log, stop) -> iterations of CMPS, `second` being the operand of ES, until one that finds the same, or a difference. */
   compares(cpu: number, first: bigint, second: bigint, count: number, log: number, stop: number): number;
 }
-
-export const MOVES_SIGNATURE = { params: [Type.I32, Type.I64, Type.I64, Type.I32, Type.I32], results: [Type.I32] };
-export const SCANS_SIGNATURE = { params: [Type.I32, Type.I64, Type.I64, Type.I32, Type.I32, Type.I32], results: [Type.I32] };
 
 /** From so many bytes on the host's own copying and filling is faster than a loop. */
 const LONG = 128;
@@ -92,8 +91,6 @@ function bySize(f: FunctionBody, log: number, each: (size: number) => void): voi
     f.end();
   }
 }
-const LOADS = { 1: Op.i64_load8_u, 2: Op.i64_load16_u, 4: Op.i64_load32_u, 8: Op.i64_load } as Record<number, Op>;
-const STORES = { 1: Op.i64_store8, 2: Op.i64_store16, 4: Op.i64_store32, 8: Op.i64_store } as Record<number, Op>;
 
 /** Emits a loop of `step` bytes each over the bytes of a chunk as long as as many are left; local `at` is how far it has come. */
 function loopOver(f: FunctionBody, at: number, bytes: number, step: number, body: () => void): void {
@@ -105,7 +102,7 @@ function loopOver(f: FunctionBody, at: number, bytes: number, step: number, body
 
 function emitMoves(f: FunctionBody, resolve: number): void {
   const [from, to] = [1, 2], a = f.local(Type.I32), b = f.local(Type.I32), bytes = f.local(Type.I32), at = f.local(Type.I32);
-  const copy = (step: number) => loopOver(f, at, bytes, step, () => f.get(b).get(at).op(Op.i32_add).get(a).get(at).op(Op.i32_add).memory(LOADS[step]!).memory(STORES[step]!));
+  const copy = (step: number) => loopOver(f, at, bytes, step, () => f.get(b).get(at).op(Op.i32_add).get(a).get(at).op(Op.i32_add).memory(loadOp(step)).memory(storeOp(step)));
   emitRow(f, resolve, [{ linear: from, host: a, write: false }, { linear: to, host: b, write: true }], ({ n, log }) => {
     f.get(n).get(log).op(Op.i32_shl).set(bytes).i32(0).set(at);
     // Where the destination begins inside the source, what has been copied is copied again.
@@ -141,7 +138,7 @@ function emitStores(f: FunctionBody, resolve: number): void {
     for (const size of [8, 4, 2, 1]) {
       loopOver(f, at, bytes, size, () => {
         pushAt();
-        f.get(value).memory(STORES[size]!);
+        f.get(value).memory(storeOp(size));
       });
     }
     f.end();
@@ -163,7 +160,7 @@ function emitSearch(f: FunctionBody, { n, log, done, missed }: Row, bytes: numbe
 function emitScans(f: FunctionBody, resolve: number): void {
   const [linear, value] = [1, 2], host = f.local(Type.I32), bytes = f.local(Type.I32), at = f.local(Type.I32), second = f.local(Type.I64);
   emitRow(f, resolve, [{ linear, host, write: false }], row => emitSearch(f, row, bytes, at, size =>
-    f.get(host).get(at).op(Op.i32_add).memory(LOADS[size]!).tee(second).get(value).op(Op.i64_eq)),
+    f.get(host).get(at).op(Op.i32_add).memory(loadOp(size)).tee(second).get(value).op(Op.i64_eq)),
   () => f.get(CPU).get(second).memory(Op.i64_store, L.STRING_SECOND));
 }
 
@@ -171,7 +168,7 @@ function emitCompares(f: FunctionBody, resolve: number): void {
   const [from, to] = [1, 2], a = f.local(Type.I32), b = f.local(Type.I32), bytes = f.local(Type.I32), at = f.local(Type.I32), first = f.local(Type.I64), second = f.local(Type.I64);
   // ES:(R)DI is read first, which shows where both fault (measured).
   emitRow(f, resolve, [{ linear: to, host: b, write: false }, { linear: from, host: a, write: false }], row => emitSearch(f, row, bytes, at, size => {
-    f.get(b).get(at).op(Op.i32_add).memory(LOADS[size]!).set(second);
-    f.get(a).get(at).op(Op.i32_add).memory(LOADS[size]!).tee(first).get(second).op(Op.i64_eq);
+    f.get(b).get(at).op(Op.i32_add).memory(loadOp(size)).set(second);
+    f.get(a).get(at).op(Op.i32_add).memory(loadOp(size)).tee(first).get(second).op(Op.i64_eq);
   }), () => f.get(CPU).get(first).memory(Op.i64_store, L.STRING_FIRST).get(CPU).get(second).memory(Op.i64_store, L.STRING_SECOND));
 }

@@ -1,5 +1,4 @@
-import { DROP_PAGE_SIGNATURE, FLAGS_SIGNATURE, HANDLER_SIGNATURE, type Imports, INTERRUPT_RETURN_SIGNATURE, RESOLVE_SIGNATURE, SEGMENT_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
-import { MOVES_SIGNATURE, SCANS_SIGNATURE } from '../emitted/strings.js';
+import { DROP_PAGE_SIGNATURE, FLAGS_SIGNATURE, HANDLER_SIGNATURE, type Imports, INTERRUPT_RETURN_SIGNATURE, MOVES_SIGNATURE, RESOLVE_SIGNATURE, SCANS_SIGNATURE, SEGMENT_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
 import { ModuleBuilder } from './wasm.js';
 
 /** Entries of the function table: templates and translated regions. Entry 0 stays empty. */

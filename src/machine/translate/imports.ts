@@ -28,4 +28,6 @@ export const FLAGS_SIGNATURE = { params: [Type.I32, Type.I64, Type.I64], results
 export const WATCHED_SIGNATURE = { params: [Type.I32, Type.I64, Type.I32], results: [Type.I32] };
 export const DROP_PAGE_SIGNATURE = { params: [Type.I32, Type.I32, Type.I32], results: [Type.I32] };
 export const INTERRUPT_RETURN_SIGNATURE = { params: [Type.I32, Type.I64, Type.I32], results: [Type.I32] };
+export const MOVES_SIGNATURE = { params: [Type.I32, Type.I64, Type.I64, Type.I32, Type.I32], results: [Type.I32] };
+export const SCANS_SIGNATURE = { params: [Type.I32, Type.I64, Type.I64, Type.I32, Type.I32, Type.I32], results: [Type.I32] };
 export const HANDLER_SIGNATURE = { params: [Type.I32, Type.I32], results: [Type.I32] };

@@ -43,7 +43,11 @@ export class Recorder {
   }
 
   /** Writes the records of a block whose code stands at `host`, which is at the CPU's RIP; false if its one instruction crosses into a page that cannot be fetched. */
-  write(cpu: CpuState, block: Block, host: number): boolean { return this.recordQuickly(block, host) || this.record(cpu, block, host); }
+  write(cpu: CpuState, block: Block, host: number): boolean {
+    // Before anything is decoded: a flush forgets which bytes have been.
+    if (this.next + BLOCK_LIMIT * RECORD_SIZE > RECORD_END) this.hooks.flush();
+    return this.recordQuickly(block, host) || this.record(cpu, block, host);
+  }
 
   /** The instruction of that number. */
   numbered(number: number): Decoded {
@@ -107,7 +111,6 @@ export class Recorder {
   private recordQuickly(block: Block, host: number): boolean {
     const mode = block.key & PAGE_SIZE - 1;
     if (!(mode & CodeMode.Long)) return false;
-    if (this.next + BLOCK_LIMIT * RECORD_SIZE > RECORD_END) this.hooks.flush();
     const { quick, insns, breakpoints } = this, end = (host | PAGE_SIZE - 1) + 1, start = host, first = insns.length;
     quick.low = Number(block.linear & 0xffffffffn);
     quick.high = Number(block.linear >> 32n) | 0;
@@ -162,7 +165,6 @@ export class Recorder {
       block.flags |= M.M_CROSSING;
       block.secondPage = second;
     }
-    if (this.next + insns.length * RECORD_SIZE > RECORD_END) this.hooks.flush();
     block.records = this.next;
     block.count = insns.length;
     block.length = insns.reduce((sum, insn) => sum + insn.length, 0);

@@ -43,14 +43,12 @@ interface Row {
   /** Pushes the first operands of the function in `emitted/strings.ts`: two addresses, or one and a value. */
   pushOperands: () => void;
   function: number;
-  /** Registers that go on. */
-  advances: readonly number[];
   /** Of SCAS and CMPS: sets the flags of the last iteration, and pushes whether it has ended the row. */
   compare?: (stop: number) => void;
 }
 
 /** Iterations with REP, as many as the budget has steps for. */
-function emitRow(e: Emitter, region: RegionControl, { pushOperands, function: row, advances, compare }: Row): void {
+function emitRow(e: Emitter, region: RegionControl, advances: readonly number[], { pushOperands, function: row, compare }: Row): void {
   const f = e.f, { rep, memory } = e.insn, log = Math.log2(memory!.size), stop = rep === 'repne' ? 1 : 0;
   const count = f.local(Type.I64), done = f.local(Type.I32);
   e.pushRegister(RCX);
@@ -113,76 +111,86 @@ function compareLast(e: Emitter, pushFirst: () => void): (stop: number) => void 
   };
 }
 
-define([Mnemonic.Movsb, Mnemonic.Movsw, Mnemonic.Movsd, Mnemonic.Movsq], inRegions((e, region) => {
-  const f = e.f, { size } = e.insn.memory!;
-  if (!isUsual(e, true)) return;
-  if (e.insn.rep !== 'none') {
-    const pushOperands = () => { e.pushRegister(RSI); e.pushRegister(RDI); };
-    emitRow(e, region, { pushOperands, function: e.imports.moves, advances: [RSI, RDI] });
-    return;
-  }
-  const from = hostAt(e, RSI, size, MemoryKind.Read), to = hostAt(e, RDI, size, MemoryKind.Write);
-  f.get(to).get(from).memory(loadOp(size)).memory(storeOp(size));
-  for (const register of [RSI, RDI]) advance(e, register, () => f.i64(BigInt(size)));
-  f.release(from, to);
-}));
+/** A family of string instructions. */
+interface Family {
+  mnemonics: readonly Mnemonic[];
+  /** Registers that go on with each iteration. */
+  advances: readonly number[];
+  /** Emits one iteration, without that. */
+  once(e: Emitter, size: number): void;
+  /** What they are with REP; undefined for the handler. */
+  row?(e: Emitter, size: number): Row;
+}
 
-define([Mnemonic.Stosb, Mnemonic.Stosw, Mnemonic.Stosd, Mnemonic.Stosq], inRegions((e, region) => {
-  const f = e.f, { size } = e.insn.memory!;
-  if (!isUsual(e, false)) return;
-  if (e.insn.rep !== 'none') {
-    const pushOperands = () => { e.pushRegister(RDI); e.pushRegister(RAX); };
-    emitRow(e, region, { pushOperands, function: e.imports.stores, advances: [RDI] });
-    return;
-  }
-  const to = hostAt(e, RDI, size, MemoryKind.Write);
-  f.get(to);
-  e.pushRegister(RAX);
-  f.memory(storeOp(size));
-  advance(e, RDI, () => f.i64(BigInt(size)));
-  f.release(to);
-}));
+function defineFamily({ mnemonics, advances, once, row }: Family): void {
+  define(mnemonics, inRegions((e, region) => {
+    const { rep, memory } = e.insn, { size } = memory!;
+    if (rep !== 'none' && !row) { e.handOver(); return; }
+    if (!isUsual(e, advances.includes(RSI))) return;
+    if (rep !== 'none') { emitRow(e, region, advances, row!(e, size)); return; }
+    once(e, size);
+    for (const register of advances) advance(e, register, () => e.f.i64(BigInt(size)));
+  }));
+}
 
-define([Mnemonic.Lodsb, Mnemonic.Lodsw, Mnemonic.Lodsd, Mnemonic.Lodsq], inRegions(e => {
-  const f = e.f, { size } = e.insn.memory!;
-  if (e.insn.rep !== 'none') { e.handOver(); return; }
-  if (!isUsual(e, true)) return;
-  const from = hostAt(e, RSI, size, MemoryKind.Read);
-  f.get(from).memory(loadOp(size));
-  e.popPart(RAX, size);
-  advance(e, RSI, () => f.i64(BigInt(size)));
-  f.release(from);
-}));
+defineFamily({
+  mnemonics: [Mnemonic.Movsb, Mnemonic.Movsw, Mnemonic.Movsd, Mnemonic.Movsq], advances: [RSI, RDI],
+  once: (e, size) => {
+    const from = hostAt(e, RSI, size, MemoryKind.Read), to = hostAt(e, RDI, size, MemoryKind.Write);
+    e.f.get(to).get(from).memory(loadOp(size)).memory(storeOp(size));
+    e.f.release(from, to);
+  },
+  row: e => ({ function: e.imports.moves, pushOperands: () => { e.pushRegister(RSI); e.pushRegister(RDI); } }),
+});
 
-define([Mnemonic.Scasb, Mnemonic.Scasw, Mnemonic.Scasd, Mnemonic.Scasq], inRegions((e, region) => {
-  const f = e.f, { size } = e.insn.memory!;
-  if (!isUsual(e, false)) return;
-  if (e.insn.rep !== 'none') {
-    const pushOperands = () => { e.pushRegister(RDI); e.pushPart(RAX, size); };
-    emitRow(e, region, { pushOperands, function: e.imports.scans, advances: [RDI], compare: compareLast(e, () => e.pushPart(RAX, size)) });
-    return;
-  }
-  const at = hostAt(e, RDI, size, MemoryKind.Read), first = f.local(Type.I64), second = f.local(Type.I64);
-  f.get(at).memory(loadOp(size)).set(second);
-  e.pushPart(RAX, size);
-  f.set(first);
-  setComparison(e, size, first, second);
-  advance(e, RDI, () => f.i64(BigInt(size)));
-  f.release(at, first, second);
-}));
+defineFamily({
+  mnemonics: [Mnemonic.Stosb, Mnemonic.Stosw, Mnemonic.Stosd, Mnemonic.Stosq], advances: [RDI],
+  once: (e, size) => {
+    const to = hostAt(e, RDI, size, MemoryKind.Write);
+    e.f.get(to);
+    e.pushRegister(RAX);
+    e.f.memory(storeOp(size));
+    e.f.release(to);
+  },
+  row: e => ({ function: e.imports.stores, pushOperands: () => { e.pushRegister(RDI); e.pushRegister(RAX); } }),
+});
 
-define([Mnemonic.Cmpsb, Mnemonic.Cmpsw, Mnemonic.Cmpsd, Mnemonic.Cmpsq], inRegions((e, region) => {
-  const f = e.f, { size } = e.insn.memory!;
-  if (!isUsual(e, true)) return;
-  if (e.insn.rep !== 'none') {
-    const pushOperands = () => { e.pushRegister(RSI); e.pushRegister(RDI); };
-    emitRow(e, region, { pushOperands, function: e.imports.compares, advances: [RSI, RDI], compare: compareLast(e, () => f.get(e.cpu).memory(Op.i64_load, STRING_FIRST)) });
-    return;
-  }
-  // ES:RDI is read first, which shows where both fault (measured).
-  const to = hostAt(e, RDI, size, MemoryKind.Read), from = hostAt(e, RSI, size, MemoryKind.Read), first = f.local(Type.I64), second = f.local(Type.I64);
-  f.get(to).memory(loadOp(size)).set(second).get(from).memory(loadOp(size)).set(first);
-  setComparison(e, size, first, second);
-  for (const register of [RSI, RDI]) advance(e, register, () => f.i64(BigInt(size)));
-  f.release(to, from, first, second);
-}));
+defineFamily({
+  mnemonics: [Mnemonic.Lodsb, Mnemonic.Lodsw, Mnemonic.Lodsd, Mnemonic.Lodsq], advances: [RSI],
+  once: (e, size) => {
+    const from = hostAt(e, RSI, size, MemoryKind.Read);
+    e.f.get(from).memory(loadOp(size));
+    e.popPart(RAX, size);
+    e.f.release(from);
+  },
+});
+
+defineFamily({
+  mnemonics: [Mnemonic.Scasb, Mnemonic.Scasw, Mnemonic.Scasd, Mnemonic.Scasq], advances: [RDI],
+  once: (e, size) => {
+    const f = e.f, at = hostAt(e, RDI, size, MemoryKind.Read), first = f.local(Type.I64), second = f.local(Type.I64);
+    f.get(at).memory(loadOp(size)).set(second);
+    e.pushPart(RAX, size);
+    f.set(first);
+    setComparison(e, size, first, second);
+    f.release(at, first, second);
+  },
+  row: (e, size) => ({
+    function: e.imports.scans, pushOperands: () => { e.pushRegister(RDI); e.pushPart(RAX, size); }, compare: compareLast(e, () => e.pushPart(RAX, size)),
+  }),
+});
+
+defineFamily({
+  mnemonics: [Mnemonic.Cmpsb, Mnemonic.Cmpsw, Mnemonic.Cmpsd, Mnemonic.Cmpsq], advances: [RSI, RDI],
+  once: (e, size) => {
+    // ES:RDI is read first, which shows where both fault (measured).
+    const f = e.f, to = hostAt(e, RDI, size, MemoryKind.Read), from = hostAt(e, RSI, size, MemoryKind.Read), first = f.local(Type.I64), second = f.local(Type.I64);
+    f.get(to).memory(loadOp(size)).set(second).get(from).memory(loadOp(size)).set(first);
+    setComparison(e, size, first, second);
+    f.release(to, from, first, second);
+  },
+  row: e => ({
+    function: e.imports.compares, pushOperands: () => { e.pushRegister(RSI); e.pushRegister(RDI); },
+    compare: compareLast(e, () => e.f.get(e.cpu).memory(Op.i64_load, STRING_FIRST)),
+  }),
+});

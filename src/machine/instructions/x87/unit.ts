@@ -143,10 +143,7 @@ export class X87 {
       writeMemory(core, cpu, insn, 2, BigInt.asUintN(16, value >> 64n), 8);
       return;
     }
-    if (size === 8) { core.access.write64(cpu, effectiveAddress(cpu, insn, size, true), BigInt.asUintN(64, value), privilegeOf(insn.memory!.segment)); return; }
-    const bytes = new Uint8Array(size);
-    for (let n = 0; n < size; n++) bytes[n] = Number(value >> BigInt(8 * n) & 0xffn);
-    core.access.writeBytes(cpu, effectiveAddress(cpu, insn, size, true), bytes, privilegeOf(insn.memory!.segment));
+    writeMemory(core, cpu, insn, size, BigInt.asUintN(8 * size, value));
   }
 
   /**
