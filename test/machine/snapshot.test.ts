@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadKernel } from '../../src/machine/boot/loadKernel.js';
+import * as L from '../../src/machine/cpu/layout.js';
 import { Machine } from '../../src/machine/machine.js';
 import { checkFastTables } from '../../src/machine/memory/fastCheck.js';
-import { PAGE_DIRTY } from '../../src/machine/memory/layout.js';
+import { PAGE_DIRTY, RAM_BASE } from '../../src/machine/memory/layout.js';
 import { H_ENTRIES, H_PCID_STAMPS, SET_WORDS, SETS, tlbWord } from '../../src/machine/memory/tlbLayout.js';
 import type { Snapshot } from '../../src/machine/snapshot.js';
 import { buildKernel } from '../fixtures/kernels.js';
@@ -177,6 +178,26 @@ describe('what runs on from a snapshot', () => {
     cold.devices.uart.feed(new TextEncoder().encode('storm 300 &\nforks 3\ncat /proc/cpuinfo\n'));
     expect(runTo(cold, 1_500_000)).toBe(first[2]);
     expect(sorted(machine.memory.dirtyPages)).toEqual(flaggedPages(machine));
+  });
+
+  it('bring back TLB entries of large pages, whatever has been walked where they were not', () => {
+    const machine = new Machine({ cpus: 1, ramSize: 8 << 20 }), { memory, mmu } = machine, cpu = machine.cpus[0]!;
+    // A page table with two pages at the addresses that a page of 2 MiB covers as well; both in turn by the same entry at 0x3000.
+    const [root, directory, table, large] = [0x1000, 0x3000, 0x4000, 0x400000];
+    for (const [at, value] of [[root, 0x2007], [0x2000, directory | 7], [table, 0x10067], [table + 8, 0x11067]] as const) memory.writeU64(at, BigInt(value));
+    for (const [field, value] of [[L.CR0, 0x80000001n], [L.CR4, 0x20n], [L.EFER, 0x500n], [L.CR3, BigInt(root)]] as const) cpu.set(field, value);
+    cpu.setInt(L.MODE, L.CodeMode.Long);
+    mmu.reset(cpu);
+    const read = (linear: number) => mmu.resolve(cpu.base, linear, 0, 8) - RAM_BASE;
+    memory.writeU64(directory, BigInt(large | 0xe7));
+    expect(read(0x1000)).toBe(large + 0x1000);
+    memory.writeU64(directory, BigInt(table | 0x27));
+    const withEntry = machine.takeSnapshot();
+    expect(read(0x1008)).toBe(large + 0x1008);
+    mmu.invlpg(cpu, 0x1000, 0);
+    expect(read(0x0008)).toBe(0x10008);
+    machine.restore(withEntry);
+    expect(read(0x1010)).toBe(large + 0x1010);
   });
 
   it.each(['', 'nopcid'])('has the TLBs word by word, while translated code switches address spaces (command line "%s")', commandLine => {

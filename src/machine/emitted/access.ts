@@ -3,7 +3,7 @@ import * as L from '../cpu/layout.js';
 import { WALK_CYCLES, WALK_LEVEL_CYCLES } from '../cycles/model.js';
 import { MemoryKind } from '../memory/kind.js';
 import {
-  ACCESS_INFO, CODE_LINE, CODE_LINES_BASE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_HAS_CODE, PAGE_SLOW_STORES, RAM_BASE,
+  ACCESS_INFO, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES,
   RAM_PAGES, TlbTable, WALK_FRAME, WALK_INFO, WALK_SIZE,
 } from '../memory/layout.js';
 import { PF_I, PF_P, PF_PK, PF_U, PF_W, WALK_OK } from '../memory/pagingBits.js';
@@ -14,12 +14,9 @@ import {
 import { type FunctionBody, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
 import { fillEntry, pushFastOffset, pushFastTable, pushRegionBit, pushTlbRegion } from './fastTable.js';
 import { DROPPED_SMALL, lookUp, type TlbFunctions, touch } from './tlb.js';
+import { FRAME_FAULT, FRAME_UNUSUAL, pushIsSlowStore, pushPage } from './page.js';
+import { emitResolve } from './resolve.js';
 import type { WalkFunctions } from './walk.js';
-
-/** `frameOf` has found a fault, which FAULT_* say. */
-export const FRAME_FAULT = -1;
-/** `frameOf` leaves it to TypeScript, and nothing has been done but what that will do again. */
-export const FRAME_UNUSUAL = -2;
 
 const ACCESS_SHIFT = 8;
 /** The most bytes that are stored through one `supervisorHost`: the frame of an exception with its error code. */
@@ -58,9 +55,11 @@ export function emitAccess(module: ModuleBuilder, imports: AccessImports, tlb: T
   emitDropPage(dropPage.body, tlb, imports.endContext);
   emitFrameOf(frameOf.body, { tlb, walk, dropPage: dropPage.index });
   const [cpu, table, mode, lo, hi, page, flags] = [0, 1, 2, 3, 4, 5, 6];
-  fillEntry(fill.body, { cpu, table, mode, lo, hi, page, flags });
+  const info = fill.body.local(Type.I32);
+  fill.body.i32(0).memory(Op.i32_load, ACCESS_INFO).set(info);
+  fillEntry(fill.body, { cpu, table, mode, lo, hi, page, flags, info });
   const common = { frameOf: frameOf.index, fill: fill.index, markDirty: imports.markDirty };
-  emitResolve(resolve.body, { ...common, unusual: imports.resolveUnusual });
+  emitResolve(resolve.body, { ...common, unusual: imports.resolveUnusual, insert: tlb.insert, set: walk.set });
   emitSupervisorHost(supervisorHost.body, common);
   return { frameOf: frameOf.index, fill: fill.index, resolve: resolve.index, supervisorHost: supervisorHost.index, dropPage: dropPage.index };
 }
@@ -148,7 +147,7 @@ function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage }: { tlb: TlbFunctio
   unusual();
   f.get(cpu).memory(Op.i64_load, L.CR3).i64(12n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(0xfffffff).op(Op.i32_and);
   f.get(lo).get(hi).get(allowed).get(access).i32(3).op(Op.i32_shl, Op.i32_shr_u).i32(0xff).op(Op.i32_and).get(keys).get(access).i32(WRITE).op(Op.i32_and);
-  f.get(t).memory(Op.i32_load, 4 * H_CONFIG).call(walk.walk).tee(bits).i32(WALK_OK).op(Op.i32_ne).if();
+  f.get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(0).get(t).get(entry).op(Op.select).call(walk.walk).tee(bits).i32(WALK_OK).op(Op.i32_ne).if();
   raise(() => f.get(bits));
   f.end();
   const result = (at: number) => f.i32(0).memory(Op.i32_load, at);
@@ -195,54 +194,6 @@ function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage }: { tlb: TlbFunctio
 }
 
 interface Common { frameOf: number; fill: number; markDirty: number; }
-
-/** Pushes the host address of page `frame`. */
-function pushPage(f: FunctionBody, frame: number): void { f.get(frame).i32(12).op(Op.i32_shl).i32(RAM_BASE).op(Op.i32_add); }
-
-/**
- * Pushes an i32 that is not zero if TypeScript has to carry out a store to a page with one of PAGE_SLOW_STORES: unless that is PAGE_HAS_CODE alone and
- * nothing has been decoded from the lines that the store comes to. Such pages have no write tags, so each store asks.
- */
-function pushIsSlowStore(f: FunctionBody, { frame, flags, lo }: { frame: number; flags: number; lo: number }, pushSize: () => void): void {
-  const shift = Math.log2(CODE_LINE);
-  f.get(flags).i32(PAGE_SLOW_STORES & ~PAGE_HAS_CODE).op(Op.i32_and).if(Type.I32);
-  f.i32(1).else();
-  // As many bits as there are lines, from that of the first on; those beyond the page's end fall off.
-  f.get(frame).i32(3).op(Op.i32_shl).memory(Op.i64_load, CODE_LINES_BASE);
-  f.i64(2n).get(lo).i32(CODE_LINE - 1).op(Op.i32_and);
-  pushSize();
-  f.op(Op.i32_add).i32(1).op(Op.i32_sub).i32(shift).op(Op.i32_shr_u, Op.i64_extend_i32_u, Op.i64_shl).i64(1n).op(Op.i64_sub);
-  f.get(lo).i32(shift).op(Op.i32_shr_u).i32(63).op(Op.i32_and, Op.i64_extend_i32_u, Op.i64_shl, Op.i64_and, Op.i64_eqz, Op.i32_eqz).end();
-}
-
-function emitResolve(f: FunctionBody, { frameOf, markDirty, unusual }: Common & { unusual: number }): void {
-  const [cpu, lo, hi, kind] = [0, 1, 2, 3], frame = f.local(Type.I32), flags = f.local(Type.I32), page = f.local(Type.I32);
-  const giveUp = () => f.get(cpu).get(lo).get(hi).get(kind).call(unusual).op(Op.return).end();
-  f.get(lo).i32(0xfff).op(Op.i32_and).get(kind).i32(0xff).op(Op.i32_and, Op.i32_add).i32(0x1000).op(Op.i32_gt_u).unlikely().if();
-  giveUp();
-  f.get(cpu).get(lo).get(hi).get(kind).call(frameOf).tee(frame).i32(FRAME_FAULT).op(Op.i32_eq).unlikely().if();
-  f.i32(FRAME_FAULT).op(Op.return).end();
-  // FRAME_UNUSUAL is beyond RAM too.
-  f.get(frame).i32(0).memory(Op.i32_load, RAM_PAGES).op(Op.i32_ge_u).unlikely().if();
-  giveUp();
-  f.get(frame).memory(Op.i32_load8_u, PAGE_FLAGS_BASE).set(flags);
-  f.get(kind).i32(MemoryKind.Write).op(Op.i32_and).if();
-  f.get(flags).i32(PAGE_SLOW_STORES).op(Op.i32_and).unlikely().if();
-  pushIsSlowStore(f, { frame, flags, lo }, () => f.get(kind).i32(0xff).op(Op.i32_and));
-  f.if();
-  giveUp();
-  f.end();
-  f.get(flags).i32(PAGE_DIRTY).op(Op.i32_and, Op.i32_eqz).unlikely().if();
-  f.get(frame).call(markDirty).get(flags).i32(PAGE_DIRTY).op(Op.i32_or).set(flags).end().end();
-  pushPage(f, frame);
-  f.set(page);
-  const table = f.local(Type.I32), mode = f.local(Type.I32);
-  f.get(cpu).memory(Op.i32_load, L.FAST_TABLE).set(table);
-  pushTlbRegion(f, cpu);
-  f.memory(Op.i32_load, 4 * H_MODE).set(mode);
-  fillEntry(f, { cpu, table, mode, lo, hi, page, flags });
-  f.get(page).get(lo).i32(0xfff).op(Op.i32_and, Op.i32_or);
-}
 
 function emitSupervisorHost(f: FunctionBody, { frameOf, fill, markDirty }: Common): void {
   const [cpu, lo, hi, write] = [0, 1, 2, 3], frame = f.local(Type.I32), flags = f.local(Type.I32), page = f.local(Type.I32);

@@ -1,7 +1,7 @@
 import * as L from '../cpu/layout.js';
 import { FAST_INDEX_MASK } from '../memory/fastTable.js';
 import {
-  ACCESS_INFO, CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_BASE, FAST_CPU_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_SLOW_STORES,
+  CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_BASE, FAST_CPU_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_SLOW_STORES,
   TLB_BASE, TLB_CPU_SIZE, TlbTable,
 } from '../memory/layout.js';
 import { H_ALLOWED, H_KEYS, INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_USER } from '../memory/tlbLayout.js';
@@ -27,17 +27,16 @@ export function pushFastOffset(f: FunctionBody, cpu: number, lo: number): void {
 /** Pushes the bit of FAST_GLOBALS (i64) for an address. */
 export function pushRegionBit(f: FunctionBody, lo: number): void { f.i64(1n).get(lo).i32(21).op(Op.i32_shr_u, Op.i64_extend_i32_u, Op.i64_shl); }
 
-interface Filled { cpu: number; table: number; mode: number; lo: number; hi: number; page: number; flags: number; }
+interface Filled { cpu: number; table: number; mode: number; lo: number; hi: number; page: number; flags: number; info: number; }
 
-/** Enters a page into a fast table: see `AccessFunctions.fill`. */
-export function fillEntry(f: FunctionBody, { cpu, table, mode, lo, hi, page, flags }: Filled): void {
-  const t = f.local(Type.I32), entry = f.local(Type.I32), tag = f.local(Type.I32), info = f.local(Type.I32), allowed = f.local(Type.I32), forbidden = f.local(Type.I32);
+/** Enters a page into a fast table, with all that the INFO_* bits in `info` allow: see `AccessFunctions.fill`. */
+export function fillEntry(f: FunctionBody, { cpu, table, mode, lo, hi, page, flags, info }: Filled): void {
+  const t = f.local(Type.I32), entry = f.local(Type.I32), tag = f.local(Type.I32), allowed = f.local(Type.I32), forbidden = f.local(Type.I32);
   pushTlbRegion(f, cpu);
   f.set(t);
   pushFastOffset(f, cpu, lo);
   f.get(table).op(Op.i32_add).set(entry);
   f.get(lo).i32(~0xfff).op(Op.i32_and).get(cpu).memory(Op.i32_load, L.FAST_CONTEXT).op(Op.i32_or).set(tag);
-  f.i32(0).memory(Op.i32_load, ACCESS_INFO).set(info);
   f.get(t).get(mode).i32(2).op(Op.i32_shl, Op.i32_add).memory(Op.i32_load, 4 * H_ALLOWED).get(info).i32(INFO_RIGHTS_SHIFT).op(Op.i32_shr_u).i32(7).op(Op.i32_and, Op.i32_shr_u).set(allowed);
   f.get(info).i32(INFO_GLOBAL).op(Op.i32_and).if();
   f.get(cpu).get(cpu).memory(Op.i64_load, L.FAST_GLOBALS);

@@ -15,7 +15,7 @@ export interface Emitted extends StringFunctions {
   insert(t: number, low: number, high: number, size: number, frame: number, info: number): number;
   drop(t: number, low: number, high: number, stamp: number, globals: number): number;
   /** See `WalkFunctions`. */
-  walk(root: number, low: number, high: number, allowed: number, keys: number, write: number, config: number): number;
+  walk(root: number, low: number, high: number, allowed: number, keys: number, write: number, config: number, t: number): number;
   /** See `AccessFunctions`. */
   frameOf(cpu: number, low: number, high: number, kind: number): number;
   fill(cpu: number, table: number, mode: number, low: number, high: number, page: number, flags: number): void;

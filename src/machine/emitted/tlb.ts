@@ -1,9 +1,11 @@
 import { TLB_BASE, TLB_TOUCHED_BASE, TLB_UNIT } from '../memory/layout.js';
 import {
-  DROPPED_STAMP, E_FRAME, E_INFO, E_PAGE, E_STAMP, ENTRY_WORDS, FRAME_MASK, H_ENTRIES, H_EPOCH, H_GLOBAL_STAMP, H_IN_USE, H_PCID, H_PCID_STAMPS, H_STAMP, INFO_GLOBAL,
-  INFO_KEY, INFO_PCID_SHIFT, INFO_SIZE_SHIFT, SET_WORDS, SETS,
+  DROPPED_STAMP, E_FRAME, E_INFO, E_PAGE, E_STAMP, FRAME_MASK, H_ENTRIES, H_EPOCH, H_GLOBAL_STAMP, H_IN_USE, H_PCID, H_PCID_STAMPS, H_STAMP, INFO_GLOBAL,
+  INFO_KEY, INFO_PCID_SHIFT, INFO_SIZE_SHIFT, SETS,
 } from '../memory/tlbLayout.js';
+import { forgetRegions } from './rememberedWalk.js';
 import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
+import { ENTRIES, ENTRY_BYTES, pushOverflowed, pushSet, SET_BYTES } from './tlbSet.js';
 
 /**
  * Looking up, making and dropping entries of the architectural TLB (`memory/tlb.ts`, format in `memory/tlbLayout.ts`). A CPU's TLB is
@@ -12,8 +14,6 @@ import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../
 
 /** Sets that an entry may lie behind its own. */
 const REACH = 8;
-const SET_BYTES = 4 * SET_WORDS, ENTRY_BYTES = 4 * ENTRY_WORDS;
-const ENTRIES = SET_WORDS / ENTRY_WORDS;
 /** E_PAGE bits that number the page, by size. */
 const PAGE_MASK = [-1, ~0x1ff, ~0x3ffff];
 /** A stamp that no entry has. */
@@ -48,13 +48,6 @@ export function emitTlb(module: ModuleBuilder): TlbFunctions {
   return { further: further.index, find: find.index, lookup: lookup.index, insert: insert.index, drop: drop.index };
 }
 
-/** Pushes the address of a page's home set: neighbouring pages get neighbouring sets, different stamps are spread. */
-function pushSet(f: FunctionBody, t: number, page: number, stamp: number): void {
-  f.get(page).get(page).i32(9).op(Op.i32_shr_u, Op.i32_xor).get(page).i32(18).op(Op.i32_shr_u, Op.i32_xor);
-  f.get(stamp).i32(0x9e3779b1).op(Op.i32_mul).i32(21).op(Op.i32_shr_u, Op.i32_xor);
-  f.i32(SETS - 1).op(Op.i32_and).i32(SET_BYTES).op(Op.i32_mul).get(t).op(Op.i32_add).i32(4 * H_ENTRIES).op(Op.i32_add);
-}
-
 /** Goes from a set to the one behind it, from the last to the first. */
 function nextSet(f: FunctionBody, t: number, set: number): void {
   f.get(set).get(t).op(Op.i32_sub).i32(SET_BYTES - 4 * H_ENTRIES).op(Op.i32_add).i32(SETS * SET_BYTES - 1).op(Op.i32_and).get(t).op(Op.i32_add).i32(4 * H_ENTRIES).op(Op.i32_add).set(set);
@@ -85,8 +78,6 @@ function findInSet(f: FunctionBody, { page, key, stamp }: Wanted, set: number, e
   }
 }
 
-/** Pushes an i32 that is not zero if the set has overflowed: the sign of its first entry's frame says so. */
-function pushOverflowed(f: FunctionBody, set: number): void { f.get(set).memory(Op.i32_load, 4 * E_FRAME).i32(0).op(Op.i32_lt_s); }
 
 /** Sets local `entry` to the entry that is wanted, or 0. @param further `emitFurther` */
 function find(f: FunctionBody, wanted: Wanted, entry: number, further: number): void {
@@ -214,6 +205,9 @@ function emitInsert(f: FunctionBody, free: number): void {
   f.memory(Op.i32_store, 4 * E_INFO);
   f.get(entry).get(stamp).memory(Op.i32_store, 4 * E_STAMP);
   f.get(entry).get(entry).memory(Op.i32_load, 4 * E_FRAME).i32(~FRAME_MASK).op(Op.i32_and).get(frame).op(Op.i32_or).memory(Op.i32_store, 4 * E_FRAME);
+  f.get(size).if();
+  forgetRegions(f, { t, lo, size });
+  f.end();
   f.get(t).get(t).memory(Op.i32_load, 4 * H_IN_USE).i32(1).get(size).get(global).i32(3).op(Op.i32_mul, Op.i32_add, Op.i32_shl, Op.i32_or).memory(Op.i32_store, 4 * H_IN_USE);
   f.i32(1);
 }

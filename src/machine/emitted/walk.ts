@@ -1,7 +1,8 @@
 import { PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, PAGES_1G, RAM_BASE, RAM_PAGES, WALK_FRAME, WALK_INFO, WALK_SIZE } from '../memory/layout.js';
 import { PF_P, PF_PK, PF_RSVD, PTE_A, PTE_D, PTE_G, PTE_P, PTE_PS, RESERVED_HIGH, US_RIGHT, WALK_OK } from '../memory/pagingBits.js';
-import { CONFIG_NXE, CONFIG_PGE, INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_TYPE_SHIFT } from '../memory/tlbLayout.js';
+import { CONFIG_NXE, CONFIG_PGE, CONFIG_PKE, INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_TYPE_SHIFT } from '../memory/tlbLayout.js';
 import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
+import { rememberWalk } from './rememberedWalk.js';
 
 /** Address bits that must be clear in the low half of an entry that maps a page of 2 MiB or 1 GiB: those below the page's start, the PAT bit apart. */
 const RESERVED_LOW = [0, 0x1fe000, 0x3fffe000];
@@ -10,8 +11,10 @@ const RESERVED_LOW = [0, 0x1fe000, 0x3fffe000];
 const P_AND_RESERVED = BigInt(RESERVED_HIGH) << 32n | BigInt(PTE_P);
 
 export interface WalkFunctions {
-  /** (root, low, high, allowed, keys, write, config) -> WALK_OK or bits of the error code; see `Walker.walk`. Results in WALK_*. */
+  /** (root, low, high, allowed, keys, write, config, t) -> WALK_OK or bits of the error code; see `Walker.walk`. Results in WALK_*. `t` names the CPU whose TLB has no entry for the address, which remembers the walk; 0 for none. */
   walk: number;
+  /** (host address, bits): sets bits of an entry that are clear. */
+  set: number;
 }
 
 /**
@@ -20,10 +23,10 @@ export interface WalkFunctions {
  */
 export function emitWalk(module: ModuleBuilder, flagsChanged: number): WalkFunctions {
   const set = module.function({ params: [Type.I32, Type.I32], results: [] });
-  const walk = module.function({ params: Array.from({ length: 7 }, () => Type.I32), results: [Type.I32] }, 'walk');
+  const walk = module.function({ params: Array.from({ length: 8 }, () => Type.I32), results: [Type.I32] }, 'walk');
   emitSet(set.body, flagsChanged);
   emitLevels(walk.body, set.index);
-  return { walk: walk.index };
+  return { walk: walk.index, set: set.index };
 }
 
 /** (address, bits): sets bits of an entry that are clear. */
@@ -36,7 +39,7 @@ function emitSet(f: FunctionBody, flagsChanged: number): void {
 }
 
 function emitLevels(f: FunctionBody, set: number): void {
-  const [root, lo, hi, allowed, keys, write, config] = [0, 1, 2, 3, 4, 5, 6];
+  const [root, lo, hi, allowed, keys, write, config, t] = [0, 1, 2, 3, 4, 5, 6, 7];
   const table = root, value = f.local(Type.I64), all = f.local(Type.I64), any = f.local(Type.I64), checked = f.local(Type.I64), low = f.local(Type.I32), size = f.local(Type.I32);
   /** Addresses of the entries that were read, by level; 0 for levels that the walk does not come to. */
   const at = [-1, ...Array.from({ length: 4 }, () => f.local(Type.I32))];
@@ -50,6 +53,11 @@ function emitLevels(f: FunctionBody, set: number): void {
     // An entry that lies outside RAM reads as all ones.
     f.get(table).i32(0).memory(Op.i32_load, RAM_PAGES).op(Op.i32_ge_u).unlikely().if();
     fault(PF_P | PF_RSVD);
+    if (level === 1) {
+      f.get(t).get(config).i32(CONFIG_PKE).op(Op.i32_and, Op.i32_eqz, Op.i32_mul).if();
+      rememberWalk(f, { t, lo, hi, config, at: at.slice(2).reverse(), all, any, checked, table });
+      f.end();
+    }
     f.get(table).i32(12).op(Op.i32_shl);
     pushIndex(f, lo, hi, level);
     f.op(Op.i32_add).i32(RAM_BASE).op(Op.i32_add).tee(at[level]!).memory(Op.i64_load).tee(value).get(checked);

@@ -49,6 +49,15 @@ export const FAST_ADDEND = 24;
 /** Which privilege a fast table speaks for. SUPERVISOR_AC is supervisor with RFLAGS.AC set (SMAP off for the moment). */
 export const enum TlbTable { Supervisor = 0, User = 1, SupervisorAc = 2 }
 
+/**
+ * Walks that are remembered for each CPU, WALKS_KEPT of WALKS_STRIDE bytes each, one for each value of linear bits 24:21 (`emitted/rememberedWalk.ts`). No part of the
+ * machine's state, but it speaks of that of the TLB: whoever writes TLB entries otherwise than by the functions of `emitted/tlb.ts` empties it.
+ */
+export const WALKS_BASE = 0xd0000;
+export const WALKS_KEPT = 16;
+export const WALKS_STRIDE = 128;
+export const WALKS_CPU_SIZE = WALKS_KEPT * WALKS_STRIDE;
+
 /** The code map: hash table from the linear address of a block to its decoded records and its translation. */
 export const CODE_MAP_BASE = 0x100000;
 export const CODE_MAP_ENTRIES = 1 << 15;

@@ -2,7 +2,7 @@ import { Unimplemented } from '../core.js';
 import * as L from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
 import { WALK_CYCLES, WALK_LEVEL_CYCLES } from '../cycles/model.js';
-import { FRAME_UNUSUAL } from '../emitted/access.js';
+import { FRAME_UNUSUAL } from '../emitted/page.js';
 import { type Emitted, emittedFor } from '../emitted/index.js';
 import { AccessFaults } from './accessFaults.js';
 import { Bus } from './bus.js';
@@ -13,7 +13,7 @@ import { Forgetting, type TlbAppetite } from './forgetting.js';
 import type { GuestMemory } from './guestMemory.js';
 import { MemoryKind } from './kind.js';
 import {
-  ACCESS_INFO, cpuIndex, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE, TlbTable,
+  ACCESS_INFO, cpuIndex, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE, TlbTable, WALKS_BASE, WALKS_CPU_SIZE,
 } from './layout.js';
 import { LinearView } from './linearView.js';
 import { PF_P, PF_PK, WALK_OK } from './pagingBits.js';
@@ -96,6 +96,7 @@ export class Mmu {
       clearFast(this.i32, cpu.index);
       this.setContext(cpu);
     }
+    this.memory.u8.fill(0, WALKS_BASE, WALKS_BASE + this.cpus.length * WALKS_CPU_SIZE);
     this.forgetting?.forgetAll();
   }
 

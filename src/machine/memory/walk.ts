@@ -49,7 +49,7 @@ export class Walker {
   walk(config: number, root: number, pdptes: number, lo: number, hi: number, allowed: number, keys: number, write: number): number {
     const pge = (config & CONFIG_PGE) !== 0;
     if (config & CONFIG_LONG) {
-      const result = this.emitted.walk(root, lo, hi, allowed, keys, write, config);
+      const result = this.emitted.walk(root, lo, hi, allowed, keys, write, config, 0);
       this.frame = this.i32[WALK_FRAME >> 2]!;
       this.size = this.i32[WALK_SIZE >> 2]!;
       this.info = this.i32[WALK_INFO >> 2]!;
