@@ -16,7 +16,7 @@ export const FLAGS = 0x09c;
 export const BUDGET = 0x0a0;
 /** What instruction decoding and translation depend on: see `CodeMode`. i32. */
 export const MODE = 0x0a4;
-/** Address of the fast table for the current privilege. i32. */
+/** Address of the fast table for the current privilege, combined with FAST_INDEX: what the entry's place for the page 0 is (`memory/fastTable.ts`). i32. */
 export const FAST_TABLE = 0x0a8;
 /** Mixed into the index of the fast table, derived from the context id; already shifted to a byte offset. i32. */
 export const FAST_INDEX = 0x0ac;
@@ -181,12 +181,13 @@ export const FAST_GLOBALS_CONTEXT = 0xd14;
 export const BUDGET_END = 0xd08;
 
 /**
- * Not hashed: what the last usual delivery of an exception from an outer level, and the last usual IRETQ to one, have found and computed, beside
- * all that they have found it by (`emitted/remembered.ts`).
+ * Not hashed: what the last usual delivery of a page fault from an outer level, and the last usual IRETQ to one, have found and computed, beside
+ * what they have found it by (`emitted/remembered.ts`). The first word of each (i32) is NOTHING_REMEMBERED if nothing is.
  */
 export const REMEMBERED_DELIVERY = 0xd20;
 export const REMEMBERED_RETURN = 0xe10;
 export const REMEMBERED_END = 0xee8;
+export const NOTHING_REMEMBERED = -1;
 /** Not hashed: the code map's entry of the block with which the last exception's handler has begun, 0 for none. i32. */
 export const HANDLER_ENTRY = 0xee8;
 /** Not hashed: written by the dispatcher where nothing is to be remembered. i32. */

@@ -3,19 +3,21 @@ import * as L from '../cpu/layout.js';
 import { WALK_CYCLES, WALK_LEVEL_CYCLES } from '../cycles/model.js';
 import { MemoryKind } from '../memory/kind.js';
 import {
-  ACCESS_INFO, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES,
+  ACCESS_INFO, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES,
   RAM_PAGES, TlbTable, WALK_FRAME, WALK_INFO, WALK_SIZE,
 } from '../memory/layout.js';
 import { PF_I, PF_P, PF_PK, PF_U, PF_W, WALK_OK } from '../memory/pagingBits.js';
 import {
-  ALLOWED_PAGING, CONFIG_LONG, CONFIG_NXE, CONFIG_SMEP, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_FORGETS, H_IN_USE, H_KEYS, H_MODE, H_STAMP,
+  ALLOWED_PAGING, CONFIG_LONG, CONFIG_NXE, CONFIG_SMEP, E_FRAME, E_INFO, FRAME_MASK, H_CONFIG, H_FORGETS, H_IN_USE, H_KEYS, H_MODE,
   INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, INFO_WRITE,
 } from '../memory/tlbLayout.js';
 import { type FunctionBody, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
-import { fillEntry, pushFastOffset, pushFastTable, pushRegionBit, pushTlbRegion } from './fastTable.js';
-import { DROPPED_SMALL, lookUp, type TlbFunctions, touch } from './tlb.js';
+import { emitDropPage } from './dropPage.js';
+import { fillEntry, pushAllowed, pushIndexedTable, pushRegionBit, pushTlbRegion } from './fastTable.js';
+import { lookUp, type TlbFunctions } from './tlb.js';
+import { touch } from './tlbSet.js';
 import { FRAME_FAULT, FRAME_UNUSUAL, pushIsSlowStore, pushPage } from './page.js';
-import { emitResolve } from './resolve.js';
+import { emitResolve, emitResolveFurther } from './resolve.js';
 import type { WalkFunctions } from './walk.js';
 
 const ACCESS_SHIFT = 8;
@@ -51,7 +53,7 @@ export interface AccessFunctions {
 export function emitAccess(module: ModuleBuilder, imports: AccessImports, tlb: TlbFunctions, walk: WalkFunctions): AccessFunctions {
   const i32 = (count: number, results = 1) => ({ params: Array.from({ length: count }, () => Type.I32), results: Array.from({ length: results }, () => Type.I32) });
   const dropPage = module.function(i32(3), 'dropPage'), frameOf = module.function(i32(4), 'frameOf'), fill = module.function(i32(7, 0), 'fill');
-  const resolve = module.function(i32(4), 'resolve'), supervisorHost = module.function(i32(4), 'supervisorHost');
+  const resolve = module.function(i32(4), 'resolve'), further = module.function(i32(4)), supervisorHost = module.function(i32(4), 'supervisorHost');
   emitDropPage(dropPage.body, tlb, imports.endContext);
   emitFrameOf(frameOf.body, { tlb, walk, dropPage: dropPage.index });
   const [cpu, table, mode, lo, hi, page, flags] = [0, 1, 2, 3, 4, 5, 6];
@@ -59,26 +61,10 @@ export function emitAccess(module: ModuleBuilder, imports: AccessImports, tlb: T
   fill.body.i32(0).memory(Op.i32_load, ACCESS_INFO).set(info);
   fillEntry(fill.body, { cpu, table, mode, lo, hi, page, flags, info });
   const common = { frameOf: frameOf.index, fill: fill.index, markDirty: imports.markDirty };
-  emitResolve(resolve.body, { ...common, unusual: imports.resolveUnusual, insert: tlb.insert, set: walk.set });
+  emitResolve(resolve.body, further.index);
+  emitResolveFurther(further.body, { ...common, unusual: imports.resolveUnusual });
   emitSupervisorHost(supervisorHost.body, common);
   return { frameOf: frameOf.index, fill: fill.index, resolve: resolve.index, supervisorHost: supervisorHost.index, dropPage: dropPage.index };
-}
-
-function emitDropPage(f: FunctionBody, tlb: TlbFunctions, endContext: number): void {
-  const [cpu, lo, hi] = [0, 1, 2], t = f.local(Type.I32), dropped = f.local(Type.I32), entry = f.local(Type.I32);
-  pushTlbRegion(f, cpu);
-  f.tee(t).get(lo).get(hi).get(t).memory(Op.i32_load, 4 * H_STAMP).i32(1).call(tlb.drop).tee(dropped).op(Op.i32_eqz).if();
-  f.i32(0).op(Op.return).end();
-  f.get(dropped).i32(~DROPPED_SMALL).op(Op.i32_and).unlikely().if();
-  f.get(cpu).get(dropped).call(endContext);
-  f.else();
-  pushFastOffset(f, cpu, lo);
-  pushFastTable(f, cpu, 0);
-  f.op(Op.i32_add).set(entry);
-  for (const table of [TlbTable.Supervisor, TlbTable.User, TlbTable.SupervisorAc]) {
-    for (const tag of [FAST_TAG_READ, FAST_TAG_WRITE, FAST_TAG_EXEC]) f.get(entry).i32(0).memory(Op.i32_store, table * FAST_TABLE_SIZE + tag);
-  }
-  f.end().get(dropped);
 }
 
 /** Leaves a page fault in FAULT_*, with the bits P, RSVD and PK that the local `bits` has, and pushes FRAME_FAULT. */
@@ -118,7 +104,9 @@ function emitFrameOf(f: FunctionBody, { tlb, walk, dropPage }: { tlb: TlbFunctio
 
   pushTlbRegion(f, cpu);
   f.set(t);
-  f.get(t).memory(Op.i32_load, 4 * H_ALLOWED).get(t).memory(Op.i32_load, 4 * H_ALLOWED_NOW).get(kind).i32(MemoryKind.Supervisor).op(Op.i32_and, Op.select).tee(allowed);
+  f.i32(TlbTable.Supervisor).get(t).memory(Op.i32_load, 4 * H_MODE).get(kind).i32(MemoryKind.Supervisor).op(Op.i32_and, Op.select);
+  pushAllowed(f, t);
+  f.tee(allowed);
   f.i32(ALLOWED_PAGING).op(Op.i32_and, Op.i32_eqz).unlikely().if();
   f.i32(0).i32(UNPAGED_INFO).memory(Op.i32_store, ACCESS_INFO).get(lo).i32(12).op(Op.i32_shr_u, Op.return).end();
   f.get(hi).i32(0x8000).op(Op.i32_add).i32(16).op(Op.i32_shr_u).get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(CONFIG_LONG).op(Op.i32_and, Op.i32_eqz, Op.i32_or).unlikely().if();
@@ -211,7 +199,7 @@ function emitSupervisorHost(f: FunctionBody, { frameOf, fill, markDirty }: Commo
   pushPage(f, frame);
   f.set(page);
   f.get(cpu);
-  pushFastTable(f, cpu, TlbTable.Supervisor);
+  pushIndexedTable(f, cpu, TlbTable.Supervisor);
   f.i32(TlbTable.Supervisor).get(lo).get(hi).get(page).get(flags).call(fill);
   f.get(page).get(lo).i32(0xfff).op(Op.i32_and, Op.i32_or);
 }

@@ -1,10 +1,12 @@
+import { Vector } from '../core.js';
 import * as L from '../cpu/layout.js';
 import { ARITHMETIC_FLAGS, CodeMode, Flag, Seg } from '../cpu/layout.js';
 import { Rights } from '../cpu/modes.js';
-import { FAST_TABLE_SIZE, TlbTable } from '../memory/layout.js';
-import { CONFIG_SMAP, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_MODE } from '../memory/tlbLayout.js';
+import { TlbTable } from '../memory/layout.js';
+import { CONFIG_SMAP, H_CONFIG, H_MODE } from '../memory/tlbLayout.js';
+import { pushFlagsOf } from '../translate/flags.js';
 import { type FunctionBody, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
-import { pushFastTable, pushSupervisorHost, pushTlbRegion } from './fastTable.js';
+import { pushIndexedTable, pushSupervisorHost, pushTlbRegion } from './fastTable.js';
 import * as R from './remembered.js';
 
 /** No error code, as the argument of `enterUsually`. */
@@ -42,12 +44,17 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   const linear = f.local(Type.I64), scratch = f.local(Type.I32), entry = f.local(Type.I32);
   const gate = f.local(Type.I64), target = f.local(Type.I64), code = f.local(Type.I64), stack = f.local(Type.I64), bottom = f.local(Type.I64);
   const host = f.local(Type.I32), selector = f.local(Type.I32), rights = f.local(Type.I32), inner = f.local(Type.I32), ist = f.local(Type.I32), high = f.local(Type.I32);
-  const size = f.local(Type.I32), flags = f.local(Type.I32), limit = f.local(Type.I32), t = f.local(Type.I32), mode = f.local(Type.I32), before = f.local(Type.I32);
+  const size = f.local(Type.I32), flags = f.local(Type.I32), limit = f.local(Type.I32), t = f.local(Type.I32), mode = f.local(Type.I32), before = f.local(Type.I32), remembered = f.local(Type.I32);
   const field = (op: Op, at: number) => f.get(cpu).memory(op, at);
   /** Gives up if the i32 on the stack is not zero. */
   const giveUpIf = () => {
     f.unlikely().if();
     f.i32(0).op(Op.return).end();
+  };
+  const remember = (op: Op, at: number, value: () => void) => {
+    f.get(cpu);
+    value();
+    f.memory(op, REMEMBERED + at);
   };
   /** `linear` to `host`: bytes of a table, read as the processor reads its tables; gives up if they cross a page or are not aligned. */
   const find = (bytes: number, write: boolean, place: number) => {
@@ -56,7 +63,7 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
     pushSupervisorHost(f, cpu, linear, scratch, entry, write, supervisorHost);
     f.tee(host).i32(0).op(Op.i32_lt_s);
     giveUpIf();
-    R.rememberPlace(f, cpu, REMEMBERED + place, { linear, low: scratch, entry });
+    remember(Op.i32_store, place, () => f.get(host));
   };
   /** Gives up unless the address in the local is canonical. */
   const canonical = (address: number) => {
@@ -64,11 +71,6 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
     giveUpIf();
   };
 
-  const remember = (op: Op, at: number, value: () => void) => {
-    f.get(cpu);
-    value();
-    f.memory(op, REMEMBERED + at);
-  };
   field(Op.i32_load, L.MODE).set(before);
   remember(Op.i32_store, R.D_MODE, () => f.i32(R.NOTHING));
   field(Op.i32_load, L.EFER).i32(LMA).op(Op.i32_and, Op.i32_eqz);
@@ -78,7 +80,7 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   field(Op.i32_load, L.IDTR_LIMIT).op(Op.i32_gt_u);
   giveUpIf();
   field(Op.i64_load, L.IDTR_BASE).get(vector).i32(16).op(Op.i32_mul, Op.i64_extend_i32_u, Op.i64_add).set(linear);
-  find(16, false, R.D_GATE_PLACE);
+  find(16, false, R.D_GATE_AT);
   remember(Op.i64_store, R.D_GATE, () => f.get(host).memory(Op.i64_load));
   remember(Op.i64_store, R.D_GATE + 8, () => f.get(host).memory(Op.i64_load, 8));
   f.get(host).memory(Op.i64_load).tee(gate).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).tee(high).i32(GATE_CHECKED).op(Op.i32_and).i32(GATE_EXPECTED).op(Op.i32_ne);
@@ -98,7 +100,7 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   field(Op.i32_load, L.GDTR_LIMIT).op(Op.i32_gt_u, Op.i32_or);
   giveUpIf();
   field(Op.i64_load, L.GDTR_BASE).get(selector).i32(0xfff8).op(Op.i32_and, Op.i64_extend_i32_u, Op.i64_add).set(linear);
-  find(8, false, R.D_CODE_PLACE);
+  find(8, false, R.D_CODE_AT);
   f.get(host).memory(Op.i64_load).tee(code).i64(40n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(0xf0ff).op(Op.i32_and).tee(rights).i32(CODE_CHECKED).op(Op.i32_and).i32(CODE_EXPECTED).op(Op.i32_ne);
   giveUpIf();
 
@@ -110,7 +112,7 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   field(Op.i32_load, TR_FIELD + L.SEG_LIMIT).op(Op.i32_gt_u);
   giveUpIf();
   field(Op.i64_load, TR_FIELD + L.SEG_BASE).get(scratch).op(Op.i64_extend_i32_u, Op.i64_add).set(linear);
-  find(8, false, R.D_SLOT_PLACE);
+  find(8, false, R.D_SLOT_AT);
   f.get(host).memory(Op.i64_load).set(stack).end();
   // From the first word below the aligned top to the lowest one; both in one page, so both canonical or none.
   f.i32(40).i32(48).get(error).i32(NO_ERROR).op(Op.i32_eq, Op.select).set(size);
@@ -118,25 +120,23 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   giveUpIf();
   canonical(bottom);
   f.get(bottom).set(linear);
-  find(40, true, R.D_FRAME_PLACE);
+  find(40, true, R.D_FRAME_AT);
 
-  // Nothing can go wrong from here on. What comes from an inner or the same level is not remembered, nor are interrupts.
-  f.get(inner).i32(0).op(Op.i32_ne).get(vector).i32(32).op(Op.i32_lt_u, Op.i32_and).if();
-  R.copy16(f, cpu, REMEMBERED + R.D_TABLES, L.GDTR_BASE);
-  R.copy16(f, cpu, REMEMBERED + R.D_TABLES + 16, L.IDTR_BASE);
-  R.copy16(f, cpu, REMEMBERED + R.D_TASK, TR_FIELD + L.SEG_LIMIT);
+  // Nothing can go wrong from here on. Page faults from an outer level are remembered.
+  f.get(inner).i32(0).op(Op.i32_ne).get(vector).i32(Vector.PF).op(Op.i32_eq).get(error).i32(NO_ERROR).op(Op.i32_ne, Op.i32_and, Op.i32_and).tee(remembered).if();
   R.copy8(f, cpu, REMEMBERED + R.D_CONTEXT, L.FAST_CONTEXT);
   remember(Op.i64_store, R.D_CODE, () => f.get(code));
   remember(Op.i64_store, R.D_STACK, () => f.get(stack));
   remember(Op.i64_store, R.D_BOTTOM, () => f.get(bottom));
   remember(Op.i64_store, R.D_TARGET, () => f.get(target));
-  remember(Op.i32_store, R.D_KEY, () => R.pushDeliveryKey(f, vector, error, NO_ERROR));
   remember(Op.i32_store, R.D_MODE, () => f.get(before));
   remember(Op.i32_store, R.D_FLAGS, () => pushKeptFlags(f, high));
   f.end();
   pushFlags(f, flagsFunction);
   f.set(flags);
-  pushFrame(f, { host, error, flags }, () => f.i32(Flag.RF).i32(0).get(how).i32(PUSH_RF).op(Op.i32_and, Op.select));
+  f.get(error).i32(NO_ERROR).op(Op.i32_ne).if();
+  f.get(host).get(error).op(Op.i64_extend_i32_u).memory(Op.i64_store).get(host).i32(8).op(Op.i32_add).set(host).end();
+  pushFrame(f, { host, flags, at: 0 }, () => f.i32(Flag.RF).i32(0).get(how).i32(PUSH_RF).op(Op.i32_and, Op.select));
 
   const set = (at: number, op: Op, value: () => void) => {
     f.get(cpu);
@@ -173,41 +173,45 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   pushTlbRegion(f, cpu);
   f.tee(t).i32(TlbTable.SupervisorAc).i32(TlbTable.Supervisor).get(flags).i32(Math.log2(Flag.AC)).op(Op.i32_shr_u);
   f.get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(Math.log2(CONFIG_SMAP)).op(Op.i32_shr_u, Op.i32_and).i32(1).op(Op.i32_and, Op.select).tee(mode).memory(Op.i32_store, 4 * H_MODE);
-  f.get(t).get(t).get(mode).i32(2).op(Op.i32_shl, Op.i32_add).memory(Op.i32_load, 4 * H_ALLOWED).memory(Op.i32_store, 4 * H_ALLOWED_NOW);
   set(L.FAST_TABLE, Op.i32_store, () => {
-    pushFastTable(f, cpu, 0);
-    f.get(mode).i32(FAST_TABLE_SIZE).op(Op.i32_mul, Op.i32_add);
+    pushIndexedTable(f, cpu, { local: mode });
   });
-  f.get(inner).if();
+  f.get(remembered).if();
   R.copy16(f, cpu, REMEMBERED + R.D_CS, CS_FIELD);
   R.copy8(f, cpu, REMEMBERED + R.D_CS_BASE, CS_FIELD + L.SEG_BASE);
   R.copy4(f, cpu, REMEMBERED + R.D_NEW_MODE, L.MODE);
   f.end().i32(1);
 }
 
-/** Pushes RFLAGS as it is pushed on the stack, RF apart. */
-export function pushFlags(f: FunctionBody, flagsFunction: number): void {
+/** Pushes RFLAGS as it is pushed on the stack, RF apart. Without a function for the arithmetic flags they are computed in place, which is shorter by the call. */
+export function pushFlags(f: FunctionBody, flagsFunction?: number): void {
   const cpu = 0, field = (op: Op, at: number) => f.get(cpu).memory(op, at);
-  field(Op.i32_load, L.FLAGS).i32(~ARITHMETIC_FLAGS).op(Op.i32_and).i32(ALWAYS).op(Op.i32_or);
-  field(Op.i32_load, L.CC_OP);
-  field(Op.i64_load, L.CC_DST);
-  field(Op.i64_load, L.CC_SRC).call(flagsFunction).op(Op.i32_or);
+  if (flagsFunction === undefined) {
+    const kind = f.local(Type.I32), result = f.local(Type.I64), source = f.local(Type.I64);
+    field(Op.i32_load, L.CC_OP).set(kind);
+    field(Op.i64_load, L.CC_DST).set(result);
+    field(Op.i64_load, L.CC_SRC).set(source);
+    pushFlagsOf(f, { op: kind, dst: result, src: source });
+    f.release(kind, result, source);
+  } else {
+    field(Op.i32_load, L.CC_OP);
+    field(Op.i64_load, L.CC_DST);
+    field(Op.i64_load, L.CC_SRC).call(flagsFunction);
+  }
+  field(Op.i32_load, L.FLAGS).i32(~ARITHMETIC_FLAGS).op(Op.i32_and).i32(ALWAYS).op(Op.i32_or, Op.i32_or);
 }
 
 /** Pushes the FLAGS that a gate with the word in local `high` leaves as they are. */
 function pushKeptFlags(f: FunctionBody, high: number): void { f.i32(~CLEARED).i32(~(CLEARED | Flag.IF)).get(high).i32(TRAP_GATE).op(Op.i32_and, Op.select); }
 
-/** Writes the frame, with the error code if there is one, at local `host`, which it may change. */
-export function pushFrame(f: FunctionBody, { host, error, flags }: { host: number; error: number; flags: number }, pushResumeFlag: () => void): void {
+/** Writes the frame of 5 words at `at` above local `host`, with the FLAGS of a local. */
+export function pushFrame(f: FunctionBody, { host, flags, at }: { host: number; flags: number; at: number }, pushResumeFlag: () => void): void {
   const cpu = 0, field = (op: Op, at: number) => f.get(cpu).memory(op, at);
-  const push = (at: number, value: () => void) => {
+  const push = (word: number, value: () => void) => {
     f.get(host);
     value();
-    f.memory(Op.i64_store, at);
+    f.memory(Op.i64_store, at + word);
   };
-  f.get(error).i32(NO_ERROR).op(Op.i32_ne).if();
-  push(0, () => f.get(error).op(Op.i64_extend_i32_u));
-  f.get(host).i32(8).op(Op.i32_add).set(host).end();
   push(0, () => field(Op.i64_load, L.RIP));
   push(8, () => field(Op.i64_load32_u, CS_FIELD + L.SEG_SELECTOR));
   push(16, () => {

@@ -3,19 +3,19 @@ import * as L from '../cpu/layout.js';
 import { Flag } from '../cpu/layout.js';
 import { DELIVERY_CYCLES } from '../cycles/model.js';
 import { TlbTable } from '../memory/layout.js';
-import { H_ALLOWED, H_ALLOWED_NOW, H_MODE } from '../memory/tlbLayout.js';
+import { H_MODE } from '../memory/tlbLayout.js';
 import { Simd } from '../translate/simd.js';
 import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
-import { CS_FIELD, NO_ERROR, PUSH_RF, pushFlags, pushFrame, REMEMBERED, RSP, setFlags, SS_FIELD, TR_FIELD } from './delivery.js';
-import { pushFastTable, pushTlbRegion } from './fastTable.js';
+import { CS_FIELD, NO_ERROR, PUSH_RF, pushFlags, pushFrame, REMEMBERED, RSP, setFlags, SS_FIELD } from './delivery.js';
+import { pushIndexedTable, pushTlbRegion } from './fastTable.js';
 import * as R from './remembered.js';
 
 /**
  * Adds `deliverFault`: (cpu) -> 1 if the exception in FAULT_* has been delivered as a step of its own; 0 if TypeScript has to, and nothing has changed.
  * @param enterUsually see `DeliveryFunctions`
  */
-export function emitFaultDelivery(module: ModuleBuilder, { flags, enterUsually }: { flags: number; enterUsually: number }): void {
-  emitDeliverFault(module.function({ params: [Type.I32], results: [Type.I32] }, 'deliverFault').body, enterUsually, flags);
+export function emitFaultDelivery(module: ModuleBuilder, enterUsually: number): void {
+  emitDeliverFault(module.function({ params: [Type.I32], results: [Type.I32] }, 'deliverFault').body, enterUsually);
 }
 
 /** Exceptions that are delivered here: faults, which push RF. */
@@ -61,8 +61,8 @@ function giveUpUnlessQuiet(f: FunctionBody, { vector, error, address }: { vector
   f.i32(0).op(Op.return).end().end();
 }
 
-function emitDeliverFault(f: FunctionBody, enterUsually: number, flagsFunction: number): void {
-  const cpu = 0, pushed = f.local(Type.I32), vector = f.local(Type.I32), error = f.local(Type.I32), hasError = f.local(Type.I32), address = f.local(Type.I64), record = f.local(Type.I32), count = f.local(Type.I32);
+function emitDeliverFault(f: FunctionBody, enterUsually: number): void {
+  const cpu = 0, vector = f.local(Type.I32), error = f.local(Type.I32), hasError = f.local(Type.I32), address = f.local(Type.I64), record = f.local(Type.I32), count = f.local(Type.I32);
   const field = (op: Op, at: number) => f.get(cpu).memory(op, at);
   const store = (base: number, op: Op, at: number, value: () => void) => {
     f.get(base);
@@ -70,8 +70,10 @@ function emitDeliverFault(f: FunctionBody, enterUsually: number, flagsFunction: 
     f.memory(op, at);
   };
   // What is due between instructions is the run loop's, and so is an exception that somebody wants to be asked about.
-  field(Op.i32_load, L.FAULT_VECTOR).tee(vector).i32(32).op(Op.i32_ge_u);
-  for (const unusual of [L.NMI_UNBLOCK, L.SHADOW, L.PENDING, L.PENDING_DEBUG, L.SINGLE_STEP]) field(Op.i32_load, unusual).op(Op.i32_or);
+  field(Op.i32_load, L.FAULT_VECTOR).set(vector);
+  // NMI_UNBLOCK and SINGLE_STEP stand side by side.
+  field(Op.i64_load, L.NMI_UNBLOCK).op(Op.i64_eqz, Op.i32_eqz);
+  for (const unusual of [L.SHADOW, L.PENDING, L.PENDING_DEBUG]) field(Op.i32_load, unusual).op(Op.i32_or);
   f.unlikely().if();
   f.i32(0).op(Op.return).end();
   field(Op.i32_load, L.FAULT_ERROR).set(error);
@@ -97,20 +99,19 @@ function emitDeliverFault(f: FunctionBody, enterUsually: number, flagsFunction: 
     field(Op.i32_load, L.BUDGET).op(Op.f64_convert_i32_s, Op.f64_sub);
   });
 
-  f.get(error).i32(NO_ERROR).get(hasError).op(Op.select).set(pushed);
   const delivered = f.block(), missed = f.block();
-  emitRemembered(f, { vector, error: pushed, flagsFunction, missed });
+  emitRemembered(f, { vector, error, address, missed });
   f.br(delivered).end();
-  f.get(cpu).get(vector).get(pushed).i32(PUSH_RF).call(enterUsually).op(Op.i32_eqz).unlikely().if();
+  f.get(cpu).get(vector).get(error).i32(NO_ERROR).get(hasError).op(Op.select).i32(PUSH_RF).call(enterUsually).op(Op.i32_eqz).unlikely().if();
   // Its look-ups may have left faults of their own.
   store(cpu, Op.i32_store, L.FAULT_VECTOR, () => f.get(vector));
   store(cpu, Op.i32_store, L.FAULT_ERROR, () => f.get(error));
   store(cpu, Op.i32_store, L.FAULT_HAS_ERROR, () => f.get(hasError));
   store(cpu, Op.i64_store, L.FAULT_ADDRESS, () => f.get(address));
-  f.i32(0).op(Op.return).end().end();
+  f.i32(0).op(Op.return).end();
   f.get(vector).i32(Vector.PF).op(Op.i32_eq).if();
   store(cpu, Op.i64_store, L.CR2, () => f.get(address));
-  f.end();
+  f.end().end();
   store(cpu, Op.i32_store, L.FAULT_VECTOR, () => f.i32(-1));
   store(cpu, Op.i32_store, L.EXCEPTION_COUNT, () => {
     f.get(count).i32(1).op(Op.i32_add).tee(count).i32(L.EXCEPTION_COUNT_RESET).get(count).i32(L.EXCEPTION_COUNT_MAX).op(Op.i32_ne, Op.select);
@@ -120,15 +121,14 @@ function emitDeliverFault(f: FunctionBody, enterUsually: number, flagsFunction: 
   f.i32(1);
 }
 
-/** The delivery of a fault as the last one was, where everything is as it was then; branches to `missed` otherwise, and nothing has changed. */
-function emitRemembered(f: FunctionBody, { vector, error, flagsFunction, missed }: { vector: number; error: number; flagsFunction: number; missed: Label }): void {
-  const cpu = 0, entry = f.local(Type.I32), host = f.local(Type.I32), flags = f.local(Type.I32), t = f.local(Type.I32);
+/** The delivery of a page fault, CR2 too, as the last one was, where everything is as it was then; branches to `missed` otherwise, and nothing has changed. */
+function emitRemembered(f: FunctionBody, { vector, error, address, missed }: { vector: number; error: number; address: number; missed: Label }): void {
+  const cpu = 0, host = f.local(Type.I32), flags = f.local(Type.I32);
   const field = (op: Op, at: number) => f.get(cpu).memory(op, at), remembered = (op: Op, at: number) => field(op, REMEMBERED + at);
   const missedIf = () => R.brUnlikely(f, missed);
-  R.pushDeliveryKey(f, vector, error, NO_ERROR);
-  // Branches one by one: V8 makes more of conditions that are combined.
-  remembered(Op.i32_load, R.D_KEY).op(Op.i32_ne);
+  f.get(vector).i32(Vector.PF).op(Op.i32_ne);
   missedIf();
+  // Branches one by one: V8 makes more of conditions that are combined.
   field(Op.i32_load, L.MODE);
   remembered(Op.i32_load, R.D_MODE).op(Op.i32_ne);
   missedIf();
@@ -138,27 +138,18 @@ function emitRemembered(f: FunctionBody, { vector, error, flagsFunction, missed 
   // RFLAGS.AC chooses the fast table.
   field(Op.i32_load, L.FLAGS).i32(Flag.AC).op(Op.i32_and);
   missedIf();
-  R.pushDifference(f, cpu, L.GDTR_BASE, REMEMBERED + R.D_TABLES);
-  R.pushDifference(f, cpu, L.IDTR_BASE, REMEMBERED + R.D_TABLES + 16);
-  R.pushDifference(f, cpu, TR_FIELD + L.SEG_LIMIT, REMEMBERED + R.D_TASK);
-  R.checkPlace(f, cpu, REMEMBERED + R.D_GATE_PLACE, { entry, write: false, missed });
-  R.pushPlace(f, cpu, REMEMBERED + R.D_GATE_PLACE, entry);
-  f.simdMemory(Simd.v128_load).get(cpu).simdMemory(Simd.v128_load, REMEMBERED + R.D_GATE).simd(Simd.v128_xor, Simd.v128_or, Simd.v128_or, Simd.v128_or, Simd.v128_any_true);
+  remembered(Op.i32_load, R.D_GATE_AT).simdMemory(Simd.v128_load).get(cpu).simdMemory(Simd.v128_load, REMEMBERED + R.D_GATE).simd(Simd.v128_xor, Simd.v128_any_true);
   missedIf();
-  for (const [place, value] of [[R.D_CODE_PLACE, R.D_CODE], [R.D_SLOT_PLACE, R.D_STACK]] as const) {
-    R.checkPlace(f, cpu, REMEMBERED + place, { entry, write: false, missed });
-    R.pushPlace(f, cpu, REMEMBERED + place, entry);
-    f.memory(Op.i64_load);
+  for (const [at, value] of [[R.D_CODE_AT, R.D_CODE], [R.D_SLOT_AT, R.D_STACK]] as const) {
+    remembered(Op.i32_load, at).memory(Op.i64_load);
     remembered(Op.i64_load, value).op(Op.i64_ne);
     missedIf();
   }
-  R.checkPlace(f, cpu, REMEMBERED + R.D_FRAME_PLACE, { entry, write: true, missed });
-  R.pushPlace(f, cpu, REMEMBERED + R.D_FRAME_PLACE, entry);
-  f.set(host);
+  remembered(Op.i32_load, R.D_FRAME_AT).set(host);
 
-  pushFlags(f, flagsFunction);
-  f.set(flags);
-  pushFrame(f, { host, error, flags }, () => f.i32(Flag.RF));
+  pushFlags(f);
+  f.set(flags).get(host).get(error).op(Op.i64_extend_i32_u).memory(Op.i64_store);
+  pushFrame(f, { host, flags, at: 8 }, () => f.i32(Flag.RF));
   R.copy16(f, cpu, CS_FIELD, REMEMBERED + R.D_CS);
   R.copy8(f, cpu, CS_FIELD + L.SEG_BASE, REMEMBERED + R.D_CS_BASE);
   for (const at of [L.SEG_SELECTOR, L.SEG_LIMIT, L.SEG_BASE]) f.get(cpu).i64(0n).memory(Op.i64_store, SS_FIELD + at);
@@ -169,10 +160,10 @@ function emitRemembered(f: FunctionBody, { vector, error, flagsFunction, missed 
   remembered(Op.i32_load, R.D_FLAGS).op(Op.i32_and).set(flags);
   setFlags(f, flags);
   pushTlbRegion(f, cpu);
-  f.tee(t).i32(TlbTable.Supervisor).memory(Op.i32_store, 4 * H_MODE);
-  f.get(t).get(t).memory(Op.i32_load, 4 * (H_ALLOWED + TlbTable.Supervisor)).memory(Op.i32_store, 4 * H_ALLOWED_NOW);
+  f.i32(TlbTable.Supervisor).memory(Op.i32_store, 4 * H_MODE);
   f.get(cpu);
-  pushFastTable(f, cpu, TlbTable.Supervisor);
+  pushIndexedTable(f, cpu, TlbTable.Supervisor);
   f.memory(Op.i32_store, L.FAST_TABLE);
-  f.release(entry, host, flags, t);
+  f.get(cpu).get(address).memory(Op.i64_store, L.CR2);
+  f.release(host, flags);
 }

@@ -1,13 +1,11 @@
 import * as L from '../cpu/layout.js';
 import { ARITHMETIC_FLAGS, CodeMode, Flag, Seg } from '../cpu/layout.js';
 import { Rights } from '../cpu/modes.js';
-import { FAST_TABLE_SIZE } from '../memory/layout.js';
-import { H_ALLOWED, H_ALLOWED_NOW, H_MODE } from '../memory/tlbLayout.js';
+import { H_MODE } from '../memory/tlbLayout.js';
 import { Exit } from '../translate/exit.js';
 import { INTERRUPT_RETURN_SIGNATURE } from '../translate/imports.js';
-import { Simd } from '../translate/simd.js';
 import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
-import { pushFastTable, pushSupervisorHost, pushTlbRegion } from './fastTable.js';
+import { pushIndexedTable, pushSupervisorHost, pushTlbRegion } from './fastTable.js';
 import * as M from './remembered.js';
 
 /** The result that hands over to the instruction's handler. */
@@ -48,7 +46,7 @@ interface Frame { host: number; cs: number; ss: number; user: number; }
 function emit(f: FunctionBody, supervisorHost: number): void {
   const cpu = 0, budget = 2;
   const frame: Frame = { host: f.local(Type.I32), cs: f.local(Type.I32), ss: f.local(Type.I32), user: f.local(Type.I32) };
-  const flags = f.local(Type.I32), target = f.local(Type.I64), t = f.local(Type.I32), { host, user } = frame;
+  const flags = f.local(Type.I32), target = f.local(Type.I64), { host, user } = frame;
   f.get(cpu).memory(Op.i32_load, L.FLAGS).i32(UNUSUAL | Flag.NT).op(Op.i32_and);
   handOverIf(f);
   const usual = f.block(), missed = f.block();
@@ -71,11 +69,10 @@ function emit(f: FunctionBody, supervisorHost: number): void {
   f.get(cpu).get(flags).i32(ARITHMETIC_FLAGS).op(Op.i32_and, Op.i64_extend_i32_u).memory(Op.i64_store, L.CC_SRC);
   // `TlbTable` numbers supervisor and user as 0 and 1.
   pushTlbRegion(f, cpu);
-  f.tee(t).get(user).memory(Op.i32_store, 4 * H_MODE);
-  f.get(t).get(t).get(user).i32(2).op(Op.i32_shl, Op.i32_add).memory(Op.i32_load, 4 * H_ALLOWED).memory(Op.i32_store, 4 * H_ALLOWED_NOW);
+  f.get(user).memory(Op.i32_store, 4 * H_MODE);
   f.get(cpu);
-  pushFastTable(f, cpu, 0);
-  f.get(user).i32(FAST_TABLE_SIZE).op(Op.i32_mul, Op.i32_add).memory(Op.i32_store, L.FAST_TABLE);
+  pushIndexedTable(f, cpu, { local: user });
+  f.memory(Op.i32_store, L.FAST_TABLE);
   // RF counts until the next instruction has completed (`cpu/debug.ts`).
   f.get(cpu).get(budget).memory(Op.i32_store, L.RESUME_MARK);
   f.get(cpu).i32(0).memory(Op.i32_store, L.NMI_BLOCKED);
@@ -98,7 +95,7 @@ function checkFlagsAndTarget(f: FunctionBody, host: number, flags: number, targe
 
 /** Branches to `missed` unless all is as it was remembered, segments and privilege concerned. */
 function emitRemembered(f: FunctionBody, { host, cs, ss }: Frame, missed: Label): void {
-  const [cpu, stack] = [0, 1], entry = f.local(Type.I32);
+  const [cpu, stack] = [0, 1];
   const remembered = (op: Op, field: number) => f.get(cpu).memory(op, REMEMBERED + field);
   const missedIf = () => M.brUnlikely(f, missed);
   f.get(stack);
@@ -110,39 +107,22 @@ function emitRemembered(f: FunctionBody, { host, cs, ss }: Frame, missed: Label)
   f.get(cpu).memory(Op.i64_load, L.FAST_CONTEXT);
   remembered(Op.i64_load, M.R_CONTEXT).op(Op.i64_ne);
   missedIf();
-  M.pushDifference(f, cpu, L.GDTR_BASE, REMEMBERED + M.R_TABLE);
-  f.simd(Simd.v128_any_true);
-  missedIf();
-  DROPPED.forEach((seg, n) => {
-    f.get(cpu).memory(Op.i64_load, at(seg) + L.SEG_SELECTOR);
-    remembered(Op.i64_load, M.R_SEGMENTS + 8 * n).op(Op.i64_xor);
-    if (n) f.op(Op.i64_or);
-  });
-  f.op(Op.i64_eqz, Op.i32_eqz);
-  missedIf();
-  M.checkPlace(f, cpu, REMEMBERED + M.R_FRAME_PLACE, { entry, write: false, missed });
-  M.pushPlace(f, cpu, REMEMBERED + M.R_FRAME_PLACE, entry);
-  f.tee(host).memory(Op.i32_load16_u, 8).tee(cs);
+  remembered(Op.i32_load, M.R_FRAME_AT).tee(host).memory(Op.i32_load16_u, 8).tee(cs);
   remembered(Op.i32_load, M.R_CODE_SELECTOR).op(Op.i32_ne);
   missedIf();
   f.get(host).memory(Op.i32_load16_u, 32).tee(ss);
   remembered(Op.i32_load, M.R_DATA_SELECTOR).op(Op.i32_ne);
   missedIf();
-  M.checkPlace(f, cpu, REMEMBERED + M.R_CODE_PLACE, { entry, write: false, missed });
-  M.pushPlace(f, cpu, REMEMBERED + M.R_CODE_PLACE, entry);
-  f.memory(Op.i64_load);
-  remembered(Op.i64_load, M.R_CODE).op(Op.i64_ne);
-  missedIf();
-  M.pushInPage(f, cpu, REMEMBERED + M.R_DATA_LOW, entry);
-  f.memory(Op.i64_load);
-  remembered(Op.i64_load, M.R_DATA).op(Op.i64_ne);
-  missedIf();
-  f.release(entry);
+  for (const [at, descriptor] of [[M.R_CODE_AT, M.R_CODE], [M.R_DATA_AT, M.R_DATA]] as const) {
+    remembered(Op.i32_load, at).memory(Op.i64_load);
+    remembered(Op.i64_load, descriptor).op(Op.i64_ne);
+    missedIf();
+  }
 }
 
 /** Reads and checks everything, then loads CS and SS, drops null selectors, changes MODE, and remembers it if it was a change to CPL 3. */
 function emitSegments(f: FunctionBody, { host, cs, ss, user }: Frame, supervisorHost: number, checkOthers: () => void): void {
-  const [cpu, stack] = [0, 1], entry = f.local(Type.I32), low = f.local(Type.I32), linear = f.local(Type.I64), code = f.local(Type.I64), data = f.local(Type.I64), first = f.local(Type.I64);
+  const [cpu, stack] = [0, 1], entry = f.local(Type.I32), low = f.local(Type.I32), linear = f.local(Type.I64), code = f.local(Type.I64), data = f.local(Type.I64);
   const remember = (op: Op, field: number, value: () => void) => {
     f.get(cpu);
     value();
@@ -155,41 +135,34 @@ function emitSegments(f: FunctionBody, { host, cs, ss, user }: Frame, supervisor
     pushSupervisorHost(f, cpu, linear, low, entry, false, supervisorHost);
     f.tee(host).i32(0).op(Op.i32_lt_s);
     handOverIf(f);
-    M.rememberPlace(f, cpu, REMEMBERED + place, { linear, low, entry });
+    remember(Op.i32_store, place, () => f.get(host));
   };
   const frame = f.local(Type.I32);
   remember(Op.i32_store, M.R_MODE, () => f.i32(M.NOTHING));
   f.get(stack).set(linear);
-  find(FRAME, M.R_FRAME_PLACE);
+  find(FRAME, M.R_FRAME_AT);
   f.get(host).set(frame);
   f.get(frame).memory(Op.i32_load16_u, 8).tee(cs).i32(3).op(Op.i32_and).i32(0).op(Op.i32_ne).set(user);
   // To CPL 0 or 3 only.
   f.get(cs).i32(3).op(Op.i32_and).get(user).i32(3).op(Op.i32_mul, Op.i32_ne);
   handOverIf(f);
   /** Reads the descriptor that a selector (not null) means in the GDT. */
-  const load = (selector: number, descriptor: number, read: () => void) => {
+  const load = (selector: number, descriptor: number, place: number) => {
     // A null selector is beyond every table.
     f.get(selector).i32(4).op(Op.i32_and).get(selector).i32(7).op(Op.i32_or).get(cpu).memory(Op.i32_load, L.GDTR_LIMIT).op(Op.i32_gt_u, Op.i32_or);
     f.get(selector).i32(0xfffc).op(Op.i32_and, Op.i32_eqz, Op.i32_or);
     handOverIf(f);
     f.get(cpu).memory(Op.i64_load, L.GDTR_BASE).get(selector).i32(0xfff8).op(Op.i32_and, Op.i64_extend_i32_u, Op.i64_add).set(linear);
-    read();
+    find(8, place);
     f.get(host).memory(Op.i64_load).set(descriptor);
   };
-  load(cs, code, () => find(8, M.R_CODE_PLACE));
-  f.get(linear).set(first);
+  load(cs, code, M.R_CODE_AT);
   requireRights(f, code, user, CODE_CHECKED, CODE_EXPECTED);
   // SS: null is allowed at CPL 0, with RPL 0.
   f.get(frame).memory(Op.i32_load16_u, 32).tee(ss).i32(0xfffc).op(Op.i32_and).if();
   f.get(ss).i32(3).op(Op.i32_and).get(user).i32(3).op(Op.i32_mul, Op.i32_ne);
   handOverIf(f);
-  load(ss, data, () => {
-    f.get(linear).op(Op.i32_wrap_i64).i32(0xfff).op(Op.i32_and).i32(0x1000 - 8).op(Op.i32_gt_u);
-    handOverIf(f);
-    pushSupervisorHost(f, cpu, linear, low, entry, false, supervisorHost);
-    f.tee(host).i32(0).op(Op.i32_lt_s);
-    handOverIf(f);
-  });
+  load(ss, data, M.R_DATA_AT);
   requireRights(f, data, user, STACK_CHECKED, STACK_EXPECTED);
   f.else();
   f.get(ss).get(user).op(Op.i32_or);
@@ -204,32 +177,26 @@ function emitSegments(f: FunctionBody, { host, cs, ss, user }: Frame, supervisor
   // Nothing can go wrong from here on.
   f.get(user).if();
   remember(Op.i64_store, M.R_STACK, () => f.get(stack));
-  M.copy16(f, cpu, REMEMBERED + M.R_TABLE, L.GDTR_BASE);
   M.copy8(f, cpu, REMEMBERED + M.R_CONTEXT, L.FAST_CONTEXT);
   remember(Op.i64_store, M.R_CODE, () => f.get(code));
   remember(Op.i64_store, M.R_DATA, () => f.get(data));
   remember(Op.i32_store, M.R_CODE_SELECTOR, () => f.get(cs));
   remember(Op.i32_store, M.R_DATA_SELECTOR, () => f.get(ss));
-  remember(Op.i32_store, M.R_DATA_LOW, () => f.get(low));
-  // Only if both descriptors are in one page.
-  remember(Op.i32_store, M.R_MODE, () => f.get(cpu).memory(Op.i32_load, L.MODE).i32(M.NOTHING).get(linear).get(first).op(Op.i64_xor).i64(-0x1000n).op(Op.i64_and, Op.i64_eqz, Op.select));
+  remember(Op.i32_store, M.R_MODE, () => f.get(cpu).memory(Op.i32_load, L.MODE));
   f.end();
   setSegment(f, Seg.CS, cs, code);
   setSegment(f, Seg.SS, ss, data);
   f.get(cpu).get(cpu).memory(Op.i32_load, L.MODE).i32(L.KEPT_MODE).op(Op.i32_and).get(user).i32(Math.log2(CodeMode.User)).op(Op.i32_shl, Op.i32_or).i32(CodeMode.Long).op(Op.i32_or);
   f.get(data).i64(32n + 22n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(1).op(Op.i32_and).i32(Math.log2(CodeMode.Stack32)).op(Op.i32_shl, Op.i32_or).memory(Op.i32_store, L.MODE);
   f.get(user).if();
-  DROPPED.forEach((seg, n) => {
-    dropNull(f, seg);
-    M.copy8(f, cpu, REMEMBERED + M.R_SEGMENTS + 8 * n, at(seg) + L.SEG_SELECTOR);
-  });
+  for (const seg of DROPPED) dropNull(f, seg);
   M.copy16(f, cpu, REMEMBERED + M.R_CS, at(Seg.CS));
   M.copy8(f, cpu, REMEMBERED + M.R_CS_BASE, at(Seg.CS) + L.SEG_BASE);
   M.copy16(f, cpu, REMEMBERED + M.R_SS, at(Seg.SS));
   M.copy8(f, cpu, REMEMBERED + M.R_SS_BASE, at(Seg.SS) + L.SEG_BASE);
   M.copy4(f, cpu, REMEMBERED + M.R_NEW_MODE, L.MODE);
   f.end();
-  f.release(entry, low, linear, code, data, first, frame);
+  f.release(entry, low, linear, code, data, frame);
 }
 
 /** Hands over unless the rights of a descriptor are as expected, and its DPL 3 (local `user` is 1) or 0. */

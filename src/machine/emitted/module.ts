@@ -18,7 +18,7 @@ export function emittedModule(): Uint8Array<ArrayBuffer> {
   flagsFunction(flags.body);
   const tlb = emitTlb(module), walk = emitWalk(module, flagsChanged), access = emitAccess(module, { resolveUnusual, markDirty, endContext }, tlb, walk);
   const { enterUsually } = emitDelivery(module, { flags: flags.index, supervisorHost: access.supervisorHost });
-  emitFaultDelivery(module, { flags: flags.index, enterUsually });
+  emitFaultDelivery(module, enterUsually);
   emitInterruptReturn(module, access.supervisorHost);
   emitStrings(module, access.resolve);
   return module.encode();

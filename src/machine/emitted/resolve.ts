@@ -2,42 +2,40 @@ import { Vector } from '../core.js';
 import * as L from '../cpu/layout.js';
 import { WALK_CYCLES, WALK_LEVEL_CYCLES } from '../cycles/model.js';
 import { MemoryKind } from '../memory/kind.js';
-import { ACCESS_INFO, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_PAGES, TlbTable } from '../memory/layout.js';
+import { ACCESS_INFO, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE, RAM_PAGES, TlbTable } from '../memory/layout.js';
 import { PF_U, PF_W, PTE_A, PTE_D, PTE_G, PTE_P, PTE_PWT } from '../memory/pagingBits.js';
-import { CONFIG_PGE, H_ALLOWED_NOW, H_CONFIG, H_GLOBAL_STAMP, H_IN_USE, H_MODE, H_STAMP, INFO_DIRTY, INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_TYPE_SHIFT } from '../memory/tlbLayout.js';
+import { H_GLOBAL_STAMP, H_IN_USE, H_MODE, H_STAMP, INFO_DIRTY, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_TYPE_SHIFT } from '../memory/tlbLayout.js';
 import { type FunctionBody, type Label, Op, Type } from '../translate/wasm.js';
-import { fillEntry, pushTlbRegion } from './fastTable.js';
+import { fillEntry, pushAllowed, pushTlbRegion } from './fastTable.js';
 import { FRAME_FAULT, pushIsSlowStore, pushPage } from './page.js';
-import { CHECKED_OK, findWalk, pushChecked, pushLeafAddress, W_GLOBAL_SET, W_SET, W_UNACCESSED, W_UPPER, W_UPPER_NX } from './rememberedWalk.js';
-import { brIfInSet, pushSetOf } from './tlbSet.js';
+import { CHECKED_OK, findWalk, pushChecked, pushField, pushHomeSet, pushLeafAddress, W_UNACCESSED, W_UPPER, W_UPPER_NX } from './rememberedWalk.js';
+import { brIfInSet, brIfLive, writeEntry } from './tlbSet.js';
 
 /** Bits of H_IN_USE: there are entries for 4 KiB of a PCID, global ones. */
 const SMALL_IN_USE = 1, GLOBAL_IN_USE = 8;
 
-interface Functions {
-  frameOf: number;
-  markDirty: number;
-  unusual: number;
-  insert: number;
-  /** See `WalkFunctions`. */
-  set: number;
+/**
+ * (cpu, low, high, kind) -> host address or RESOLVE_*: `Mmu.resolve`. What is done here is the access by translated code to a page of 4 KiB that the TLB does not have,
+ * where the upper levels of its walk are remembered: without a call, for which V8 would have to keep everything on the host's stack. All else, before anything
+ * has been done, is left to `further`.
+ */
+export function emitResolve(f: FunctionBody, further: number): void {
+  const [cpu, lo, hi, kind] = [0, 1, 2, 3];
+  const general = f.block();
+  walkAsRemembered(f, general);
+  f.op(Op.return).end();
+  f.get(cpu).get(lo).get(hi).get(kind).call(further);
 }
 
-/** (cpu, low, high, kind) -> host address or RESOLVE_*: `Mmu.resolve`. */
-export function emitResolve(f: FunctionBody, functions: Functions): void {
-  const { frameOf, markDirty, unusual } = functions;
-  const [cpu, lo, hi, kind] = [0, 1, 2, 3], frame = f.local(Type.I32), info = f.local(Type.I32), flags = f.local(Type.I32), page = f.local(Type.I32), t = f.local(Type.I32);
+/** The same for every access. */
+export function emitResolveFurther(f: FunctionBody, { frameOf, markDirty, unusual }: { frameOf: number; markDirty: number; unusual: number }): void {
+  const [cpu, lo, hi, kind] = [0, 1, 2, 3], frame = f.local(Type.I32), info = f.local(Type.I32), flags = f.local(Type.I32), page = f.local(Type.I32);
   const giveUp = () => f.get(cpu).get(lo).get(hi).get(kind).call(unusual).op(Op.return).end();
-  f.get(lo).i32(0xfff).op(Op.i32_and).get(kind).i32(0xff).op(Op.i32_and, Op.i32_add).i32(0x1000).op(Op.i32_gt_u).unlikely().if();
+  pushCrosses(f, { lo, kind });
+  f.unlikely().if();
   giveUp();
-  pushTlbRegion(f, cpu);
-  f.set(t);
-  const known = f.block(), general = f.block();
-  walkAsRemembered(f, functions, { t, frame, info }, general);
-  f.br(known).end();
   f.get(cpu).get(lo).get(hi).get(kind).call(frameOf).tee(frame).i32(FRAME_FAULT).op(Op.i32_eq).unlikely().if();
   f.i32(FRAME_FAULT).op(Op.return).end();
-  f.i32(0).memory(Op.i32_load, ACCESS_INFO).set(info).end();
   // FRAME_UNUSUAL is beyond RAM too.
   f.get(frame).i32(0).memory(Op.i32_load, RAM_PAGES).op(Op.i32_ge_u).unlikely().if();
   giveUp();
@@ -53,34 +51,53 @@ export function emitResolve(f: FunctionBody, functions: Functions): void {
   pushPage(f, frame);
   f.set(page);
   const table = f.local(Type.I32), mode = f.local(Type.I32);
-  f.get(cpu).memory(Op.i32_load, L.FAST_TABLE).set(table).get(t).memory(Op.i32_load, 4 * H_MODE).set(mode);
+  f.get(cpu).memory(Op.i32_load, L.FAST_TABLE).set(table);
+  pushTlbRegion(f, cpu);
+  f.memory(Op.i32_load, 4 * H_MODE).set(mode).i32(0).memory(Op.i32_load, ACCESS_INFO).set(info);
   fillEntry(f, { cpu, table, mode, lo, hi, page, flags, info });
-  f.get(page).get(lo).i32(0xfff).op(Op.i32_and, Op.i32_or);
+  pushInPage(f, { page, lo });
 }
 
-/**
- * The access to a page of 4 KiB that the TLB does not have, where the upper levels of its walk are remembered: as `frameOf`. Branches to `general` where
- * more has to be looked at, and nothing has been done then but what `frameOf` will do again; a page fault returns.
- */
-function walkAsRemembered(f: FunctionBody, { insert, set }: Functions, { t, frame, info }: { t: number; frame: number; info: number }, general: Label): void {
-  const [cpu, lo, hi, kind] = [0, 1, 2, 3], linear = f.local(Type.I64), w = f.local(Type.I32), scratch = f.local(Type.I32), leaf = f.local(Type.I32), value = f.local(Type.I64), low = f.local(Type.I32);
+/** Pushes an i32 that is not zero if an access crosses its page's end. */
+function pushCrosses(f: FunctionBody, { lo, kind }: { lo: number; kind: number }): void {
+  f.get(lo).i32(0xfff).op(Op.i32_and).get(kind).i32(0xff).op(Op.i32_and, Op.i32_add).i32(0x1000).op(Op.i32_gt_u);
+}
+
+/** Pushes the host address of what lies in the page at host address `page`. */
+function pushInPage(f: FunctionBody, { page, lo }: { page: number; lo: number }): void { f.get(page).get(lo).i32(0xfff).op(Op.i32_and, Op.i32_or); }
+
+/** Branches to `general` if stores to a page, whose number is on the stack, have to be told to anybody. Leaves its flags in local `flags`. */
+function unlessPlain(f: FunctionBody, flags: number, general: Label): void {
+  f.memory(Op.i32_load8_u, PAGE_FLAGS_BASE).tee(flags).i32(PAGE_SLOW_STORES | PAGE_DIRTY).op(Op.i32_and).i32(PAGE_DIRTY).op(Op.i32_ne).unlikely().brIf(general);
+}
+
+interface Lookup { t: number; linear: number; w: number; page: number; set: number; stamp: number; use: number; }
+
+/** Branches to `general` if the TLB has an entry for the page, or may have one. Leaves the page's number, its home set and its stamp in their locals. */
+function unlessInTlb(f: FunctionBody, { t, linear, w, page, set, stamp, use }: Lookup, general: Label): void {
+  f.get(linear).i64(12n).op(Op.i64_shr_u, Op.i32_wrap_i64).set(page).get(use).i32(GLOBAL_IN_USE).op(Op.i32_and).if();
+  pushHomeSet(f, { t, w, page, global: true });
+  f.set(set).get(t).memory(Op.i32_load, 4 * H_GLOBAL_STAMP).set(stamp);
+  brIfInSet(f, { page, stamp }, set, general);
+  f.end();
+  pushHomeSet(f, { t, w, page, global: false });
+  f.set(set).get(t).memory(Op.i32_load, 4 * H_STAMP).set(stamp).get(use).i32(SMALL_IN_USE).op(Op.i32_and).if();
+  brIfInSet(f, { page, stamp }, set, general);
+  f.end();
+}
+
+/** Pushes a host address; a page fault returns. Branches to `general` where more has to be looked at. */
+function walkAsRemembered(f: FunctionBody, general: Label): void {
+  const [cpu, lo, hi, kind] = [0, 1, 2, 3], t = f.local(Type.I32), linear = f.local(Type.I64), w = f.local(Type.I32), leaf = f.local(Type.I32), value = f.local(Type.I64), low = f.local(Type.I32);
+  const page = f.local(Type.I32), set = f.local(Type.I32), stamp = f.local(Type.I32), use = f.local(Type.I32);
   const otherwise = () => f.unlikely().brIf(general);
   f.get(kind).i32(MemoryKind.Execute | MemoryKind.Supervisor).op(Op.i32_and);
   otherwise();
-  f.get(lo).op(Op.i64_extend_i32_u).get(hi).op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl, Op.i64_or).set(linear);
+  pushCrosses(f, { lo, kind });
+  otherwise();
+  pushTlbRegion(f, cpu);
+  f.set(t).get(lo).op(Op.i64_extend_i32_u).get(hi).op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl, Op.i64_or).set(linear);
   findWalk(f, { cpu, t, lo, linear, w }, general);
-  const page = f.local(Type.I32), stamp = f.local(Type.I32), use = f.local(Type.I32);
-  f.get(linear).i64(12n).op(Op.i64_shr_u, Op.i32_wrap_i64).set(page).get(t).memory(Op.i32_load, 4 * H_IN_USE).set(use);
-  for (const [bit, region, of] of [[SMALL_IN_USE, W_SET, H_STAMP], [GLOBAL_IN_USE, W_GLOBAL_SET, H_GLOBAL_STAMP]] as const) {
-    f.get(use).i32(bit).op(Op.i32_and).if();
-    f.get(w).memory(Op.i32_load, region);
-    pushSetOf(f, t, () => f.get(page));
-    f.set(scratch).get(t).memory(Op.i32_load, 4 * of).set(stamp);
-    brIfInSet(f, { page, stamp }, scratch, general);
-    f.end();
-  }
-  f.release(page, stamp, use);
-
   pushLeafAddress(f, w, lo);
   f.tee(leaf).memory(Op.i64_load).set(value);
   pushChecked(f, w, value);
@@ -90,6 +107,9 @@ function walkAsRemembered(f: FunctionBody, { insert, set }: Functions, { t, fram
   // A fault ends stores that wait, which TypeScript knows.
   f.get(cpu).memory(Op.i32_load, L.PENDING);
   otherwise();
+  f.get(t).memory(Op.i32_load, 4 * H_IN_USE).tee(use).i32(SMALL_IN_USE | GLOBAL_IN_USE).op(Op.i32_and).if();
+  unlessInTlb(f, { t, linear, w, page, set, stamp, use }, general);
+  f.end();
   f.get(cpu).get(kind).i32(Math.log2(MemoryKind.Write / PF_W)).op(Op.i32_shr_u).i32(PF_W).op(Op.i32_and);
   f.get(t).memory(Op.i32_load, 4 * H_MODE).i32(TlbTable.User).op(Op.i32_and).i32(Math.log2(PF_U)).op(Op.i32_shl, Op.i32_or);
   f.op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl).i64(BigInt(Vector.PF)).op(Op.i64_or).memory(Op.i64_store, L.FAULT_VECTOR);
@@ -97,26 +117,48 @@ function walkAsRemembered(f: FunctionBody, { insert, set }: Functions, { t, fram
   f.get(cpu).get(linear).memory(Op.i64_store, L.FAULT_ADDRESS);
   f.i32(FRAME_FAULT).op(Op.return).end();
 
-  // Accessed bits of the upper levels are left to the walk.
-  f.get(value).op(Op.i32_wrap_i64).set(low).get(w).memory(Op.i32_load, W_UNACCESSED);
+  f.get(t).memory(Op.i32_load, 4 * H_IN_USE).set(use);
+  unlessInTlb(f, { t, linear, w, page, set, stamp, use }, general);
+  // Global pages, and accessed bits of the upper levels, are left to the walk.
+  f.get(value).op(Op.i32_wrap_i64).tee(low).i32(PTE_G).op(Op.i32_and);
+  pushField(f, w, W_UNACCESSED);
+  f.op(Op.i32_or);
   otherwise();
+  const rights = f.local(Type.I32), write = f.local(Type.I32), frame = f.local(Type.I32), flags = f.local(Type.I32), others = f.local(Type.I32), needed = f.local(Type.I32);
+  f.get(kind).i32(MemoryKind.Write).op(Op.i32_and).set(write);
   // What is allowed by the rights of all levels.
-  f.get(low).i32(1).op(Op.i32_shr_u).get(w).memory(Op.i32_load, W_UPPER).op(Op.i32_and);
-  f.get(value).i64(63n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(2).op(Op.i32_shl).get(w).memory(Op.i32_load, W_UPPER_NX).op(Op.i32_or, Op.i32_or).set(info);
-  f.get(t).memory(Op.i32_load, 4 * H_ALLOWED_NOW).get(info).get(kind).i32(Math.log2(MemoryKind.Write / 8)).op(Op.i32_shr_u).i32(8).op(Op.i32_and, Op.i32_add, Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz);
+  f.get(low).i32(1).op(Op.i32_shr_u);
+  pushField(f, w, W_UPPER);
+  f.op(Op.i32_and).get(value).i64(63n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(2).op(Op.i32_shl);
+  pushField(f, w, W_UPPER_NX);
+  f.op(Op.i32_or, Op.i32_or).set(rights);
+  f.get(t).memory(Op.i32_load, 4 * H_MODE);
+  pushAllowed(f, t);
+  f.get(rights).get(write).i32(Math.log2(MemoryKind.Write / 8)).op(Op.i32_shr_u, Op.i32_add, Op.i32_shr_u).i32(1).op(Op.i32_and, Op.i32_eqz);
   otherwise();
+  f.get(value).i64(12n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(0xfffffff).op(Op.i32_and).tee(frame).i32(0).memory(Op.i32_load, RAM_PAGES).op(Op.i32_ge_u);
+  otherwise();
+  f.get(write).if();
+  f.get(frame);
+  unlessPlain(f, flags, general);
+  f.else().get(frame).memory(Op.i32_load8_u, PAGE_FLAGS_BASE).set(flags).end();
+  brIfLive(f, { t, entry: set, at: 0 }, general);
   // Accessed, and dirty for a write.
-  f.get(kind).i32(Math.log2(MemoryKind.Write / PTE_D)).op(Op.i32_shr_u).i32(PTE_D).op(Op.i32_and).i32(PTE_A).op(Op.i32_or).tee(scratch).get(low).i32(-1).op(Op.i32_xor, Op.i32_and).if();
-  f.get(leaf).get(scratch).call(set).get(low).get(scratch).op(Op.i32_or).set(low).end();
+  f.get(write).i32(Math.log2(MemoryKind.Write / PTE_D)).op(Op.i32_shr_u).i32(PTE_A).op(Op.i32_or).tee(needed).get(low).i32(-1).op(Op.i32_xor, Op.i32_and).if();
+  f.get(leaf).i32(RAM_BASE).op(Op.i32_sub).i32(12).op(Op.i32_shr_u);
+  unlessPlain(f, others, general);
+  f.get(leaf).get(low).get(needed).op(Op.i32_or).tee(low).memory(Op.i32_store).end();
 
-  f.get(info).i32(INFO_RIGHTS_SHIFT).op(Op.i32_shl).get(low).i32(PTE_D).op(Op.i32_and).i32(Math.log2(INFO_DIRTY / PTE_D)).op(Op.i32_shl, Op.i32_or);
-  f.get(low).i32(Math.log2(INFO_GLOBAL / PTE_G)).op(Op.i32_shl).get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(Math.log2(INFO_GLOBAL / CONFIG_PGE)).op(Op.i32_shl, Op.i32_and).i32(INFO_GLOBAL).op(Op.i32_and, Op.i32_or);
+  const info = f.local(Type.I32), table = f.local(Type.I32), mode = f.local(Type.I32);
+  f.get(rights).i32(INFO_RIGHTS_SHIFT).op(Op.i32_shl).get(low).i32(PTE_D).op(Op.i32_and).i32(Math.log2(INFO_DIRTY / PTE_D)).op(Op.i32_shl, Op.i32_or);
   // PWT and PCD, PAT, and the protection key.
   f.get(low).i32(3 * PTE_PWT).op(Op.i32_and).i32(INFO_TYPE_SHIFT - 3).op(Op.i32_shl, Op.i32_or).get(low).i32(1 << 7).op(Op.i32_and).i32(INFO_TYPE_SHIFT + 2 - 7).op(Op.i32_shl, Op.i32_or);
   f.get(value).i64(59n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(INFO_PROTECTION_SHIFT).op(Op.i32_shl, Op.i32_or).set(info);
-  f.get(value).i64(12n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(0xfffffff).op(Op.i32_and).set(frame);
-  f.get(t).get(lo).get(hi).i32(0).get(frame).get(info).call(insert).op(Op.i32_eqz);
-  otherwise();
+  writeEntry(f, { t, entry: set, page, hi, info, frame, stamp });
+  f.get(t).get(use).i32(SMALL_IN_USE).op(Op.i32_or).memory(Op.i32_store, 4 * H_IN_USE);
   f.get(cpu).get(cpu).memory(Op.i64_load, L.EXTRA_CYCLES).i64(BigInt(WALK_CYCLES + 4 * WALK_LEVEL_CYCLES)).op(Op.i64_add).memory(Op.i64_store, L.EXTRA_CYCLES);
-  f.release(linear, w, scratch, leaf, value, low);
+  pushPage(f, frame);
+  f.set(frame).get(cpu).memory(Op.i32_load, L.FAST_TABLE).set(table).get(t).memory(Op.i32_load, 4 * H_MODE).set(mode);
+  fillEntry(f, { cpu, table, mode, lo, hi, page: frame, flags, info }, true);
+  pushInPage(f, { page: frame, lo });
 }

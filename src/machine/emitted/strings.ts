@@ -5,7 +5,7 @@ import { MOVES_SIGNATURE, SCANS_SIGNATURE } from '../translate/imports.js';
 import { Simd } from '../translate/simd.js';
 import { loadOp, storeOp } from '../translate/valueEmitter.js';
 import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
-import { pushFastOffset } from './fastTable.js';
+import { pushEntry } from './fastTable.js';
 
 /**
  * Rows of iterations of string instructions in 64-bit code with 64-bit addresses and RFLAGS.DF clear, from page to page. Each function gives how many
@@ -69,8 +69,8 @@ function findHost(f: FunctionBody, { linear, host, write }: { linear: number; ho
   const field = write ? FAST_TAG_WRITE : FAST_TAG_READ;
   const pushMissed = () => f.get(entry).memory(Op.i64_load, field).get(tag).op(Op.i64_ne);
   f.get(linear).op(Op.i32_wrap_i64).set(low);
-  pushFastOffset(f, CPU, low);
-  f.get(CPU).memory(Op.i32_load, L.FAST_TABLE).op(Op.i32_add).set(entry);
+  pushEntry(f, low, () => f.get(CPU).memory(Op.i32_load, L.FAST_TABLE));
+  f.set(entry);
   f.get(linear).i64(-0x1000n).op(Op.i64_and).get(context).op(Op.i64_or).set(tag);
   pushMissed();
   f.unlikely().if();

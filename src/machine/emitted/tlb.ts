@@ -1,11 +1,10 @@
-import { TLB_BASE, TLB_TOUCHED_BASE, TLB_UNIT } from '../memory/layout.js';
 import {
-  DROPPED_STAMP, E_FRAME, E_INFO, E_PAGE, E_STAMP, FRAME_MASK, H_ENTRIES, H_EPOCH, H_GLOBAL_STAMP, H_IN_USE, H_PCID, H_PCID_STAMPS, H_STAMP, INFO_GLOBAL,
-  INFO_KEY, INFO_PCID_SHIFT, INFO_SIZE_SHIFT, SETS,
+  DROPPED_STAMP, E_FRAME, E_INFO, E_PAGE, E_STAMP, FRAME_MASK, H_ENTRIES, H_GLOBAL_STAMP, H_IN_USE, H_STAMP, INFO_GLOBAL,
+  INFO_KEY, INFO_SIZE_SHIFT, SETS,
 } from '../memory/tlbLayout.js';
 import { forgetRegions } from './rememberedWalk.js';
 import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
-import { ENTRIES, ENTRY_BYTES, pushOverflowed, pushSet, SET_BYTES } from './tlbSet.js';
+import { brIfLive, ENTRIES, ENTRY_BYTES, pushOverflowed, pushSet, pushTop, SET_BYTES, touch, writeEntry } from './tlbSet.js';
 
 /**
  * Looking up, making and dropping entries of the architectural TLB (`memory/tlb.ts`, format in `memory/tlbLayout.ts`). A CPU's TLB is
@@ -53,16 +52,8 @@ function nextSet(f: FunctionBody, t: number, set: number): void {
   f.get(set).get(t).op(Op.i32_sub).i32(SET_BYTES - 4 * H_ENTRIES).op(Op.i32_add).i32(SETS * SET_BYTES - 1).op(Op.i32_and).get(t).op(Op.i32_add).i32(4 * H_ENTRIES).op(Op.i32_add).set(set);
 }
 
-/** Marks the TLB_UNIT bytes at the address in a local for snapshots, which copy only what has been touched. */
-export function touch(f: FunctionBody, at: number): void {
-  f.get(at).i32(TLB_BASE).op(Op.i32_sub).i32(Math.log2(TLB_UNIT)).op(Op.i32_shr_u).i32(1).memory(Op.i32_store8, TLB_TOUCHED_BASE);
-}
-
 /** Pushes linear bits 43:12 as in E_PAGE. */
 function pushPage(f: FunctionBody, lo: number, hi: number): void { f.get(lo).i32(12).op(Op.i32_shr_u).get(hi).i32(20).op(Op.i32_shl, Op.i32_or); }
-/** Pushes linear bits 47:44 as in INFO_KEY. */
-function pushTop(f: FunctionBody, hi: number): void { f.get(hi).i32(12).op(Op.i32_shr_u).i32(0xf).op(Op.i32_and); }
-
 interface Wanted { t: number; page: number; key: number; stamp: number; }
 
 /** Branches to `found` with local `entry` set if one of the entries of the set at local `set` is wanted, and to `none` at one that has never been used. */
@@ -158,26 +149,14 @@ function emitLookup(f: FunctionBody, further: number): void {
 
 /** (t, set) -> the first dead entry from a set on, or 0 if there is none within reach. Full sets are marked as overflowed. */
 function emitFree(f: FunctionBody): void {
-  const [t, set] = [0, 1], reach = f.local(Type.I32), stamp = f.local(Type.I32), info = f.local(Type.I32);
+  const [t, set] = [0, 1], reach = f.local(Type.I32);
   const next = f.loop();
   for (let n = 0; n < ENTRIES; n++) {
-    const at = n * ENTRY_BYTES;
-    const found = () => {
-      f.get(set);
-      if (at) f.i32(at).op(Op.i32_add);
-      f.op(Op.return);
-    };
-    f.get(set).memory(Op.i32_load, at + 4 * E_STAMP).tee(stamp).i32(0).op(Op.i32_le_s).if();
-    found();
-    f.end();
-    f.get(set).memory(Op.i32_load, at + 4 * E_INFO).tee(info).i32(INFO_GLOBAL).op(Op.i32_and).if(Type.I32);
-    f.get(stamp).get(t).memory(Op.i32_load, 4 * H_GLOBAL_STAMP).op(Op.i32_eq);
-    f.else();
-    f.get(info).i32(INFO_PCID_SHIFT).op(Op.i32_shr_u).i32(0xfff).op(Op.i32_and).i32(2).op(Op.i32_shl).get(t).op(Op.i32_add).memory(Op.i32_load, 4 * H_PCID_STAMPS);
-    f.get(stamp).op(Op.i32_eq).get(stamp).get(t).memory(Op.i32_load, 4 * H_EPOCH).op(Op.i32_gt_s, Op.i32_and);
-    f.end().op(Op.i32_eqz).if();
-    found();
-    f.end();
+    const at = n * ENTRY_BYTES, live = f.block();
+    brIfLive(f, { t, entry: set, at }, live);
+    f.get(set);
+    if (at) f.i32(at).op(Op.i32_add);
+    f.op(Op.return).end();
   }
   f.get(set).get(set).memory(Op.i32_load, 4 * E_FRAME).i32(~FRAME_MASK).op(Op.i32_or).memory(Op.i32_store, 4 * E_FRAME);
   touch(f, set);
@@ -197,14 +176,8 @@ function emitInsert(f: FunctionBody, free: number): void {
   pushSet(f, t, page, stamp);
   f.call(free).tee(entry).op(Op.i32_eqz).if();
   f.i32(0).op(Op.return).end();
-  touch(f, entry);
-  f.get(entry).get(page).memory(Op.i32_store, 4 * E_PAGE);
-  f.get(entry).get(info);
-  pushTop(f, hi);
-  f.op(Op.i32_or).get(size).i32(INFO_SIZE_SHIFT).op(Op.i32_shl, Op.i32_or).get(t).memory(Op.i32_load, 4 * H_PCID).i32(INFO_PCID_SHIFT).op(Op.i32_shl, Op.i32_or);
-  f.memory(Op.i32_store, 4 * E_INFO);
-  f.get(entry).get(stamp).memory(Op.i32_store, 4 * E_STAMP);
-  f.get(entry).get(entry).memory(Op.i32_load, 4 * E_FRAME).i32(~FRAME_MASK).op(Op.i32_and).get(frame).op(Op.i32_or).memory(Op.i32_store, 4 * E_FRAME);
+  f.get(info).get(size).i32(INFO_SIZE_SHIFT).op(Op.i32_shl, Op.i32_or).set(info);
+  writeEntry(f, { t, entry, page, hi, info, frame, stamp });
   f.get(size).if();
   forgetRegions(f, { t, lo, size });
   f.end();

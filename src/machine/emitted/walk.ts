@@ -13,8 +13,6 @@ const P_AND_RESERVED = BigInt(RESERVED_HIGH) << 32n | BigInt(PTE_P);
 export interface WalkFunctions {
   /** (root, low, high, allowed, keys, write, config, t) -> WALK_OK or bits of the error code; see `Walker.walk`. Results in WALK_*. `t` names the CPU whose TLB has no entry for the address, which remembers the walk; 0 for none. */
   walk: number;
-  /** (host address, bits): sets bits of an entry that are clear. */
-  set: number;
 }
 
 /**
@@ -26,7 +24,7 @@ export function emitWalk(module: ModuleBuilder, flagsChanged: number): WalkFunct
   const walk = module.function({ params: Array.from({ length: 8 }, () => Type.I32), results: [Type.I32] }, 'walk');
   emitSet(set.body, flagsChanged);
   emitLevels(walk.body, set.index);
-  return { walk: walk.index, set: set.index };
+  return { walk: walk.index };
 }
 
 /** (address, bits): sets bits of an entry that are clear. */
@@ -55,7 +53,7 @@ function emitLevels(f: FunctionBody, set: number): void {
     fault(PF_P | PF_RSVD);
     if (level === 1) {
       f.get(t).get(config).i32(CONFIG_PKE).op(Op.i32_and, Op.i32_eqz, Op.i32_mul).if();
-      rememberWalk(f, { t, lo, hi, config, at: at.slice(2).reverse(), all, any, checked, table });
+      rememberWalk(f, { t, lo, hi, entries: at.slice(2).reverse(), all, any, checked, table });
       f.end();
     }
     f.get(table).i32(12).op(Op.i32_shl);

@@ -3,7 +3,7 @@ import * as L from '../cpu/layout.js';
 import type { Flushing } from './flushing.js';
 import { MemoryKind } from './kind.js';
 import { cpuIndex, TlbTable } from './layout.js';
-import { ALLOWED_PAGING, CONFIG_NXE, CONFIG_SMEP, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_MODE, H_PCID, TLB_CPU_WORDS, TLB_WORD } from './tlbLayout.js';
+import { ALLOWED_PAGING, CONFIG_NXE, CONFIG_SMEP, H_ALLOWED, H_CONFIG, H_MODE, H_PCID, TLB_CPU_WORDS, TLB_WORD } from './tlbLayout.js';
 import { PF_I, PF_U, PF_W } from './pagingBits.js';
 
 const SUPERVISOR = 0x1000;
@@ -36,7 +36,7 @@ export class AccessFaults {
    * raises #GP or #SS even if its first page would fault. False leaves the fault in FAULT_*.
    */
   canonical(cpuBase: number, hi: number, kind: number): boolean {
-    const allowed = this.i32[TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS + (kind & SUPERVISOR ? H_ALLOWED : H_ALLOWED_NOW)]!;
+    const t = TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS, allowed = this.i32[t + H_ALLOWED + (kind & SUPERVISOR ? TlbTable.Supervisor : this.i32[t + H_MODE]!)]!;
     if (!(allowed & ALLOWED_PAGING) || hi + 0x8000 >>> 16 === 0) return true;
     this.notCanonical(cpuBase, kind);
     return false;

@@ -1,6 +1,6 @@
 import * as L from '../cpu/layout.js';
 import { liveContext, UNPAGED_CONTEXT } from './contexts.js';
-import { fastIndex, fastOffset, fastTable } from './fastTable.js';
+import { fastIndex, fastOffset, fastTable, indexedTable } from './fastTable.js';
 import type { GuestMemory } from './guestMemory.js';
 import {
   CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_ENTRIES, FAST_ENTRY_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_SLOW_STORES,
@@ -42,7 +42,7 @@ export function checkFastTables(memory: GuestMemory, cpu: number): string[] {
   const now = i32[b + L.FAST_CONTEXT >> 2]!;
   if (now !== (paging ? liveContext(i32, t, current) : UNPAGED_CONTEXT)) problems.push(`FAST_CONTEXT ${now} is not that of PCID ${current}`);
   if (i32[b + L.FAST_INDEX >> 2] !== fastIndex(now)) problems.push('FAST_INDEX does not belong to FAST_CONTEXT');
-  if (i32[b + L.FAST_TABLE >> 2] !== fastTable(cpu, i32[t + H_MODE]!)) problems.push('FAST_TABLE does not belong to the privilege');
+  if (i32[b + L.FAST_TABLE >> 2] !== indexedTable(cpu, i32[t + H_MODE]!, now)) problems.push('FAST_TABLE does not belong to the privilege and FAST_CONTEXT');
 
   for (let table = 0; table < 3; table++) {
     for (let slot = 0; slot < FAST_ENTRIES; slot++) {

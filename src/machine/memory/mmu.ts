@@ -20,7 +20,7 @@ import { PF_P, PF_PK, WALK_OK } from './pagingBits.js';
 import { Pending } from './pending.js';
 import { Tlb, type TlbEntry } from './tlb.js';
 import {
-  CONFIG_LONG, CONFIG_PGE, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY,
+  CONFIG_LONG, CONFIG_PGE, E_FRAME, E_INFO, FRAME_MASK, H_ALLOWED, H_CONFIG, H_IN_USE, H_KEYS, H_MODE, H_NEXT_CONTEXT, H_PCID, INFO_DIRTY,
   INFO_GLOBAL, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_SIZE_SHIFT, INFO_USER, tlbWord, TLB_CPU_WORDS, TLB_WORD,
 } from './tlbLayout.js';
 import { TranslationContext } from './translationContext.js';
@@ -168,7 +168,7 @@ export class Mmu {
   private unusualFrame(cpuBase: number, lo: number, hi: number, kind: number): number {
     const i32 = this.i32;
     const t = TLB_WORD + cpuIndex(cpuBase) * TLB_CPU_WORDS;
-    const allowed = i32[t + (kind & SUPERVISOR ? H_ALLOWED : H_ALLOWED_NOW)]!;
+    const allowed = i32[t + H_ALLOWED + (kind & SUPERVISOR ? TlbTable.Supervisor : i32[t + H_MODE]!)]!;
     if (hi + 0x8000 >>> 16 !== 0) return this.faults.notCanonical(cpuBase, kind);
     const access = kind >> ACCESS_SHIFT & 3;
     const entry = this.tlb.lookup(t, lo, hi);

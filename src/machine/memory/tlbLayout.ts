@@ -30,10 +30,9 @@ export const H_NEXT_CONTEXT = 8;
 export const H_CONTEXT_GENERATION = 9;
 /**
  * Which rights allow what, one word for each mode (`TlbTable`): bit access * 8 + rights is set if such rights allow the
- * access, ALLOWED_PAGING if paging is on. H_ALLOWED_NOW is a copy of the word for the current mode.
+ * access, ALLOWED_PAGING if paging is on.
  */
 export const H_ALLOWED = 16;
-export const H_ALLOWED_NOW = 19;
 export const ALLOWED_PAGING = 1 << 24;
 /**
  * Protection keys that forbid data accesses to user pages, one word for supervisor-mode and one for user-mode accesses: bit n set

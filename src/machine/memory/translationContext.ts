@@ -1,13 +1,13 @@
 import * as L from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
 import { contextOf, invalidateContexts, UNPAGED_CONTEXT } from './contexts.js';
-import { fastIndex, fastTable } from './fastTable.js';
+import { fastIndex, indexedTable } from './fastTable.js';
 import type { Forgetting } from './forgetting.js';
-import { cpuIndex, TlbTable } from './layout.js';
+import { cpuIndex, TlbTable, WALKS_BASE, WALKS_CPU_SIZE } from './layout.js';
 import { allowedRights, controlConfig, forbiddenKeys } from './rights.js';
 import type { Tlb } from './tlb.js';
 import {
-  ALLOWED_PAGING, CONFIG_PAGING, CONFIG_PCIDE, CONFIG_SMAP, H_ALLOWED, H_ALLOWED_NOW, H_CONFIG, H_KEYS, H_MODE, H_PCID, tlbWord,
+  ALLOWED_PAGING, CONFIG_PAGING, CONFIG_PCIDE, CONFIG_SMAP, H_ALLOWED, H_CONFIG, H_KEYS, H_MODE, H_PCID, tlbWord,
 } from './tlbLayout.js';
 
 const FAST_TABLE_W = L.FAST_TABLE >> 2, FAST_INDEX_W = L.FAST_INDEX >> 2, FAST_CONTEXT_W = L.FAST_CONTEXT >> 2, CR3_W = L.CR3 >> 2;
@@ -38,6 +38,7 @@ export class TranslationContext {
           | (config & CONFIG_PAGING ? ALLOWED_PAGING : 0);
       }
       this.protectionKeys(cpu, t);
+      i32.fill(0, WALKS_BASE + cpu.index * WALKS_CPU_SIZE >> 2, WALKS_BASE + (cpu.index + 1) * WALKS_CPU_SIZE >> 2);
       invalidateContexts(i32, t);
       this.forgetting?.forget(cpu);
     }
@@ -54,8 +55,7 @@ export class TranslationContext {
     const mode = cpu.cpl === 3 ? TlbTable.User
       : config & CONFIG_SMAP && i32[b + (L.FLAGS >> 2)]! & L.Flag.AC ? TlbTable.SupervisorAc : TlbTable.Supervisor;
     i32[t + H_MODE] = mode;
-    i32[t + H_ALLOWED_NOW] = i32[t + H_ALLOWED + mode]!;
-    i32[b + FAST_TABLE_W] = fastTable(cpu.index, mode);
+    i32[b + FAST_TABLE_W] = indexedTable(cpu.index, mode, i32[b + FAST_CONTEXT_W]!);
   }
 
   /** Takes PKRU as it is; the fast tables, which hold only what keys allow, begin anew. */
@@ -85,6 +85,6 @@ export class TranslationContext {
     i32[b + FAST_CONTEXT_W] = context;
     i32[b + FAST_CONTEXT_W + 1] = 0;
     i32[b + FAST_INDEX_W] = fastIndex(context);
-    i32[b + FAST_TABLE_W] = fastTable(cpu, i32[t + H_MODE]!);
+    i32[b + FAST_TABLE_W] = indexedTable(cpu, i32[t + H_MODE]!, context);
   }
 }

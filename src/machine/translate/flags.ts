@@ -137,12 +137,15 @@ function fromBits(f: FunctionBody, bits: number, condition: number): void {
 }
 
 /** The body of the imported function `flags`: (ccOp i32, dst i64, src i64) -> i32 flags. */
-export function flagsFunction(f: FunctionBody): void {
-  const [op, dst, src] = [0, 1, 2];
+export function flagsFunction(f: FunctionBody): void { pushFlagsOf(f, { op: 0, dst: 1, src: 2 }); }
+
+/** Pushes the arithmetic flags, as an i32 of RFLAGS bits, that CC_OP, CC_DST and CC_SRC stand for, which are in locals. */
+export function pushFlagsOf(f: FunctionBody, { op, dst, src }: { op: number; dst: number; src: number }): void {
   const bits = f.local(Type.I64), a = f.local(Type.I64), out = f.local(Type.I32);
   const cf = 1, af = 0x10;
+  const done = f.block();
   f.get(op).i32(2).op(Op.i32_shr_u, Op.i32_eqz).if();
-  f.get(src).op(Op.i32_wrap_i64).i32(0x8d5).op(Op.i32_and, Op.return).end();
+  f.get(src).op(Op.i32_wrap_i64).i32(0x8d5).op(Op.i32_and).set(out).br(done).end();
   // bits = operand size in bits - 1, the position of the sign.
   f.i64(8n).get(op).i32(3).op(Op.i32_and, Op.i64_extend_i32_u, Op.i64_shl).i64(1n).op(Op.i64_sub).set(bits);
   const top = () => f.get(bits).op(Op.i64_shr_u).i64(1n).op(Op.i64_and, Op.i32_wrap_i64);
@@ -152,7 +155,6 @@ export function flagsFunction(f: FunctionBody): void {
   f.get(dst).op(Op.i64_eqz).i32(6).op(Op.i32_shl).set(out);
   add(() => { f.get(dst); top(); f.i32(7).op(Op.i32_shl); });
   add(() => f.get(dst).i64(0xffn).op(Op.i64_and, Op.i64_popcnt, Op.i32_wrap_i64).i32(1).op(Op.i32_and).i32(1).op(Op.i32_xor).i32(2).op(Op.i32_shl));
-  const done = f.block();
   const kinds = [Cc.Sar, Cc.Shr, Cc.Shl, Cc.Dec, Cc.Inc, Cc.Logic, Cc.Sub, Cc.Add].map(() => f.block());
   const label = (kind: Cc) => kinds[kinds.length - kind]!;
   f.get(op).i32(2).op(Op.i32_shr_u).brTable([done, label(1), label(2), label(3), label(4), label(5), label(6), label(7), label(8)], done);
@@ -187,4 +189,5 @@ export function flagsFunction(f: FunctionBody): void {
   add(carryFromSource);
   f.end();
   f.get(out);
+  f.release(bits, a, out);
 }

@@ -2,7 +2,8 @@ import { Vector } from '../core.js';
 import { alignmentOf } from '../cpu/alignment.js';
 import { CodeMode, Seg, SEG, SEG_BASE, SEG_LIMIT, SEG_RIGHTS, SEG_SIZE, WATCH_READ, WATCH_WRITE } from '../cpu/layout.js';
 import { Rights } from '../cpu/modes.js';
-import { FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_READ, FAST_TAG_WRITE } from '../memory/layout.js';
+import { FAST_INDEX_MASK } from '../memory/fastTable.js';
+import { FAST_ADDEND, FAST_TAG_READ, FAST_TAG_WRITE } from '../memory/layout.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import { loadOp, type SeenPage, storeOp, ValueEmitter } from './valueEmitter.js';
 import { Op, Type } from './wasm.js';
@@ -139,11 +140,9 @@ export abstract class MemoryEmitter extends ValueEmitter {
    */
   private lookUp(linear: number, host: number, size: number, access: number, seen: SeenPage | undefined): void {
     const f = this.f, entry = f.local(Type.I32);
-    f.get(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32(-FAST_ENTRY_SIZE).op(Op.i32_and);
-    this.pushFastIndex();
-    f.op(Op.i32_xor).i32(FAST_TABLE_SIZE - FAST_ENTRY_SIZE).op(Op.i32_and);
+    f.get(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32(FAST_INDEX_MASK).op(Op.i32_and);
     this.pushFastTable();
-    f.op(Op.i32_add).tee(entry).memory(Op.i64_load, access & (MemoryKind.Write | MemoryKind.Modify) ? FAST_TAG_WRITE : FAST_TAG_READ);
+    f.op(Op.i32_xor).tee(entry).memory(Op.i64_load, access & (MemoryKind.Write | MemoryKind.Modify) ? FAST_TAG_WRITE : FAST_TAG_READ);
     f.get(linear);
     if (size > 1) f.i64(BigInt(size - 1)).op(Op.i64_add);
     f.i64(-0x1000n).op(Op.i64_and);

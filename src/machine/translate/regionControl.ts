@@ -15,13 +15,15 @@ export interface RegionControl {
    * loop must look at what waits.
    */
   end(): void;
+  /** As `end`, where RSP and the arithmetic flags stand in memory as well. */
+  endReturned(): void;
   /** Pushes the i32 budget as it will be behind the instruction. */
   pushBudgetBehind(): void;
   /** Pushes the i32 budget that remains when the block has been run to its end. */
   pushBudget(): void;
   /** Takes the i32 on the stack from the budget. */
   spend(): void;
-  /** To be called after FAST_TABLE, FAST_INDEX or FAST_CONTEXT have changed in memory. */
+  /** To be called after FAST_TABLE or FAST_CONTEXT have changed in memory. */
   translationChanged(): void;
   /** A memory access that fails inside `emit` hands the instruction over to its handler. Nothing of the instruction may have been done before. */
   tentative(emit: () => void): void;

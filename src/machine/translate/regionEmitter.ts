@@ -35,6 +35,7 @@ export class RegionEmitter extends RegionValues {
   /** Blocks behind calls, to which a return may lead. */
   private readonly returns: number[] = [];
   private exitLabel!: Label;
+  private returnedLabel!: Label;
   private topLabel!: Label;
   private block!: RegionBlock;
   private position = 0;
@@ -86,11 +87,14 @@ export class RegionEmitter extends RegionValues {
   /** Emits the whole function; the region is entered at block `entry`. */
   emit(): void {
     const f = this.f;
+    this.returnedLabel = f.block();
     this.exitLabel = f.block();
     if (this.graph.reducible) this.emitTree(this.entry);
     else this.emitDispatched();
     f.end();
     this.storeState();
+    f.get(this.code).op(Op.return).end();
+    this.storeState(true);
     f.get(this.code);
     f.atStart(() => {
       this.loadState();
@@ -295,16 +299,19 @@ export class RegionEmitter extends RegionValues {
     this.leave(this.insn.next, code);
   }
 
+  /** Leaves the region behind an instruction that ends its block. */
+  private end(label: Label): void {
+    this.completed();
+    this.f.if(Type.I32);
+    this.f.i32(Exit.Event).else().i32(Exit.Next).end().set(this.code).br(label);
+    this.ended = true;
+  }
+
   readonly region: RegionControl = {
     event: () => this.leaveBehind(Exit.Event),
     refetch: () => this.leaveBehind(Exit.Next),
-    end: () => {
-      const f = this.f;
-      this.completed();
-      f.if(Type.I32);
-      f.i32(Exit.Event).else().i32(Exit.Next).end().set(this.code).br(this.exitLabel);
-      this.ended = true;
-    },
+    end: () => this.end(this.exitLabel),
+    endReturned: () => this.end(this.returnedLabel),
     pushBudgetBehind: () => {
       const behind = this.block.insns.length - this.position - 1;
       this.f.get(this.budget);

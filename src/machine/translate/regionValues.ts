@@ -3,6 +3,9 @@ import { Cc, Emitter, type Imports } from './emitter.js';
 import { registerOffset } from './record.js';
 import { FunctionBody, Op, Type } from './wasm.js';
 
+/** Number of RSP among the general registers. */
+const RSP = 4;
+
 /** The kind and size of the operation that has set the flags. */
 export interface KnownFlags { kind: Cc; size: number; }
 
@@ -27,7 +30,6 @@ export abstract class RegionValues extends Emitter {
   private readonly flagsResult: number;
   private readonly flagsSource: number;
   private readonly fastTable: number;
-  private readonly fastIndex: number;
   private readonly fastContext: number;
   /** Locals with fields of the watched ranges and what has been added to them. */
   private readonly watched = new Map<string, { field: number; add: number; local: number }>();
@@ -39,7 +41,6 @@ export abstract class RegionValues extends Emitter {
     this.flagsSource = f.local(Type.I64);
     this.budget = f.local(Type.I32);
     this.fastTable = f.local(Type.I32);
-    this.fastIndex = f.local(Type.I32);
     this.fastContext = f.local(Type.I64);
   }
 
@@ -55,12 +56,15 @@ export abstract class RegionValues extends Emitter {
     this.field(Op.i64_load, L.CC_SRC, this.flagsSource);
   }
 
-  /** Stores what the region may have changed. */
-  protected storeState(): void {
+  /**
+   * Stores what the region may have changed.
+   * @param returned RSP and the flags have been stored, by an interrupt return
+   */
+  protected storeState(returned = false): void {
     const f = this.f;
     f.get(this.cpu).get(this.budget).memory(Op.i32_store, L.BUDGET);
-    for (const n of this.written) f.get(this.cpu).get(this.registers[n]!).memory(Op.i64_store, L.GPR + 8 * n);
-    if (!this.flagsUsed) return;
+    for (const n of this.written) if (!returned || n !== RSP) f.get(this.cpu).get(this.registers[n]!).memory(Op.i64_store, L.GPR + 8 * n);
+    if (!this.flagsUsed || returned) return;
     f.get(this.cpu).get(this.flagsKind).memory(Op.i32_store, L.CC_OP);
     f.get(this.cpu).get(this.flagsResult).memory(Op.i64_store, L.CC_DST);
     f.get(this.cpu).get(this.flagsSource).memory(Op.i64_store, L.CC_SRC);
@@ -68,7 +72,6 @@ export abstract class RegionValues extends Emitter {
 
   protected loadFastTable(): void {
     this.field(Op.i32_load, L.FAST_TABLE, this.fastTable);
-    this.field(Op.i32_load, L.FAST_INDEX, this.fastIndex);
     this.field(Op.i64_load, L.FAST_CONTEXT, this.fastContext);
   }
 
@@ -134,7 +137,6 @@ export abstract class RegionValues extends Emitter {
   protected get knownSegment(): number { return this.insn.memory!.segment; }
   protected pushSegmentNumber(): void { this.f.i32(this.insn.memory!.segment); }
   protected pushFastTable(): void { this.f.get(this.fastTable); }
-  protected pushFastIndex(): void { this.f.get(this.fastIndex); }
   protected pushFastContext(): void { this.f.get(this.fastContext); }
   protected pushWatch(field: number, add: number): void {
     const name = `${field} ${add}`;

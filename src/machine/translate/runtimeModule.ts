@@ -1,5 +1,7 @@
 import * as L from '../cpu/layout.js';
-import { CODE_MAP_BASE, CODE_MAP_ENTRIES, CODE_MAP_ENTRY_SIZE, FAST_ADDEND, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC } from '../memory/layout.js';
+import { CODE_MAP_BASE, CODE_MAP_ENTRIES, CODE_MAP_ENTRY_SIZE, FAST_ADDEND, FAST_TAG_EXEC } from '../memory/layout.js';
+import { FAST_INDEX_MASK } from '../memory/fastTable.js';
+import { forget } from '../emitted/remembered.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import * as M from './codeMap.js';
 import { Exit } from './exit.js';
@@ -74,27 +76,59 @@ function emitWatched(f: FunctionBody, watched: number): void {
   f.get(cpu).get(linear).op(Op.i32_wrap_i64).get(linear).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).get(kind).call(watched);
 }
 
-/** The dispatcher. */
+/** The locals that say where the CPU is: linear address of the next instruction, the code map's M_TAG and M_KEY for it, and its low half. */
+interface Place { rip: number; tag: number; key: number; low: number; entry: number; mode: number; }
+
+/** Sets `rip`, `low`, `tag` and `mode`: RIP, and outside 64-bit code CS.base + EIP. */
+function emitAddress(f: FunctionBody, { rip, tag, low, mode }: Place): void {
+  const cpu = 0, field = (op: Op, offset: number) => f.get(cpu).memory(op, offset);
+  field(Op.i64_load, L.RIP).set(rip);
+  field(Op.i32_load, L.MODE).tee(mode).i32(L.CodeMode.Long).op(Op.i32_and, Op.i32_eqz).unlikely().if();
+  field(Op.i64_load, L.SEG + L.Seg.CS * L.SEG_SIZE + L.SEG_BASE).tee(tag).get(rip).op(Op.i64_add).i64(0xffffffffn).op(Op.i64_and).tee(rip);
+  f.get(tag).i64(32n).op(Op.i64_shl, Op.i64_or).set(tag).else().get(rip).set(tag).end();
+  f.get(rip).op(Op.i32_wrap_i64).set(low);
+}
+
+/** Sets `entry` to the fast entry for the address, and pushes an i32 that is not zero if it is not for its page. */
+function pushNoFastEntry(f: FunctionBody, { rip, low, entry }: Place): void {
+  const cpu = 0, field = (op: Op, offset: number) => f.get(cpu).memory(op, offset);
+  f.get(low).i32(7).op(Op.i32_shr_u).i32(FAST_INDEX_MASK).op(Op.i32_and);
+  field(Op.i32_load, L.FAST_TABLE).op(Op.i32_xor).tee(entry).memory(Op.i64_load, FAST_TAG_EXEC);
+  f.get(rip).i64(-0x1000n).op(Op.i64_and);
+  field(Op.i64_load, L.FAST_CONTEXT).op(Op.i64_or, Op.i64_ne);
+}
+
+/** Pops the host address of the instruction; pushes M_KEY for it. */
+function pushKey(f: FunctionBody, { mode }: Place): void { f.i32(-0x1000).op(Op.i32_and).get(mode).op(Op.i32_or); }
+
+/**
+ * The dispatcher. Translations follow each other in a small loop of their own, as long as each is followed by the one that the last time followed it; with
+ * little that is to be kept across the calls.
+ */
 function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { resolve: number; deliverFault: number; execute: number; region: number }): void {
   const cpu = 0;
-  const rip = f.local(Type.I64), tag = f.local(Type.I64), mode = f.local(Type.I32), low = f.local(Type.I32), entry = f.local(Type.I32), page = f.local(Type.I32);
+  const rip = f.local(Type.I64), tag = f.local(Type.I64), mode = f.local(Type.I32), low = f.local(Type.I32), entry = f.local(Type.I32), key = f.local(Type.I32);
   const left = f.local(Type.I32), exit = f.local(Type.I32), budget = f.local(Type.I32), interpret = f.local(Type.I32), cut = f.local(Type.I32);
-  // The entry that is foreseen, 0 for none, and what remembers it: M_NEXT there.
+  // The entry that is foreseen, and what remembers it: M_NEXT there.
   const next = f.local(Type.I32), from = f.local(Type.I32), fn = f.local(Type.I32);
+  const place = { rip, tag, key, low, entry, mode };
   const field = (op: Op, offset: number) => f.get(cpu).memory(op, offset);
   const giveUp = (code: Exit) => f.i32(code).op(Op.return);
-  /** An exception is delivered here if that is usual, and the dispatcher goes on at its handler. */
-  const fault = () => {
-    f.get(cpu).i32(L.HANDLER_ENTRY - M.M_NEXT).op(Op.i32_add).tee(from).memory(Op.i32_load, M.M_NEXT).set(next);
-    f.get(cpu).call(deliverFault).brIf(top);
+  const stepping = (on: boolean) => f.get(cpu).i32(on ? 1 : 0).memory(Op.i32_store, L.STEPPING);
+  /** An exception is delivered here if that is usual. Otherwise TypeScript does it. */
+  const deliver = () => {
+    f.get(cpu).call(deliverFault).op(Op.i32_eqz).unlikely().if();
+    stepping(true);
     giveUp(Exit.Fault);
+    f.end().get(cpu).i32(L.HANDLER_ENTRY - M.M_NEXT).op(Op.i32_add).set(from);
   };
 
-  f.get(cpu).i32(1).memory(Op.i32_store, L.STEPPING);
+  stepping(true);
+  forget(f, cpu);
   // Where a turn has been cut off says nothing of where loops begin: what is interpreted from there to the end of its block is not counted.
   field(Op.i64_load, L.TURN_CUT);
   field(Op.i64_load, L.RIP).op(Op.i64_eq).set(cut).get(cpu).i64(-1n).memory(Op.i64_store, L.TURN_CUT);
-  const foreseeNothing = () => f.get(cpu).i32(L.NO_ENTRY - M.M_NEXT).op(Op.i32_add).set(from).i32(0).set(next);
+  const foreseeNothing = () => f.get(cpu).i32(L.NO_ENTRY - M.M_NEXT).op(Op.i32_add).set(from);
   foreseeNothing();
   const top = f.loop();
   field(Op.i32_load, L.BUDGET).tee(budget).i32(0).op(Op.i32_le_s).if();
@@ -102,56 +136,57 @@ function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { 
   giveUp(Exit.Budget);
   f.end();
 
-  // The linear address of the next instruction: RIP, and outside 64-bit code CS.base + EIP.
-  field(Op.i64_load, L.RIP).set(rip);
-  field(Op.i32_load, L.MODE).tee(mode).i32(L.CodeMode.Long).op(Op.i32_and, Op.i32_eqz).if();
-  field(Op.i64_load, L.SEG + L.Seg.CS * L.SEG_SIZE + L.SEG_BASE).tee(tag).get(rip).op(Op.i64_add).i64(0xffffffffn).op(Op.i64_and).tee(rip);
-  f.get(tag).i64(32n).op(Op.i64_shl, Op.i64_or).set(tag).else().get(rip).set(tag).end();
-  f.get(rip).op(Op.i32_wrap_i64).set(low);
-
+  emitAddress(f, place);
   // Its page, by the fast table or `resolve`.
-  f.get(low).i32(7).op(Op.i32_shr_u).i32(-FAST_ENTRY_SIZE).op(Op.i32_and);
-  field(Op.i32_load, L.FAST_INDEX).op(Op.i32_xor).i32(FAST_TABLE_SIZE - FAST_ENTRY_SIZE).op(Op.i32_and);
-  field(Op.i32_load, L.FAST_TABLE).op(Op.i32_add).tee(entry).memory(Op.i64_load, FAST_TAG_EXEC);
-  f.get(rip).i64(-0x1000n).op(Op.i64_and);
-  field(Op.i64_load, L.FAST_CONTEXT).op(Op.i64_or, Op.i64_eq).if(Type.I32);
-  f.get(low).get(entry).memory(Op.i32_load, FAST_ADDEND).op(Op.i32_add).else();
+  pushNoFastEntry(f, place);
+  f.unlikely().if(Type.I32);
   f.get(cpu).get(low).get(rip).i64(32n).op(Op.i64_shr_u, Op.i32_wrap_i64).i32(memoryKind(1, MemoryKind.Execute)).call(resolve);
-  f.tee(page).i32(0).op(Op.i32_lt_s).if();
-  fault();
-  f.end().get(page).end().i32(-0x1000).op(Op.i32_and).get(mode).op(Op.i32_or).set(page);
+  f.tee(key).i32(0).op(Op.i32_lt_s).if();
+  deliver();
+  f.br(top).end().get(key);
+  f.else().get(low).get(entry).memory(Op.i32_load, FAST_ADDEND).op(Op.i32_add).end();
+  pushKey(f, place);
+  f.set(key);
 
-  // The block that starts there: that which has come next the last time, or by the hash. Of what is foreseen the processor need not wait for RIP to know
-  // the function, its instance and the address of the memory, on which all that follows depends.
-  // Branches one by one: V8 makes more of conditions that are combined.
-  const found = f.block(), unforeseen = f.block();
-  f.get(next).op(Op.i32_eqz).brIf(unforeseen);
-  f.get(next).memory(Op.i64_load, M.M_TAG).get(tag).op(Op.i64_ne).unlikely().brIf(unforeseen);
-  f.get(next).memory(Op.i32_load, M.M_KEY).get(page).op(Op.i32_ne).unlikely().brIf(unforeseen);
-  f.get(next).set(entry).br(found).end();
+  // The block that starts there, by the hash.
   f.get(low).get(low).i32(15).op(Op.i32_shr_u, Op.i32_xor).i32(CODE_MAP_ENTRIES - 1).op(Op.i32_and).i32(CODE_MAP_ENTRY_SIZE).op(Op.i32_mul);
   f.i32(CODE_MAP_BASE).op(Op.i32_add).tee(entry).memory(Op.i64_load, M.M_TAG).get(tag).op(Op.i64_ne);
-  f.get(entry).memory(Op.i32_load, M.M_KEY).get(page).op(Op.i32_ne, Op.i32_or).if();
+  f.get(entry).memory(Op.i32_load, M.M_KEY).get(key).op(Op.i32_ne, Op.i32_or).if();
   giveUp(Exit.Miss);
   f.end();
-  f.get(from).get(entry).memory(Op.i32_store, M.M_NEXT).end();
+  f.get(from).get(entry).memory(Op.i32_store, M.M_NEXT);
 
   // Translated: call it, unless it has just handed back. Blocks with flags have no translation.
   const untranslated = f.block();
   f.get(interpret).brIf(untranslated);
-  f.get(entry).memory(Op.i32_load, M.M_FUNCTION).tee(fn).op(Op.i32_eqz).unlikely().brIf(untranslated);
-  f.get(cpu).i32(0).memory(Op.i32_store, L.STEPPING);
-  f.get(cpu).get(fn).callIndirect(region).set(exit).i32(0).set(cut);
-  f.get(cpu).i32(1).memory(Op.i32_store, L.STEPPING);
-  f.get(entry).tee(from).memory(Op.i32_load, M.M_NEXT).set(next);
-  f.get(exit).op(Op.i32_eqz).brIf(top);
-  f.get(exit).i32(Exit.Interpret).op(Op.i32_eq).tee(interpret).if();
+  f.get(entry).memory(Op.i32_load, M.M_FUNCTION).tee(fn).op(Op.i32_eqz).brIf(untranslated);
+  stepping(false);
+  const again = f.loop();
+  f.get(cpu).get(fn).callIndirect(region).set(exit);
+  const followed = f.block();
+  f.get(entry).set(from).get(exit).op(Op.i32_eqz).likely(true).brIf(followed);
+  f.get(exit).i32(Exit.Fault).op(Op.i32_ne).if();
+  stepping(true);
+  f.i32(0).set(cut);
   foreseeNothing();
-  f.br(top).end();
-  f.get(exit).i32(Exit.Fault).op(Op.i32_eq).if();
-  fault();
-  f.end().get(exit).op(Op.return);
+  f.get(exit).i32(Exit.Interpret).op(Op.i32_eq).tee(interpret).brIf(top).get(exit).op(Op.return).end();
+  deliver();
   f.end();
+  // What has come next the last time? Of what is foreseen the processor need not wait for RIP to know the function, its instance and the address of the
+  // memory, on which all that follows depends. A turn that is over is noticed by the translation. Branches one by one: V8 makes more of conditions that are combined.
+  const unforeseen = f.block();
+  f.get(from).memory(Op.i32_load, M.M_NEXT).tee(next).op(Op.i32_eqz).brIf(unforeseen);
+  emitAddress(f, place);
+  f.get(next).memory(Op.i64_load, M.M_TAG).get(tag).op(Op.i64_ne).unlikely().brIf(unforeseen);
+  pushNoFastEntry(f, place);
+  f.unlikely().brIf(unforeseen);
+  f.get(low).get(entry).memory(Op.i32_load, FAST_ADDEND).op(Op.i32_add);
+  pushKey(f, place);
+  f.get(next).memory(Op.i32_load, M.M_KEY).op(Op.i32_ne).unlikely().brIf(unforeseen);
+  f.get(next).tee(entry).memory(Op.i32_load, M.M_FUNCTION).tee(fn).brIf(again).end();
+  f.end();
+  stepping(true);
+  f.i32(0).set(cut).br(top).end();
 
   f.get(entry).memory(Op.i32_load, M.M_FLAGS).if();
   f.get(entry).memory(Op.i32_load, M.M_FLAGS).i32(M.M_BREAKPOINT).op(Op.i32_and).if();
@@ -174,9 +209,11 @@ function emitRun(f: FunctionBody, { resolve, deliverFault, execute, region }: { 
   f.get(cpu).get(entry).memory(Op.i32_load, M.M_RECORDS);
   f.get(entry).memory(Op.i32_load, M.M_COUNT).tee(left).get(budget);
   f.get(left).get(budget).op(Op.i32_lt_s, Op.select).call(execute).set(exit);
+  forget(f, cpu);
   foreseeNothing();
   f.get(exit).op(Op.i32_eqz).brIf(top);
   f.get(exit).i32(Exit.Fault).op(Op.i32_eq).if();
-  fault();
-  f.end().get(exit).op(Op.return).end().op(Op.unreachable);
+  deliver();
+  f.br(top).end();
+  f.get(exit).op(Op.return).end().op(Op.unreachable);
 }

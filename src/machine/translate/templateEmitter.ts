@@ -60,7 +60,6 @@ export class TemplateEmitter extends Emitter {
   protected get knownSegment(): undefined { return undefined; }
   protected pushSegmentNumber(): void { this.f.get(this.record).memory(Op.i32_load8_u, R.R_SEGMENT); }
   protected pushFastTable(): void { this.f.get(this.cpu).memory(Op.i32_load, L.FAST_TABLE); }
-  protected pushFastIndex(): void { this.f.get(this.cpu).memory(Op.i32_load, L.FAST_INDEX); }
   protected pushFastContext(): void { this.f.get(this.cpu).memory(Op.i64_load, L.FAST_CONTEXT); }
 
   protected lastPage(): undefined { return undefined; }

@@ -52,7 +52,6 @@ export abstract class ValueEmitter {
   /** Pushes the i32 number of the memory operand's segment register. */
   protected abstract pushSegmentNumber(): void;
   protected abstract pushFastTable(): void;
-  protected abstract pushFastIndex(): void;
   protected abstract pushFastContext(): void;
   /** Where an access of this instruction keeps the page that such accesses have seen last, if it does. */
   protected abstract lastPage(write: boolean, stack: boolean): SeenPage | undefined;

@@ -23,7 +23,7 @@ function describeEntry(e: TlbEntry): string {
 /** The lookup that translated code makes inline: host address, or undefined for a miss. */
 function inline(f: Fixture, cpu: CpuState, linear: bigint, kind: number): number | undefined {
   const view = f.memory.view;
-  const entry = cpu.int(L.FAST_TABLE) + (((lo(linear) >>> 7 & ~31) ^ cpu.int(L.FAST_INDEX)) & (FAST_TABLE_SIZE - FAST_ENTRY_SIZE));
+  const entry = cpu.int(L.FAST_TABLE) ^ lo(linear) >>> 7 & FAST_TABLE_SIZE - FAST_ENTRY_SIZE;
   const tag = view.getBigUint64(entry + (kind === READ ? 0 : kind === WRITE ? 8 : 16), true);
   if (tag !== (linear & ~0xfffn | cpu.get(L.FAST_CONTEXT))) return undefined;
   return lo(linear) + view.getInt32(entry + 24, true) | 0;

@@ -1,6 +1,5 @@
 import { Mnemonic } from 'iced-x86';
-import { CC_SRC, CodeMode, GPR } from '../../cpu/layout.js';
-import { setFlagBits } from '../../translate/flags.js';
+import { CodeMode } from '../../cpu/layout.js';
 import { Op, Type } from '../../translate/wasm.js';
 import { define, inRegions } from '../define.js';
 import { handOverIf, handOverUnlessKernel } from './privilege.js';
@@ -17,12 +16,7 @@ define(Mnemonic.Iretq, inRegions((e, region) => {
   region.pushBudgetBehind();
   f.call(e.imports.interruptReturn).tee(exit).i32(0).op(Op.i32_lt_s);
   handOverIf(e);
-  // RSP and the flags stand in memory by now.
-  f.get(e.cpu).memory(Op.i64_load, GPR + 8 * RSP);
-  e.popRegister(RSP);
-  f.get(e.cpu).memory(Op.i64_load, CC_SRC);
-  setFlagBits(e);
   f.get(exit);
   f.release(exit);
-  region.end();
+  region.endReturned();
 }));

@@ -1,8 +1,8 @@
-import { CodeMode, EVENT_WAITS, Flag, FLAGS, FAST_TABLE, KEPT_MODE, MODE, Seg, SEG, SEG_BASE, SEG_LIMIT, SEG_RIGHTS, SEG_SELECTOR, SEG_SIZE } from '../../cpu/layout.js';
+import { CodeMode, EVENT_WAITS, Flag, FLAGS, FAST_INDEX, FAST_TABLE, KEPT_MODE, MODE, Seg, SEG, SEG_BASE, SEG_LIMIT, SEG_RIGHTS, SEG_SELECTOR, SEG_SIZE } from '../../cpu/layout.js';
 import { CPU_BASE, CPU_SIZE, FAST_BASE, FAST_CPU_SIZE, FAST_TABLE_SIZE, TLB_BASE, TLB_CPU_SIZE, TlbTable } from '../../memory/layout.js';
-import { H_ALLOWED, H_ALLOWED_NOW, H_MODE } from '../../memory/tlbLayout.js';
+import { H_MODE } from '../../memory/tlbLayout.js';
 import type { Emitter } from '../../translate/emitter.js';
-import { Op, Type } from '../../translate/wasm.js';
+import { Op } from '../../translate/wasm.js';
 
 /**
  * What the definitions of this folder share. Each is the usual case of a system instruction in WebAssembly, to be taken only
@@ -72,20 +72,18 @@ export function setFlatSegment(e: Emitter, seg: Seg, selector: number, add: numb
  * @param mode pops nothing, pushes the i32 `CodeMode` bits of the segments: Long, Stack32, User
  */
 export function setPrivilege(e: Emitter, table: TlbTable, mode: () => void): void {
-  const f = e.f, t = f.local(Type.I32);
+  const f = e.f;
   f.get(e.cpu).get(e.cpu).memory(Op.i32_load, MODE).i32(KEPT_MODE).op(Op.i32_and);
   mode();
   f.op(Op.i32_or).memory(Op.i32_store, MODE);
-  setTable(e, table, t);
-  f.release(t);
+  setTable(e, table);
 }
 
 /** Makes the fast table and the rights of `table` count. */
-export function setTable(e: Emitter, table: TlbTable, t = e.f.local(Type.I32)): void {
+export function setTable(e: Emitter, table: TlbTable): void {
   const f = e.f;
   pushTlb(e);
-  f.tee(t).i32(table).memory(Op.i32_store, tlbField(H_MODE));
-  f.get(t).get(t).memory(Op.i32_load, tlbField(H_ALLOWED + table)).memory(Op.i32_store, tlbField(H_ALLOWED_NOW));
+  f.i32(table).memory(Op.i32_store, tlbField(H_MODE));
   f.get(e.cpu).get(e.cpu).i32(FAST_RATIO).op(Op.i32_mul).i32(FAST_BASE - CPU_BASE * FAST_RATIO + table * FAST_TABLE_SIZE).op(Op.i32_add)
-    .memory(Op.i32_store, FAST_TABLE);
+    .get(e.cpu).memory(Op.i32_load, FAST_INDEX).op(Op.i32_or).memory(Op.i32_store, FAST_TABLE);
 }

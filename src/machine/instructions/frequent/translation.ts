@@ -1,5 +1,5 @@
 import { Code, Mnemonic } from 'iced-x86';
-import { CR0, CR2, CR3, CR4, FAST_CONTEXT, FAST_GLOBALS, FAST_GLOBALS_CONTEXT, FAST_INDEX, RIP } from '../../cpu/layout.js';
+import { CR0, CR2, CR3, CR4, FAST_CONTEXT, FAST_GLOBALS, FAST_GLOBALS_CONTEXT, FAST_INDEX, FAST_TABLE, RIP } from '../../cpu/layout.js';
 import { CR3_FLUSH_CYCLES, CR3_KEEP_CYCLES } from '../../cycles/model.js';
 import { DROPPED_SMALL } from '../../emitted/tlb.js';
 import { FIRST_CONTEXT, LAST_CONTEXT } from '../../memory/contexts.js';
@@ -70,7 +70,8 @@ defineForm(Code.Mov_cr_r64, insn => controlNumber(insn.operands[0]) === CR3_NUMB
   f.get(t).get(stamp).memory(Op.i32_store, tlbField(H_STAMP));
   f.get(e.cpu).get(value).i64(0x7fffffff_ffffffffn).op(Op.i64_and).memory(Op.i64_store, CR3);
   f.get(e.cpu).get(context).i32(0xfff).op(Op.i32_and).tee(context).op(Op.i64_extend_i32_u).memory(Op.i64_store, FAST_CONTEXT);
-  f.get(e.cpu).get(context).i32(FAST_INDEX_FACTOR).op(Op.i32_mul).i32(5).op(Op.i32_shl).i32(FAST_INDEX_MASK).op(Op.i32_and).memory(Op.i32_store, FAST_INDEX);
+  f.get(e.cpu).get(context).i32(FAST_INDEX_FACTOR).op(Op.i32_mul).i32(5).op(Op.i32_shl).i32(FAST_INDEX_MASK).op(Op.i32_and).tee(context).memory(Op.i32_store, FAST_INDEX);
+  f.get(e.cpu).get(e.cpu).memory(Op.i32_load, FAST_TABLE).i32(~FAST_INDEX_MASK).op(Op.i32_and).get(context).op(Op.i32_or).memory(Op.i32_store, FAST_TABLE);
   // The code that follows may be other code now.
   f.get(e.cpu);
   e.pushNext();

@@ -99,7 +99,8 @@ export class Pair {
     return results;
   }
 
-  private prepare(machine: Machine, start: Start): void {
+  /** Puts a machine into the state from which a trial starts. */
+  prepare(machine: Machine, start: Start): void {
     const cpu = machine.cpus[0]!, { memory } = machine, at = start.user ? USER_CODE : CODE;
     for (let page = 0; page < RAM >> 12; page++) {
       const linear = page << 12, bits = linear === ABSENT ? 0 : linear === KERNEL_ONLY ? 3 : linear === READ_ONLY ? 5 : 7;
@@ -144,7 +145,8 @@ export class Pair {
     updateMode(machine, cpu);
   }
 
-  private describe(machine: Machine): string {
+  /** What must be equal at the end. */
+  describe(machine: Machine): string {
     const cpu = machine.cpus[0]!, words = (from: number, to: number) => Array.from(cpu.i32.subarray(from >> 2, to >> 2), w => (w >>> 0).toString(16)).join(' ');
     const memory = [...machine.memory.read(STACK, 0x1000), ...machine.memory.read(GDT, 0x100), ...machine.memory.read(TABLE, 0x800)].reduce((sum, byte) => Math.imul(sum, 31) + byte | 0, 0);
     return `${machine.position} ${words(0, L.CC_DST)} | ${readFlags(cpu).toString(16)} | ${words(L.MODE, L.FAST_TABLE)} ${words(L.SEG, L.FAULT_VECTOR)} ${cpu.int(L.NMI_UNBLOCK)}\n`
