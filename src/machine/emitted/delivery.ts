@@ -5,6 +5,7 @@ import { Rights } from '../cpu/modes.js';
 import { TlbTable } from '../memory/layout.js';
 import { CONFIG_SMAP, H_CONFIG, H_MODE } from '../memory/tlbLayout.js';
 import { pushFlagsOf } from '../translate/flags.js';
+import { ENTER_SIGNATURE } from '../translate/imports.js';
 import { type FunctionBody, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
 import { pushIndexedTable, pushSupervisorHost, pushTlbRegion } from './fastTable.js';
 import * as R from './remembered.js';
@@ -27,16 +28,9 @@ const CODE_EXPECTED = Rights.Present | Rights.CodeData | Rights.Code | Rights.Ac
 /** FLAGS that are cleared by every gate, and by interrupt gates as well (SDM Vol. 3A, 6.12.1.3). */
 const CLEARED = Flag.TF | Flag.NT | Flag.RF | Flag.VM;
 
-export interface DeliveryFunctions {
-  /** (cpu, vector, error or NO_ERROR, PUSH_RF and SOFTWARE) -> 1 if delivered; see `cpu/usualDelivery.ts`. */
-  enterUsually: number;
-}
-
-/** Adds the delivery of events through the IDT, where it is usual. */
-export function emitDelivery(module: ModuleBuilder, imports: { flags: number; supervisorHost: number }): DeliveryFunctions {
-  const enterUsually = module.function({ params: [Type.I32, Type.I32, Type.I32, Type.I32], results: [Type.I32] }, 'enterUsually');
-  emitEnter(enterUsually.body, imports);
-  return { enterUsually: enterUsually.index };
+/** Adds `enterUsually`, the delivery of events through the IDT where it is usual: (cpu, vector, error or NO_ERROR, PUSH_RF and SOFTWARE) -> 1 if delivered; see `cpu/usualDelivery.ts`. */
+export function emitDelivery(module: ModuleBuilder, imports: { flags: number; supervisorHost: number }): void {
+  emitEnter(module.function(ENTER_SIGNATURE, 'enterUsually').body, imports);
 }
 
 function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { flags: number; supervisorHost: number }): void {
@@ -180,6 +174,7 @@ function emitEnter(f: FunctionBody, { flags: flagsFunction, supervisorHost }: { 
   R.copy16(f, cpu, REMEMBERED + R.D_CS, CS_FIELD);
   R.copy8(f, cpu, REMEMBERED + R.D_CS_BASE, CS_FIELD + L.SEG_BASE);
   R.copy4(f, cpu, REMEMBERED + R.D_NEW_MODE, L.MODE);
+  R.copy4(f, cpu, REMEMBERED + R.D_NEW_TABLE, L.FAST_TABLE);
   f.end().i32(1);
 }
 

@@ -7,15 +7,18 @@ import { H_MODE } from '../memory/tlbLayout.js';
 import { Simd } from '../translate/simd.js';
 import { type FunctionBody, type Label, type ModuleBuilder, Op, Type } from '../translate/wasm.js';
 import { CS_FIELD, NO_ERROR, PUSH_RF, pushFlags, pushFrame, REMEMBERED, RSP, setFlags, SS_FIELD } from './delivery.js';
-import { pushIndexedTable, pushTlbRegion } from './fastTable.js';
+import { pushTlbRegion } from './fastTable.js';
 import * as R from './remembered.js';
 
 /**
  * Adds `deliverFault`: (cpu) -> 1 if the exception in FAULT_* has been delivered as a step of its own; 0 if TypeScript has to, and nothing has changed.
- * @param enterUsually see `DeliveryFunctions`
+ * It is part of the dispatcher's module: a call into another one takes 2 ns longer.
+ * @param enterUsually see `emitDelivery`
  */
-export function emitFaultDelivery(module: ModuleBuilder, enterUsually: number): void {
-  emitDeliverFault(module.function({ params: [Type.I32], results: [Type.I32] }, 'deliverFault').body, enterUsually);
+export function emitFaultDelivery(module: ModuleBuilder, enterUsually: number): number {
+  const deliverFault = module.function({ params: [Type.I32], results: [Type.I32] }, 'deliverFault');
+  emitDeliverFault(deliverFault.body, enterUsually);
+  return deliverFault.index;
 }
 
 /** Exceptions that are delivered here: faults, which push RF. */
@@ -87,10 +90,8 @@ function emitDeliverFault(f: FunctionBody, enterUsually: number): void {
   field(Op.i32_load, L.EXCEPTION_COUNT).tee(count).i32(L.EXCEPTIONS_KEPT - 1).op(Op.i32_and).i32(L.EXCEPTION_SIZE).op(Op.i32_mul).get(cpu).op(Op.i32_add).i32(L.EXCEPTIONS).op(Op.i32_add).set(record);
   // Vector and error code stand side by side there as in FAULT_*, and hasError with the CPL.
   store(record, Op.i64_store, L.X_VECTOR, () => field(Op.i64_load, L.FAULT_VECTOR));
-  store(record, Op.i64_store, L.X_HAS_ERROR, () => {
-    f.get(hasError).op(Op.i64_extend_i32_u);
-    field(Op.i64_load32_u, SS_FIELD + L.SEG_RIGHTS).i64(5n).op(Op.i64_shr_u).i64(3n).op(Op.i64_and).i64(32n).op(Op.i64_shl, Op.i64_or);
-  });
+  store(record, Op.i32_store, L.X_HAS_ERROR, () => f.get(hasError));
+  store(record, Op.i32_store, L.X_CPL, () => field(Op.i32_load, SS_FIELD + L.SEG_RIGHTS).i32(5).op(Op.i32_shr_u).i32(3).op(Op.i32_and));
   store(record, Op.i64_store, L.X_ADDRESS, () => f.get(address));
   store(record, Op.i64_store, L.X_RIP, () => field(Op.i64_load, L.RIP));
   store(record, Op.i64_store, L.X_CR3, () => field(Op.i64_load, L.CR3));
@@ -126,7 +127,8 @@ function emitRemembered(f: FunctionBody, { vector, error, address, missed }: { v
   const cpu = 0, host = f.local(Type.I32), flags = f.local(Type.I32);
   const field = (op: Op, at: number) => f.get(cpu).memory(op, at), remembered = (op: Op, at: number) => field(op, REMEMBERED + at);
   const missedIf = () => R.brUnlikely(f, missed);
-  f.get(vector).i32(Vector.PF).op(Op.i32_ne);
+  // Not by a comparison, which V8 would make once for all who ask, and keep.
+  f.get(vector).i32(Vector.PF).op(Op.i32_xor);
   missedIf();
   // Branches one by one: V8 makes more of conditions that are combined.
   field(Op.i32_load, L.MODE);
@@ -161,9 +163,7 @@ function emitRemembered(f: FunctionBody, { vector, error, address, missed }: { v
   setFlags(f, flags);
   pushTlbRegion(f, cpu);
   f.i32(TlbTable.Supervisor).memory(Op.i32_store, 4 * H_MODE);
-  f.get(cpu);
-  pushIndexedTable(f, cpu, TlbTable.Supervisor);
-  f.memory(Op.i32_store, L.FAST_TABLE);
+  R.copy4(f, cpu, L.FAST_TABLE, REMEMBERED + R.D_NEW_TABLE);
   f.get(cpu).get(address).memory(Op.i64_store, L.CR2);
   f.release(host, flags);
 }

@@ -22,10 +22,8 @@ export interface Emitted extends StringFunctions {
   resolve(cpu: number, low: number, high: number, kind: number): number;
   supervisorHost(cpu: number, low: number, high: number, write: number): number;
   dropPage(cpu: number, low: number, high: number): number;
-  /** See `DeliveryFunctions`. */
+  /** See `emitDelivery`. */
   enterUsually(cpu: number, vector: number, error: number, how: number): number;
-  /** See `emitFaultDelivery`. */
-  deliverFault(cpu: number): number;
   /** See `emitInterruptReturn`. */
   interruptReturn(cpu: number, stack: bigint, budget: number): number;
   /** (ccOp, ccDst, ccSrc) -> arithmetic flags as bits of RFLAGS. */

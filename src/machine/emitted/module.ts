@@ -3,7 +3,6 @@ import { flagsFunction } from '../translate/flags.js';
 import { ModuleBuilder, Type } from '../translate/wasm.js';
 import { emitAccess } from './access.js';
 import { emitDelivery } from './delivery.js';
-import { emitFaultDelivery } from './faultDelivery.js';
 import { emitInterruptReturn } from './interruptReturn.js';
 import { emitStrings } from './strings.js';
 import { emitTlb } from './tlb.js';
@@ -17,8 +16,7 @@ export function emittedModule(): Uint8Array<ArrayBuffer> {
   const flags = module.function(FLAGS_SIGNATURE, 'flags');
   flagsFunction(flags.body);
   const tlb = emitTlb(module), walk = emitWalk(module, flagsChanged), access = emitAccess(module, { resolveUnusual, markDirty, endContext }, tlb, walk);
-  const { enterUsually } = emitDelivery(module, { flags: flags.index, supervisorHost: access.supervisorHost });
-  emitFaultDelivery(module, enterUsually);
+  emitDelivery(module, { flags: flags.index, supervisorHost: access.supervisorHost });
   emitInterruptReturn(module, access.supervisorHost);
   emitStrings(module, access.resolve);
   return module.encode();

@@ -12,8 +12,8 @@ import { Simd } from '../translate/simd.js';
  * page is dropped that they do not have. So it is no part of the machine's state.
  */
 
-/** i32 at L.REMEMBERED_DELIVERY: MODE before, NOTHING if nothing is remembered; MODE behind, FLAGS that stay. */
-export const D_MODE = 0x00, D_NEW_MODE = 0x04, D_FLAGS = 0x08;
+/** i32 at L.REMEMBERED_DELIVERY: MODE before, NOTHING if nothing is remembered; MODE and FAST_TABLE behind, FLAGS that stay. */
+export const D_MODE = 0x00, D_NEW_MODE = 0x04, D_FLAGS = 0x08, D_NEW_TABLE = 0x1c;
 /** i32: host addresses of gate, code descriptor, stack pointer in the TSS, and frame. */
 export const D_GATE_AT = 0x0c, D_CODE_AT = 0x10, D_SLOT_AT = 0x14, D_FRAME_AT = 0x18;
 /** The gate, and CS: v128s. */

@@ -6,6 +6,8 @@ export interface Runtime {
   run(cpu: number): Exit;
   /** Interprets `count` records; `Exit.Next` if all of it went well. */
   execute(cpu: number, record: number, count: number): Exit;
+  /** See `emitFaultDelivery`. */
+  deliverFault(cpu: number): number;
   /** (cpu, linear address, kind) -> 1 if translated code must leave an access to the interpreter; see `Watch.accessed`. */
   watched: WebAssembly.ExportValue;
   table: WebAssembly.Table;
@@ -15,7 +17,7 @@ export interface RuntimeImports {
   memory: WebAssembly.Memory;
   /** See `emitted/`. */
   resolve(cpu: number, low: number, high: number, kind: number): number;
-  deliverFault(cpu: number): number;
+  enterUsually(cpu: number, vector: number, error: number, how: number): number;
   /** Carries out the stores that the last instruction left pending; gives `Exit.Next`, `Refetch` or `Event`. */
   flushPending(cpu: number): Exit;
   /** `Watch.accessed`. */

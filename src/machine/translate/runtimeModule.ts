@@ -1,12 +1,13 @@
 import * as L from '../cpu/layout.js';
 import { CODE_MAP_BASE, CODE_MAP_ENTRIES, CODE_MAP_ENTRY_SIZE, FAST_ADDEND, FAST_TAG_EXEC } from '../memory/layout.js';
 import { FAST_INDEX_MASK } from '../memory/fastTable.js';
+import { emitFaultDelivery } from '../emitted/faultDelivery.js';
 import { forget } from '../emitted/remembered.js';
 import { MemoryKind, memoryKind } from '../memory/kind.js';
 import * as M from './codeMap.js';
 import { Exit } from './exit.js';
 import { TABLE_SIZE } from './functionTable.js';
-import { RESOLVE_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
+import { ENTER_SIGNATURE, RESOLVE_SIGNATURE, WATCHED_SIGNATURE } from './imports.js';
 import * as R from './record.js';
 import { FunctionBody, ModuleBuilder, Op, Type } from './wasm.js';
 
@@ -20,7 +21,7 @@ export function runtimeModule(): Uint8Array<ArrayBuffer> {
   const resolve = module.import('resolve', RESOLVE_SIGNATURE);
   const flushPending = module.import('flushPending', { params: [Type.I32], results: [Type.I32] });
   const watched = module.import('watched', RESOLVE_SIGNATURE);
-  const deliverFault = module.import('deliverFault', { params: [Type.I32], results: [Type.I32] });
+  const enterUsually = module.import('enterUsually', ENTER_SIGNATURE);
   module.table(TABLE_SIZE);
   const template = module.type({ params: [Type.I32, Type.I32], results: [Type.I32] });
   const region = module.type({ params: [Type.I32], results: [Type.I32] });
@@ -28,6 +29,7 @@ export function runtimeModule(): Uint8Array<ArrayBuffer> {
   const execute = module.function({ params: [Type.I32, Type.I32, Type.I32], results: [Type.I32] }, 'execute');
   emitExecute(execute.body, template, flushPending);
   const run = module.function({ params: [Type.I32], results: [Type.I32] }, 'run');
+  const deliverFault = emitFaultDelivery(module, enterUsually);
   emitRun(run.body, { resolve, deliverFault, execute: execute.index, region });
   return module.encode();
 }

@@ -55,7 +55,7 @@ export class Translator {
     this.runtime = makeRuntime({
       memory: memory.wasm,
       resolve: emitted.resolve,
-      deliverFault: emitted.deliverFault,
+      enterUsually: emitted.enterUsually,
       flushPending: cpu => this.flushPending(cpu),
       watched: (cpu, low, high, kind) => core.watch.accessed(this.cpuAt(cpu), low, high, kind),
     });

@@ -149,7 +149,7 @@ it('what is remembered is used where nothing has changed, and not behind a chang
     cpu.setInt(L.PLAIN_VECTORS, PLAIN_FAULTS);
     cpu.set(L.FAULT_ADDRESS, BigInt(ABSENT));
     for (const [field, value] of [[L.FAULT_VECTOR, 14], [L.FAULT_ERROR, 4], [L.FAULT_HAS_ERROR, 1]] as const) cpu.setInt(field, value);
-    expect(emitted.deliverFault(cpu.base)).toBe(1);
+    expect(machine.translator.runtime.deliverFault(cpu.base)).toBe(1);
     return cpu.rip;
   };
   const giveBack = () => {
