@@ -15,13 +15,13 @@ import { pushRegionSet, pushSetOf } from './tlbSet.js';
 /** i64: linear address >> 21, H_STAMP and H_GLOBAL_STAMP (0 if nothing is remembered), CR3, the three entries from the PML4's down, what is compared of the entry of level 1. */
 const W_REGION = 0x00, W_STAMPS = 0x08, W_CR3 = 0x10, W_VALUES = 0x18, W_CHECKED = 0x30;
 /** i32: host addresses of the three entries and of the page table. */
-const W_AT = 0x3c, W_TABLE = 0x48;
+const W_AT = 0x38, W_TABLE = 0x44;
 /** i32: R/W and U/S of the three levels as in rights, and 4 if one of them has NX. */
-export const W_UPPER = 0x4c, W_UPPER_NX = 0x50;
+export const W_UPPER = 0x48, W_UPPER_NX = 0x4c;
 /** i32: PTE_A if one of the three has not been accessed yet. */
-export const W_UNACCESSED = 0x58;
+export const W_UNACCESSED = 0x50;
 /** i32: what the number of a page is combined with to get that of its set in the TLB, for entries of the PCID and for global ones. */
-const W_SET = 0x54, W_GLOBAL_SET = 0x5c;
+const W_SET = 0x54, W_GLOBAL_SET = 0x58;
 
 const REGION_SHIFT = 21;
 

@@ -86,6 +86,23 @@ function unlessInTlb(f: FunctionBody, { t, linear, w, page, set, stamp, use }: L
   f.end();
 }
 
+/** Returns with the page fault of an entry that is not present in FAULT_*. */
+function leaveAbsent(f: FunctionBody, lookup: Lookup, general: Label): void {
+  const [cpu, kind] = [0, 3], { t, linear, use } = lookup;
+  // A fault ends stores that wait, which TypeScript knows.
+  f.get(cpu).memory(Op.i32_load, L.PENDING);
+  f.unlikely().brIf(general);
+  f.get(t).memory(Op.i32_load, 4 * H_IN_USE).tee(use).i32(SMALL_IN_USE | GLOBAL_IN_USE).op(Op.i32_and).if();
+  unlessInTlb(f, lookup, general);
+  f.end();
+  f.get(cpu).get(kind).i32(Math.log2(MemoryKind.Write / PF_W)).op(Op.i32_shr_u).i32(PF_W).op(Op.i32_and);
+  f.get(t).memory(Op.i32_load, 4 * H_MODE).i32(TlbTable.User).op(Op.i32_and).i32(Math.log2(PF_U)).op(Op.i32_shl, Op.i32_or);
+  f.op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl).i64(BigInt(Vector.PF)).op(Op.i64_or).memory(Op.i64_store, L.FAULT_VECTOR);
+  f.get(cpu).i32(1).memory(Op.i32_store, L.FAULT_HAS_ERROR);
+  f.get(cpu).get(linear).memory(Op.i64_store, L.FAULT_ADDRESS);
+  f.i32(FRAME_FAULT).op(Op.return);
+}
+
 /** Pushes a host address; a page fault returns. Branches to `general` where more has to be looked at. */
 function walkAsRemembered(f: FunctionBody, general: Label): void {
   const [cpu, lo, hi, kind] = [0, 1, 2, 3], t = f.local(Type.I32), linear = f.local(Type.I64), w = f.local(Type.I32), leaf = f.local(Type.I32), value = f.local(Type.I64), low = f.local(Type.I32);
@@ -104,18 +121,8 @@ function walkAsRemembered(f: FunctionBody, general: Label): void {
   f.i64(CHECKED_OK).op(Op.i64_ne).if();
   f.get(value).op(Op.i32_wrap_i64).i32(PTE_P).op(Op.i32_and);
   otherwise();
-  // A fault ends stores that wait, which TypeScript knows.
-  f.get(cpu).memory(Op.i32_load, L.PENDING);
-  otherwise();
-  f.get(t).memory(Op.i32_load, 4 * H_IN_USE).tee(use).i32(SMALL_IN_USE | GLOBAL_IN_USE).op(Op.i32_and).if();
-  unlessInTlb(f, { t, linear, w, page, set, stamp, use }, general);
+  leaveAbsent(f, { t, linear, w, page, set, stamp, use }, general);
   f.end();
-  f.get(cpu).get(kind).i32(Math.log2(MemoryKind.Write / PF_W)).op(Op.i32_shr_u).i32(PF_W).op(Op.i32_and);
-  f.get(t).memory(Op.i32_load, 4 * H_MODE).i32(TlbTable.User).op(Op.i32_and).i32(Math.log2(PF_U)).op(Op.i32_shl, Op.i32_or);
-  f.op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl).i64(BigInt(Vector.PF)).op(Op.i64_or).memory(Op.i64_store, L.FAULT_VECTOR);
-  f.get(cpu).i32(1).memory(Op.i32_store, L.FAULT_HAS_ERROR);
-  f.get(cpu).get(linear).memory(Op.i64_store, L.FAULT_ADDRESS);
-  f.i32(FRAME_FAULT).op(Op.return).end();
 
   f.get(t).memory(Op.i32_load, 4 * H_IN_USE).set(use);
   unlessInTlb(f, { t, linear, w, page, set, stamp, use }, general);

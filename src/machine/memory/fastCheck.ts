@@ -3,7 +3,7 @@ import { liveContext, UNPAGED_CONTEXT } from './contexts.js';
 import { fastIndex, fastOffset, fastTable, indexedTable } from './fastTable.js';
 import type { GuestMemory } from './guestMemory.js';
 import {
-  CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_ENTRIES, FAST_ENTRY_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_SLOW_STORES,
+  CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_ENTRIES, FAST_ENTRY_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, PAGE_DIRTY, PAGE_IS_TABLE, PAGE_SLOW_STORES,
   RAM_BASE, TlbTable,
 } from './layout.js';
 import { allowedRights, forbiddenKeys } from './rights.js';
@@ -59,7 +59,7 @@ export function checkFastTables(memory: GuestMemory, cpu: number): string[] {
         const frame = host - RAM_BASE >>> 12;
         if (host & 0xfff || frame >= memory.ramPages) { say(`host address ${host} is not a page of RAM`); continue; }
         const flags = memory.pageFlags(frame);
-        if (access === 1 && flags & PAGE_SLOW_STORES) say('the page has code, or a monitor watches it');
+        if (access === 1 && flags & PAGE_SLOW_STORES & ~PAGE_IS_TABLE) say('the page has code, or a monitor watches it');
         if (access === 1 && !(flags & PAGE_DIRTY)) say('the page is not marked as dirty');
         if (context === UNPAGED_CONTEXT) {
           if (frame !== lo >>> 12) say('the address is not mapped to itself');
@@ -67,6 +67,8 @@ export function checkFastTables(memory: GuestMemory, cpu: number): string[] {
         }
         const pcid = pcids.get(context);
         if (pcid === undefined) continue;
+        // A page that becomes a table ends the contexts (`forgetting.ts`), so dead ones may have its tag.
+        if (access === 1 && flags & PAGE_IS_TABLE) say('walks have read entries from the page');
         if (fastOffset(lo, fastIndex(context)) !== slot * FAST_ENTRY_SIZE) say('it stands in the wrong slot');
         const found = lookup.lookupIn(t, lo, hi, pcid);
         if (found === 0) { say(`PCID ${pcid} has no TLB entry for it`); continue; }
