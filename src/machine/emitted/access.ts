@@ -16,7 +16,7 @@ import { emitDropPage } from './dropPage.js';
 import { fillEntry, pushAllowed, pushIndexedTable, pushRegionBit, pushTlbRegion } from './fastTable.js';
 import { lookUp, type TlbFunctions } from './tlb.js';
 import { touch } from './tlbSet.js';
-import { FRAME_FAULT, FRAME_UNUSUAL, pushIsSlowStore, pushPage } from './page.js';
+import { FRAME_FAULT, FRAME_UNUSUAL, pushInPage, pushIsSlowStore, pushLinear, pushPage } from './page.js';
 import { emitResolve, emitResolveFurther } from './resolve.js';
 import type { WalkFunctions } from './walk.js';
 
@@ -72,7 +72,9 @@ function leavePageFault(f: FunctionBody, { t, bits }: { t: number; bits: number 
   const [cpu, lo, hi, kind] = [0, 1, 2, 3];
   f.get(cpu).i32(1).memory(Op.i32_store, L.FAULT_HAS_ERROR);
   // Vector and error code, and the address, in one piece each, for the delivery reads them so at once.
-  f.get(cpu).get(lo).op(Op.i64_extend_i32_u).get(hi).op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl, Op.i64_or).memory(Op.i64_store, L.FAULT_ADDRESS);
+  f.get(cpu);
+  pushLinear(f, lo, hi);
+  f.memory(Op.i64_store, L.FAULT_ADDRESS);
   f.get(kind).i32(MemoryKind.Execute).op(Op.i32_and).unlikely().if();
   f.get(t).memory(Op.i32_load, 4 * H_CONFIG).i32(CONFIG_NXE | CONFIG_SMEP).op(Op.i32_and).if();
   f.get(bits).i32(PF_I).op(Op.i32_or).set(bits).end().end();
@@ -201,5 +203,5 @@ function emitSupervisorHost(f: FunctionBody, { frameOf, fill, markDirty }: Commo
   f.get(cpu);
   pushIndexedTable(f, cpu, TlbTable.Supervisor);
   f.i32(TlbTable.Supervisor).get(lo).get(hi).get(page).get(flags).call(fill);
-  f.get(page).get(lo).i32(0xfff).op(Op.i32_and, Op.i32_or);
+  pushInPage(f, { page, lo });
 }

@@ -1,14 +1,12 @@
 import { FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, TlbTable } from '../memory/layout.js';
-import { DROPPED_STAMP, E_INFO, E_PAGE, E_STAMP, H_IN_USE, H_STAMP, INFO_KEY } from '../memory/tlbLayout.js';
+import { DROPPED_STAMP, E_INFO, E_PAGE, E_STAMP, GLOBAL_SMALL_IN_USE, H_IN_USE, H_STAMP, INFO_KEY } from '../memory/tlbLayout.js';
 import { type FunctionBody, type Label, Op, Type } from '../translate/wasm.js';
 import { pushFastOffset, pushFastTable, pushTlbRegion } from './fastTable.js';
+import { pushLinear } from './page.js';
 import { forget } from './remembered.js';
 import { findRegion, pushHomeSet } from './rememberedWalk.js';
 import { DROPPED_SMALL, type TlbFunctions } from './tlb.js';
 import { ENTRIES, ENTRY_BYTES, pushOverflowed, pushTop, touch } from './tlbSet.js';
-
-/** Set if there are global entries for 4 KiB. */
-const GLOBAL_IN_USE = 8;
 
 /** (cpu, low, high) -> DROPPED_*: see `AccessFunctions`. */
 export function emitDropPage(f: FunctionBody, tlb: TlbFunctions, endContext: number): void {
@@ -41,8 +39,9 @@ export function emitDropPage(f: FunctionBody, tlb: TlbFunctions, endContext: num
  */
 function dropSmall(f: FunctionBody, { cpu, t, lo, hi, entry }: { cpu: number; t: number; lo: number; hi: number; entry: number }, none: Label, general: Label): void {
   const linear = f.local(Type.I64), page = f.local(Type.I32), w = f.local(Type.I32), found = f.block();
-  f.get(t).memory(Op.i32_load, 4 * H_IN_USE).i32(GLOBAL_IN_USE).op(Op.i32_and).brIf(general);
-  f.get(lo).op(Op.i64_extend_i32_u).get(hi).op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl, Op.i64_or).tee(linear).i64(12n).op(Op.i64_shr_u, Op.i32_wrap_i64).set(page);
+  f.get(t).memory(Op.i32_load, 4 * H_IN_USE).i32(GLOBAL_SMALL_IN_USE).op(Op.i32_and).brIf(general);
+  pushLinear(f, lo, hi);
+  f.tee(linear).i64(12n).op(Op.i64_shr_u, Op.i32_wrap_i64).set(page);
   findRegion(f, { cpu, t, linear, lo, w }, general);
   pushHomeSet(f, { t, w, page, global: false });
   f.set(entry);

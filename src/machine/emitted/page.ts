@@ -8,8 +8,16 @@ export const FRAME_FAULT = -1;
 /** `frameOf` leaves it to TypeScript, and nothing has been done but what that will do again. */
 export const FRAME_UNUSUAL = -2;
 
+/** Pushes the linear address (i64) whose halves are in locals. */
+export function pushLinear(f: FunctionBody, lo: number, hi: number): void {
+  f.get(lo).op(Op.i64_extend_i32_u).get(hi).op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl, Op.i64_or);
+}
+
 /** Pushes the host address of page `frame`. */
 export function pushPage(f: FunctionBody, frame: number): void { f.get(frame).i32(12).op(Op.i32_shl).i32(RAM_BASE).op(Op.i32_add); }
+
+/** Pushes the host address of what lies in the page at host address `page`. */
+export function pushInPage(f: FunctionBody, { page, lo }: { page: number; lo: number }): void { f.get(page).get(lo).i32(0xfff).op(Op.i32_and, Op.i32_or); }
 
 /**
  * Pushes an i32 that is not zero if TypeScript has to carry out a store to a page with one of PAGE_SLOW_STORES: unless that is PAGE_HAS_CODE alone and

@@ -7,9 +7,9 @@ import { Simd } from '../translate/simd.js';
  * has read, what that was, and what has been computed from it. The next time the same is read again and compared: descriptors, gate and frame by their bytes,
  * registers by their values. If all is equal the results are too, and neither look-ups nor checks nor conversions need be done again.
  *
- * That registers of descriptor tables and data segments are the same, and the pages where they were, is not compared: whatever may change
- * them forgets: the dispatcher whenever something else than translated code has run, and whoever drops something from the fast tables (`forget`, `forgetRemembered`
- * page is dropped that they do not have. So it is no part of the machine's state.
+ * That the registers of descriptor tables and data segments are the same, and the pages where they were, is not compared. Whatever may change that forgets: the
+ * dispatcher whenever something else than translated code has run, whoever drops something from the fast tables (`memory/fastTable.ts`), and INVLPG of a page
+ * that the supervisor's fast table may have (`dropPage.ts`). What is remembered is no part of the machine's state.
  */
 
 /** i32 at L.REMEMBERED_DELIVERY: MODE before, NOTHING if nothing is remembered; MODE and FAST_TABLE behind, FLAGS that stay. */

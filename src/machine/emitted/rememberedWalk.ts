@@ -3,6 +3,7 @@ import { CPU_BASE, CPU_SIZE, RAM_BASE, TLB_BASE, TLB_CPU_SIZE, WALKS_BASE, WALKS
 import { PTE_A, PTE_P } from '../memory/pagingBits.js';
 import { H_GLOBAL_STAMP, H_STAMP } from '../memory/tlbLayout.js';
 import { type FunctionBody, type Label, Op, Type } from '../translate/wasm.js';
+import { pushLinear } from './page.js';
 import { pushRegionSet, pushSetOf } from './tlbSet.js';
 
 /**
@@ -67,7 +68,8 @@ export function rememberWalk(f: FunctionBody, { t, lo, hi, entries, all, any, ch
   pushRemembered(f, cpu, lo);
   f.set(w);
   store(Op.i64_store, W_REGION, () => {
-    f.get(lo).op(Op.i64_extend_i32_u).get(hi).op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl, Op.i64_or).i64(BigInt(REGION_SHIFT)).op(Op.i64_shr_u);
+    pushLinear(f, lo, hi);
+    f.i64(BigInt(REGION_SHIFT)).op(Op.i64_shr_u);
   });
   store(Op.i64_store, W_STAMPS, () => f.get(t).memory(Op.i64_load, 4 * H_STAMP));
   store(Op.i64_store, W_CR3, () => f.get(cpu).memory(Op.i64_load, L.CR3));

@@ -4,15 +4,12 @@ import { WALK_CYCLES, WALK_LEVEL_CYCLES } from '../cycles/model.js';
 import { MemoryKind } from '../memory/kind.js';
 import { ACCESS_INFO, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE, RAM_PAGES, TlbTable } from '../memory/layout.js';
 import { PF_U, PF_W, PTE_A, PTE_D, PTE_G, PTE_P, PTE_PWT } from '../memory/pagingBits.js';
-import { H_GLOBAL_STAMP, H_IN_USE, H_MODE, H_STAMP, INFO_DIRTY, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_TYPE_SHIFT } from '../memory/tlbLayout.js';
+import { GLOBAL_SMALL_IN_USE, H_GLOBAL_STAMP, H_IN_USE, H_MODE, H_STAMP, INFO_DIRTY, INFO_PROTECTION_SHIFT, INFO_RIGHTS_SHIFT, INFO_TYPE_SHIFT, SMALL_IN_USE } from '../memory/tlbLayout.js';
 import { type FunctionBody, type Label, Op, Type } from '../translate/wasm.js';
 import { fillEntry, pushAllowed, pushTlbRegion } from './fastTable.js';
-import { FRAME_FAULT, pushIsSlowStore, pushPage } from './page.js';
+import { FRAME_FAULT, pushInPage, pushIsSlowStore, pushLinear, pushPage } from './page.js';
 import { CHECKED_OK, findWalk, pushChecked, pushField, pushHomeSet, pushLeafAddress, W_UNACCESSED, W_UPPER, W_UPPER_NX } from './rememberedWalk.js';
 import { brIfInSet, brIfLive, writeEntry } from './tlbSet.js';
-
-/** Bits of H_IN_USE: there are entries for 4 KiB of a PCID, global ones. */
-const SMALL_IN_USE = 1, GLOBAL_IN_USE = 8;
 
 /**
  * (cpu, low, high, kind) -> host address or RESOLVE_*: `Mmu.resolve`. What is done here is the access by translated code to a page of 4 KiB that the TLB does not have,
@@ -63,9 +60,6 @@ function pushCrosses(f: FunctionBody, { lo, kind }: { lo: number; kind: number }
   f.get(lo).i32(0xfff).op(Op.i32_and).get(kind).i32(0xff).op(Op.i32_and, Op.i32_add).i32(0x1000).op(Op.i32_gt_u);
 }
 
-/** Pushes the host address of what lies in the page at host address `page`. */
-function pushInPage(f: FunctionBody, { page, lo }: { page: number; lo: number }): void { f.get(page).get(lo).i32(0xfff).op(Op.i32_and, Op.i32_or); }
-
 /** Branches to `general` if stores to a page, whose number is on the stack, have to be told to anybody. Leaves its flags in local `flags`. */
 function unlessPlain(f: FunctionBody, flags: number, general: Label): void {
   f.memory(Op.i32_load8_u, PAGE_FLAGS_BASE).tee(flags).i32(PAGE_SLOW_STORES | PAGE_DIRTY).op(Op.i32_and).i32(PAGE_DIRTY).op(Op.i32_ne).unlikely().brIf(general);
@@ -75,7 +69,7 @@ interface Lookup { t: number; linear: number; w: number; page: number; set: numb
 
 /** Branches to `general` if the TLB has an entry for the page, or may have one. Leaves the page's number, its home set and its stamp in their locals. */
 function unlessInTlb(f: FunctionBody, { t, linear, w, page, set, stamp, use }: Lookup, general: Label): void {
-  f.get(linear).i64(12n).op(Op.i64_shr_u, Op.i32_wrap_i64).set(page).get(use).i32(GLOBAL_IN_USE).op(Op.i32_and).if();
+  f.get(linear).i64(12n).op(Op.i64_shr_u, Op.i32_wrap_i64).set(page).get(use).i32(GLOBAL_SMALL_IN_USE).op(Op.i32_and).if();
   pushHomeSet(f, { t, w, page, global: true });
   f.set(set).get(t).memory(Op.i32_load, 4 * H_GLOBAL_STAMP).set(stamp);
   brIfInSet(f, { page, stamp }, set, general);
@@ -92,7 +86,7 @@ function leaveAbsent(f: FunctionBody, lookup: Lookup, general: Label): void {
   // A fault ends stores that wait, which TypeScript knows.
   f.get(cpu).memory(Op.i32_load, L.PENDING);
   f.unlikely().brIf(general);
-  f.get(t).memory(Op.i32_load, 4 * H_IN_USE).tee(use).i32(SMALL_IN_USE | GLOBAL_IN_USE).op(Op.i32_and).if();
+  f.get(t).memory(Op.i32_load, 4 * H_IN_USE).tee(use).i32(SMALL_IN_USE | GLOBAL_SMALL_IN_USE).op(Op.i32_and).if();
   unlessInTlb(f, lookup, general);
   f.end();
   f.get(cpu).get(kind).i32(Math.log2(MemoryKind.Write / PF_W)).op(Op.i32_shr_u).i32(PF_W).op(Op.i32_and);
@@ -113,7 +107,9 @@ function walkAsRemembered(f: FunctionBody, general: Label): void {
   pushCrosses(f, { lo, kind });
   otherwise();
   pushTlbRegion(f, cpu);
-  f.set(t).get(lo).op(Op.i64_extend_i32_u).get(hi).op(Op.i64_extend_i32_u).i64(32n).op(Op.i64_shl, Op.i64_or).set(linear);
+  f.set(t);
+  pushLinear(f, lo, hi);
+  f.set(linear);
   findWalk(f, { cpu, t, lo, linear, w }, general);
   pushLeafAddress(f, w, lo);
   f.tee(leaf).memory(Op.i64_load).set(value);

@@ -1,6 +1,6 @@
 import * as L from '../cpu/layout.js';
 import {
-  CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_BASE, FAST_CPU_SIZE, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE,
+  CPU_BASE, CPU_SIZE, FAST_ADDEND, FAST_BASE, FAST_CPU_SIZE, FAST_ENTRY_SIZE, FAST_TABLE_SIZE, FAST_TAG_EXEC, FAST_TAG_READ, FAST_TAG_WRITE, WALKS_BASE, WALKS_CPU_SIZE,
 } from './layout.js';
 
 /**
@@ -38,6 +38,12 @@ export function fastTable(cpu: number, table: number): number { return FAST_BASE
 /** What a CPU's deliveries and returns remember counts on pages that the fast tables have (`emitted/remembered.ts`): it is forgotten. */
 function forgetRemembered(i32: Int32Array, cpu: number): void {
   for (const at of [L.REMEMBERED_DELIVERY, L.REMEMBERED_RETURN]) i32[CPU_BASE + cpu * CPU_SIZE + at >> 2] = L.NOTHING_REMEMBERED;
+}
+
+/** Forgets the walks that a CPU remembers (`emitted/rememberedWalk.ts`). */
+export function forgetWalks(i32: Int32Array, cpu: number): void {
+  const start = WALKS_BASE + cpu * WALKS_CPU_SIZE;
+  i32.fill(0, start >> 2, start + WALKS_CPU_SIZE >> 2);
 }
 
 /** Empties all three tables of a CPU. */

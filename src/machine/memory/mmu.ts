@@ -7,13 +7,13 @@ import { type Emitted, emittedFor } from '../emitted/index.js';
 import { AccessFaults } from './accessFaults.js';
 import { Bus } from './bus.js';
 import { invalidateContext, invalidateContexts } from './contexts.js';
-import { clearFast } from './fastTable.js';
+import { clearFast, forgetWalks } from './fastTable.js';
 import { Flushing } from './flushing.js';
 import { Forgetting, type TlbAppetite } from './forgetting.js';
 import type { GuestMemory } from './guestMemory.js';
 import { MemoryKind } from './kind.js';
 import {
-  ACCESS_INFO, cpuIndex, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE, TlbTable, WALKS_BASE, WALKS_CPU_SIZE,
+  ACCESS_INFO, cpuIndex, PAGE_DIRTY, PAGE_FLAGS_BASE, PAGE_SLOW_STORES, RAM_BASE, TlbTable,
 } from './layout.js';
 import { LinearView } from './linearView.js';
 import { PF_P, PF_PK, WALK_OK } from './pagingBits.js';
@@ -94,9 +94,9 @@ export class Mmu {
   restored(): void {
     for (const cpu of this.cpus) {
       clearFast(this.i32, cpu.index);
+      forgetWalks(this.i32, cpu.index);
       this.setContext(cpu);
     }
-    this.memory.u8.fill(0, WALKS_BASE, WALKS_BASE + this.cpus.length * WALKS_CPU_SIZE);
     this.forgetting?.forgetAll();
   }
 

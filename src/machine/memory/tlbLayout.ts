@@ -20,6 +20,8 @@ export const H_EPOCH = 2;
 export const H_NEXT_STAMP = 3;
 /** One bit for each page size (0-2) in use by non-global entries, bits 3-5 the same for global ones. */
 export const H_IN_USE = 4;
+/** Of them: pages of 4 KiB, not global and global. */
+export const SMALL_IN_USE = 1, GLOBAL_SMALL_IN_USE = 8;
 /** The current PCID. */
 export const H_PCID = 5;
 /** `CONFIG_*` bits of the current control registers, and the privilege (`TlbTable`) that fast tables are chosen by. */

@@ -1,9 +1,9 @@
 import * as L from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
 import { contextOf, invalidateContexts, UNPAGED_CONTEXT } from './contexts.js';
-import { fastIndex, indexedTable } from './fastTable.js';
+import { fastIndex, forgetWalks, indexedTable } from './fastTable.js';
 import type { Forgetting } from './forgetting.js';
-import { cpuIndex, TlbTable, WALKS_BASE, WALKS_CPU_SIZE } from './layout.js';
+import { cpuIndex, TlbTable } from './layout.js';
 import { allowedRights, controlConfig, forbiddenKeys } from './rights.js';
 import type { Tlb } from './tlb.js';
 import {
@@ -38,7 +38,7 @@ export class TranslationContext {
           | (config & CONFIG_PAGING ? ALLOWED_PAGING : 0);
       }
       this.protectionKeys(cpu, t);
-      i32.fill(0, WALKS_BASE + cpu.index * WALKS_CPU_SIZE >> 2, WALKS_BASE + (cpu.index + 1) * WALKS_CPU_SIZE >> 2);
+      forgetWalks(i32, cpu.index);
       invalidateContexts(i32, t);
       this.forgetting?.forget(cpu);
     }

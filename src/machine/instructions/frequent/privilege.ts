@@ -1,5 +1,6 @@
-import { CodeMode, EVENT_WAITS, Flag, FLAGS, FAST_INDEX, FAST_TABLE, KEPT_MODE, MODE, Seg, SEG, SEG_BASE, SEG_LIMIT, SEG_RIGHTS, SEG_SELECTOR, SEG_SIZE } from '../../cpu/layout.js';
-import { CPU_BASE, CPU_SIZE, FAST_BASE, FAST_CPU_SIZE, FAST_TABLE_SIZE, TLB_BASE, TLB_CPU_SIZE, TlbTable } from '../../memory/layout.js';
+import { CodeMode, EVENT_WAITS, Flag, FLAGS, FAST_TABLE, KEPT_MODE, MODE, Seg, SEG, SEG_BASE, SEG_LIMIT, SEG_RIGHTS, SEG_SELECTOR, SEG_SIZE } from '../../cpu/layout.js';
+import { pushIndexedTable } from '../../emitted/fastTable.js';
+import { CPU_BASE, CPU_SIZE, TLB_BASE, TLB_CPU_SIZE, TlbTable } from '../../memory/layout.js';
 import { H_MODE } from '../../memory/tlbLayout.js';
 import type { Emitter } from '../../translate/emitter.js';
 import { Op } from '../../translate/wasm.js';
@@ -54,7 +55,6 @@ export function pushTlb(e: Emitter): void { e.f.get(e.cpu).i32(TLB_RATIO).op(Op.
 /** Offset for a load or store of word `word` of the TLB region, above the address that `pushTlb` pushes. */
 export function tlbField(word: number): number { return TLB_BASE - CPU_BASE * TLB_RATIO + 4 * word; }
 const TLB_RATIO = TLB_CPU_SIZE / CPU_SIZE;
-const FAST_RATIO = FAST_CPU_SIZE / CPU_SIZE;
 
 /** Loads CS or SS with a flat segment; the i32 in local `selector` plus `add` is its selector. */
 export function setFlatSegment(e: Emitter, seg: Seg, selector: number, add: number, rights: number): void {
@@ -84,6 +84,7 @@ export function setTable(e: Emitter, table: TlbTable): void {
   const f = e.f;
   pushTlb(e);
   f.i32(table).memory(Op.i32_store, tlbField(H_MODE));
-  f.get(e.cpu).get(e.cpu).i32(FAST_RATIO).op(Op.i32_mul).i32(FAST_BASE - CPU_BASE * FAST_RATIO + table * FAST_TABLE_SIZE).op(Op.i32_add)
-    .get(e.cpu).memory(Op.i32_load, FAST_INDEX).op(Op.i32_or).memory(Op.i32_store, FAST_TABLE);
+  f.get(e.cpu);
+  pushIndexedTable(f, e.cpu, table);
+  f.memory(Op.i32_store, FAST_TABLE);
 }
